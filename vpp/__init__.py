@@ -1,0 +1,1 @@
+"""The core of the energy cloud: domain, ports, configuration, control, runtime, backtest, web and CLI."""

@@ -1,0 +1,136 @@
+"""What one tick decides on, and what it decides: the types of ``step(state, inputs) -> TickResult``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from vpp.domain.arrays import Floats
+from vpp.domain.command import WriteClass
+from vpp.domain.facts import DeviceFacts
+from vpp.domain.forecast import Forecast
+from vpp.domain.ids import AssetId, DeviceId, PoolId, SiteId
+from vpp.domain.ladder import Rung
+from vpp.domain.outcome import Cause, Outcome
+from vpp.domain.plan import Plan
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.proposal import Proposal, Scope
+from vpp.domain.setpoint import Setpoint
+from vpp.domain.snapshot import Snapshot
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """City seconds; they follow from the speed by ``control.md`` section 2 of the design."""
+
+    tick_s: float = 1.0
+    freshness_s: float = 10.0
+    refresh_s: float = 10.0
+    life_s: float = 60.0
+    """From a setpoint's issue to its expiry."""
+    write_interval_s: float = 5.0
+    """Least time between two writes to a device, unless it protects."""
+    start_ramp_per_min: float = 0.1
+    """Part of the feeder's rating by which consumption may rise per minute after a start."""
+
+    @classmethod
+    def at_speed(cls, speed: float, wire_period_s: float = 0.1) -> "Timing":
+        """Timing of a city that runs ``speed`` times as fast as the wall, at a wire period per tick."""
+        tick_s = max(1.0, speed * wire_period_s)
+        return cls(
+            tick_s=tick_s,
+            freshness_s=max(10.0, 5 * tick_s),
+            refresh_s=max(10.0, 2 * tick_s),
+            life_s=min(900.0, max(60.0, 15 * tick_s)),
+            write_interval_s=max(5.0, tick_s),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolModel:
+    """What of one pool does not change from tick to tick."""
+
+    portfolio: Portfolio
+    pool: PoolId
+    facts: Mapping[DeviceId, DeviceFacts]
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandNews:
+    """What became known of an asset's command since the last tick."""
+
+    asset: AssetId
+    setpoint: Setpoint
+    sent_s: float
+    outcome: Outcome
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TickInputs:
+    model: PoolModel
+    snapshot: Snapshot
+    plan: Plan | None = None
+    """The newest plan accepted for this pool, whatever its age; the tick decides on its rung."""
+    proposals: tuple[Proposal, ...] = ()
+    """From every source, for any scope; those outside the pool are ignored."""
+    news: tuple[CommandNews, ...] = ()
+    site_forecasts: Mapping[SiteId, tuple[Forecast, ...]] = field(default_factory=dict)
+    """Load and PV of each site, for blind spots."""
+    limit_band_kw: tuple[float, float] = (-float("inf"), float("inf"))
+    """Band on the pool's net that a parent node hands down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One setpoint that is to be written this tick."""
+
+    asset: AssetId
+    device: DeviceId
+    setpoint: Setpoint
+    write_class: WriteClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a scope got what it got, for the operator and the record."""
+
+    scope: Scope
+    rung: Rung
+    binding: str
+    """The term that decided: a limit, a proposal, the value of stored energy, a blind spot."""
+    text: str
+    net_kw: float = float("nan")
+    """Measured residual that was served."""
+    power_kw: float = float("nan")
+    worth: float = float("nan")
+    """What a stored kWh was worth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something a person should know; raised once, cleared once. Identity is code and subject."""
+
+    code: str
+    """As STALE_METER, NOT_OBEYING, CONFLICT, FEEDER_BLIND, SHORTFALL."""
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TickResult(Generic[State]):
+    state: State
+    commands: tuple[Decision, ...]
+    wanted_kw: Floats
+    """What every asset of the snapshot's layout is now told or expected to do; NaN for assets outside the pool."""
+    decided: frozenset[DeviceId]
+    """Devices decided in this tick: only these may get a refresh or a heartbeat."""
+    reasons: tuple[Reason, ...]
+    rungs: Mapping[str, Rung]
+    """By asset, site and pool id."""
+    alarms: tuple[Alarm, ...]
+    """All that hold now."""
+    served_kw: float = float("nan")
+    """Uncontrolled residual of the pool as this tick saw it."""

@@ -1,0 +1,41 @@
+"""What is put on record about every write and every change of authority."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    GATE_REFUSED = "gate_refused"
+    SHADOW = "shadow"
+    """What would have been written."""
+    AUTHORITY = "authority"
+    OVERRIDE = "override"
+    HEARTBEAT = "heartbeat"
+    """Started, stopped or failed; not every beat."""
+    ALARM = "alarm"
+    LIFECYCLE = "lifecycle"
+    """Start, stop, epoch taken, unknown outcomes found at the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    event: Event
+    at: datetime
+    subject: str
+    """Device, asset, pool or portfolio."""
+    who: str
+    """Owner of the setpoint, user of the CLI, or the daemon."""
+    why: str
+    command: str = ""
+    """Command id, where one is concerned; a refresh is covered by its command's."""
+    epoch: int = 0
+    form: str = ""
+    lo_kw: float | None = None
+    hi_kw: float | None = None
+    valid_s: float | None = None
+    outcome: str = ""
+    late: bool = False
+    """The write left before the record was on disk (protections only)."""

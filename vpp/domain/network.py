@@ -1,0 +1,127 @@
+"""The grid as a tree of nodes with limits, and what measures it."""
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from vpp.domain.errors import InvariantError
+from vpp.domain.ids import AssetId, MeterId, NodeId, PoolId, SiteId, TariffId
+
+
+class Layer(IntEnum):
+    """Who states a limit. The tightest holds, and the layer says which one it was."""
+
+    NAMEPLATE = 0
+    CONFIGURED = 1
+    LIVE = 2
+    GRID = 3
+
+
+class Unit(StrEnum):
+    KW = "kw"
+    KVA = "kva"
+    A_PER_PHASE = "a_per_phase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What may flow through a node at most, both directions as magnitudes."""
+
+    import_max: float = math.inf
+    export_max: float = math.inf
+    unit: Unit = Unit.KW
+    layer: Layer = Layer.CONFIGURED
+    source: str = "configuration"
+    hard: bool = True
+    """A rating is hard, a contract is soft: it has a price, not a breaker."""
+
+    def __post_init__(self) -> None:
+        for name in ("import_max", "export_max"):
+            value = getattr(self, name)
+            if math.isnan(value) or value < 0:
+                raise InvariantError(
+                    f"limit from {self.source}: {name} is {value}, expected a magnitude of 0 or more"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridNode:
+    """A feeder, transformer, street cabinet or site connection. The root's parent is None."""
+
+    id: NodeId
+    parent: NodeId | None = None
+    settles: bool = False
+    """Whether energy is accounted here: the sites beneath form a pool."""
+    limits: tuple[Limit, ...] = ()
+    tariff: TariffId | None = None
+    """Tariff of the boundary; only on nodes that settle."""
+    fee_per_kwh: float = 0.0
+    """Local grid fee on what members of the pool import from one another."""
+
+    def tightest_kw(self, *, hard: bool) -> Limit:
+        """The tightest kW limit of this hardness over all layers; unlimited where none is stated."""
+        stated = [
+            limit
+            for limit in self.limits
+            if limit.hard is hard and limit.unit is Unit.KW
+        ]
+        imports = min(stated, key=lambda limit: limit.import_max, default=Limit())
+        exports = min(stated, key=lambda limit: limit.export_max, default=Limit())
+        return Limit(
+            import_max=imports.import_max,
+            export_max=exports.export_max,
+            layer=max(imports.layer, exports.layer),
+            source=imports.source
+            if imports.source == exports.source
+            else f"{imports.source} and {exports.source}",
+            hard=hard,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything behind one grid connection; ``node`` is that connection, a leaf of the tree."""
+
+    id: SiteId
+    node: NodeId
+    name: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """All sites beneath one node that settles; its ``net_kw`` is the controlled quantity."""
+
+    id: PoolId
+    node: NodeId
+    sites: tuple[SiteId, ...]
+
+
+class MeterRole(StrEnum):
+    BOUNDARY = "boundary"
+    """Measures a node that settles."""
+    SITE = "site"
+    """Measures a site's grid connection."""
+    FEEDER = "feeder"
+    """Measures an inner node."""
+    SUB = "sub"
+    """Measures a named set of assets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """Measures a node, or the sum of a set of assets; positive is import, or into the assets."""
+
+    id: MeterId
+    role: MeterRole
+    node: NodeId | None = None
+    assets: tuple[AssetId, ...] = ()
+    rank: int = 0
+    """0 is the primary meter of its node, 1 the first substitute, and so on."""
+
+    def __post_init__(self) -> None:
+        if (self.node is None) == (not self.assets):
+            raise InvariantError(
+                f"meter {self.id} must measure either a node or a set of assets"
+            )

@@ -1,0 +1,59 @@
+"""What can be measured of an asset or a meter, in house units and signs."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vpp.domain.ids import AssetId, MeterId
+
+
+class Quantity(StrEnum):
+    """The unit ends the name; power is positive into the asset, at a meter positive is import."""
+
+    POWER_KW = "power_kw"
+    SOC = "soc"
+    """Fraction 0..1 of the usable window."""
+    AVAILABLE_KWH = "available_kwh"
+    """Stored energy that the device reports."""
+    HEALTH = "health"
+    """Remaining part of the rated capacity, 0..1."""
+    ENERGY_IN_KWH = "energy_in_kwh"
+    """Counter, never falls; at a meter: import."""
+    ENERGY_OUT_KWH = "energy_out_kwh"
+    """Counter, never falls; at a meter: export."""
+    LIMIT_CHARGE_KW = "limit_charge_kw"
+    """What the device can take in now, magnitude."""
+    LIMIT_DISCHARGE_KW = "limit_discharge_kw"
+    """What the device can give out now, magnitude."""
+    AVAILABLE_KW = "available_kw"
+    """What PV could produce uncurtailed, magnitude."""
+    SETPOINT_KW = "setpoint_kw"
+    """The setpoint the device holds, read back, house sign; NaN with quality GOOD while it holds none."""
+    REVERSION_S = "reversion_s"
+    """Time left until the device's own watchdog falls back."""
+    STATE = "state"
+    """Operating state as ``OperatingState``."""
+    CURRENT_L1_A = "current_l1_a"
+    CURRENT_L2_A = "current_l2_a"
+    CURRENT_L3_A = "current_l3_a"
+
+
+class OperatingState:
+    """Values of ``Quantity.STATE``; floats, since a batch is one float array."""
+
+    OFF = 0.0
+    STANDBY = 1.0
+    RUNNING = 2.0
+    FAULT = 3.0
+    LOCAL = 4.0
+    """Under local control: setpoints from outside are not followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One quantity of one asset or meter."""
+
+    subject: AssetId | MeterId
+    quantity: Quantity
+
+    def __str__(self) -> str:
+        return f"{self.subject}.{self.quantity}"

@@ -1,0 +1,245 @@
+"""What a planner is asked: one pool over one horizon, as arrays.
+
+Axes: sites S, nodes N (parents before children), batteries B, PV plants G, EV sessions V, slots T. Powers in kW are magnitudes
+where the name says what they are (load, available, charge, discharge); energies in kWh are usable energy above empty.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from vpp.domain.arrays import Floats, Ints, frozen, frozen_ints
+from vpp.domain.errors import ProblemRejected
+from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
+from vpp.domain.order import Goals
+from vpp.domain.plan import ForecastNote, Schedule
+from vpp.domain.slots import SlotGrid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nodes:
+    """The tree beneath and including the pool's node, and its limits per slot."""
+
+    ids: tuple[NodeId, ...]
+    parent: Ints
+    """Shape (N,), index of the parent, -1 at the pool's node, which comes first."""
+    import_kw: Floats
+    """Hard rating, shape (N, T), magnitude, inf where none."""
+    export_kw: Floats
+    contract_import_kw: Floats
+    """Soft limit, shape (N, T), inf where none."""
+    contract_export_kw: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parent", frozen_ints(self.parent))
+        for name in (
+            "import_kw",
+            "export_kw",
+            "contract_import_kw",
+            "contract_export_kw",
+        ):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batteries:
+    """Shape (B,) each, but for the bounds."""
+
+    ids: tuple[AssetId, ...]
+    site: Ints
+    """Index into the sites."""
+    capacity_kwh: Floats
+    charge_kw: Floats
+    discharge_kw: Floats
+    eta_charge: Floats
+    eta_discharge: Floats
+    energy_kwh: Floats
+    """At the start of the horizon; may lie outside the bounds."""
+    min_kwh: Floats
+    max_kwh: Floats
+    reserve_kwh: Floats
+    """Kept for back-up, elastic; at least ``min_kwh``."""
+    wear_per_kwh: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "site", frozen_ints(self.site))
+        for name in (
+            "capacity_kwh", "charge_kw", "discharge_kw", "eta_charge", "eta_discharge", "energy_kwh", "min_kwh",
+            "max_kwh", "reserve_kwh", "wear_per_kwh",
+        ):  # fmt: skip
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PvPlants:
+    ids: tuple[AssetId, ...]
+    site: Ints
+    available_kw: Floats
+    """Shape (G, T), magnitude."""
+    curtailable: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "site", frozen_ints(self.site))
+        object.__setattr__(self, "available_kw", frozen(self.available_kw))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EvSessions:
+    """Sessions known now, with their needs as far as known or declared."""
+
+    ids: tuple[str, ...]
+    assets: tuple[AssetId, ...]
+    site: Ints
+    need_kwh: Floats
+    """Still to be delivered by the departure, shape (V,)."""
+    max_kw: Floats
+    """Shape (V, T), 0 outside the stay; a slot the car leaves within counts with its part."""
+    guaranteed_kw: Floats
+    """Shape (V, T), what the session gets whatever the plan says (unknown departure), 0 else."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "site", frozen_ints(self.site))
+        for name in ("need_kwh", "max_kw", "guaranteed_kw"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SharedRating:
+    """An AC rating that a battery and PV plants of one device share: ``-out_kw <= charge - discharge - pv <= in_kw``."""
+
+    batteries: Ints
+    pv: Ints
+    in_kw: float
+    out_kw: float
+
+    def __post_init__(self) -> None:
+        for name in ("batteries", "pv"):
+            object.__setattr__(self, name, frozen_ints(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prices:
+    """At the pool's boundary, known ahead; shape (T,) each."""
+
+    import_per_kwh: Floats
+    export_per_kwh: Floats
+    co2_kg_per_kwh: Floats
+    fee_per_kwh: float = 0.0
+    """Local fee on what a site imports."""
+    peak_per_kw: float = 0.0
+    """Demand charge per kW of the highest billing-interval mean."""
+    peak_paid_kw: float = 0.0
+    """Highest mean already billed in this period; a plan below it saves nothing."""
+    billing_interval_s: float = 900.0
+    running_import_kw: float = 0.0
+    """Mean import so far in the running billing interval."""
+    running_part: float = 0.0
+    """Part of the running billing interval that is past, 0..1."""
+
+    def __post_init__(self) -> None:
+        for name in ("import_per_kwh", "export_per_kwh", "co2_kg_per_kwh"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    pool: PoolId
+    issued_at: datetime
+    grid: SlotGrid
+    goals: Goals
+    sites: tuple[SiteId, ...]
+    site_node: Ints
+    """Index of each site's connection in ``nodes``, shape (S,)."""
+    nodes: Nodes
+    load_kw: Floats
+    """Uncontrolled demand, shape (S, T); the demand of assets that may not be written counts here."""
+    batteries: Batteries
+    pv: PvPlants
+    sessions: EvSessions
+    shared: tuple[SharedRating, ...] = ()
+    prices: Prices
+    net_low_kw: Floats | None = None
+    """10 % quantile of the pool's uncontrolled net, shape (T,); None where the forecast has no distribution."""
+    net_high_kw: Floats | None = None
+    recent_peak_kw: float | None = None
+    """Largest unmanaged net of the last 28 days; None in the first 7 days."""
+    last_schedule: Schedule | None = None
+    last_grid: SlotGrid | None = None
+    forecasts: tuple[ForecastNote, ...] = ()
+    deadline_s: float = 20.0
+    extra: tuple[str, ...] = field(default=())
+    """Notes for the explanation, such as assets left out and why."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "site_node", frozen_ints(self.site_node))
+        object.__setattr__(self, "load_kw", frozen(self.load_kw))
+        check(self)
+
+    @property
+    def net_kw(self) -> Floats:
+        """Uncontrolled net of the pool, shape (T,), positive is import: load minus all available PV."""
+        return np.asarray(self.load_kw.sum(0) - self.pv.available_kw.sum(0))
+
+
+def check(problem: Problem) -> None:
+    """Raise ProblemRejected where the input contradicts itself, with field, place and values."""
+    slots, sites, nodes = len(problem.grid), len(problem.sites), len(problem.nodes.ids)
+    batteries, plants, sessions = (
+        len(problem.batteries.ids),
+        len(problem.pv.ids),
+        len(problem.sessions.ids),
+    )
+    shapes: dict[str, tuple[Floats | Ints, tuple[int, ...]]] = {
+        "site_node": (problem.site_node, (sites,)),
+        "load_kw": (problem.load_kw, (sites, slots)),
+        "nodes.parent": (problem.nodes.parent, (nodes,)),
+        "nodes.import_kw": (problem.nodes.import_kw, (nodes, slots)),
+        "nodes.export_kw": (problem.nodes.export_kw, (nodes, slots)),
+        "nodes.contract_import_kw": (problem.nodes.contract_import_kw, (nodes, slots)),
+        "nodes.contract_export_kw": (problem.nodes.contract_export_kw, (nodes, slots)),
+        "batteries.site": (problem.batteries.site, (batteries,)),
+        "pv.available_kw": (problem.pv.available_kw, (plants, slots)),
+        "sessions.need_kwh": (problem.sessions.need_kwh, (sessions,)),
+        "sessions.max_kw": (problem.sessions.max_kw, (sessions, slots)),
+        "sessions.guaranteed_kw": (problem.sessions.guaranteed_kw, (sessions, slots)),
+        "prices.import_per_kwh": (problem.prices.import_per_kwh, (slots,)),
+        "prices.export_per_kwh": (problem.prices.export_per_kwh, (slots,)),
+        "prices.co2_kg_per_kwh": (problem.prices.co2_kg_per_kwh, (slots,)),
+    }
+    for name in ("capacity_kwh", "charge_kw", "discharge_kw", "eta_charge", "eta_discharge", "energy_kwh", "min_kwh",
+                 "max_kwh", "reserve_kwh", "wear_per_kwh"):  # fmt: skip
+        shapes[f"batteries.{name}"] = (getattr(problem.batteries, name), (batteries,))
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape:
+            raise ProblemRejected(f"{name} has shape {array.shape}, expected {shape}")
+        unlimited = name.startswith("nodes.")
+        bad = np.argwhere(np.isnan(array) if unlimited else ~np.isfinite(array))
+        if len(bad):
+            raise ProblemRejected(
+                f"{name}{[int(i) for i in bad[0]]} is {array[tuple(bad[0])]}, expected a number"
+            )
+        if not name.startswith(
+            ("prices.", "site_node", "nodes.parent", "batteries.site")
+        ):
+            below = np.argwhere(array < 0)
+            if len(below) and name != "batteries.energy_kwh":
+                raise ProblemRejected(
+                    f"{name}{[int(i) for i in below[0]]} is {array[tuple(below[0])]}, expected 0 or more"
+                )
+    for b, asset in enumerate(problem.batteries.ids):
+        low, high = problem.batteries.min_kwh[b], problem.batteries.max_kwh[b]
+        if low > high:
+            raise ProblemRejected(
+                f"batteries.min_kwh of {asset} is {low} above max_kwh {high}"
+            )
+    for v, session in enumerate(problem.sessions.ids):
+        over = np.argwhere(
+            problem.sessions.guaranteed_kw[v] > problem.sessions.max_kw[v] + 1e-9
+        )
+        if len(over):
+            slot = int(over[0][0])
+            raise ProblemRejected(
+                f"sessions.guaranteed_kw of {session} in slot {slot} is {problem.sessions.guaranteed_kw[v, slot]}"
+                f" above max_kw {problem.sessions.max_kw[v, slot]}"
+            )

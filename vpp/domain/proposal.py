@@ -1,0 +1,75 @@
+"""Who wants what, by rank. Bounds intersect from the highest rank down."""
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from vpp.domain.errors import InvariantError
+
+
+class Rank(IntEnum):
+    """Lower number, higher rank."""
+
+    PROTECTION = 0
+    GRID_OPERATOR = 1
+    OVERRIDE = 2
+    MARKET = 3
+    PLAN = 4
+    DEFAULT = 5
+
+
+class ScopeKind(StrEnum):
+    ASSET = "asset"
+    SITE = "site"
+    NODE = "node"
+    POOL = "pool"
+    PORTFOLIO = "portfolio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    kind: ScopeKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class Ending(StrEnum):
+    """What the end of a proposal means."""
+
+    WITHDRAW = "withdraw"
+    """A wish that ends is gone."""
+    FAILSAFE = "failsafe"
+    """A limit that ends falls to its failsafe, which is left only by a heartbeat and a fresh limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Bounds and perhaps a wish for the power of a scope; positive is into the asset, at nodes import."""
+
+    id: str
+    scope: Scope
+    owner: str
+    rank: Rank
+    lo_kw: float = -math.inf
+    hi_kw: float = math.inf
+    wish_kw: float | None = None
+    reason: str
+    valid_until_s: float
+    """City monotonic time; after it the ending holds."""
+    ending: Ending = Ending.WITHDRAW
+    failsafe_lo_kw: float = -math.inf
+    failsafe_hi_kw: float = math.inf
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.lo_kw) or math.isnan(self.hi_kw) or self.lo_kw > self.hi_kw:
+            raise InvariantError(
+                f"proposal {self.id} for {self.scope}: bounds [{self.lo_kw}, {self.hi_kw}] kW are empty or not numbers"
+            )
+        if self.ending is Ending.FAILSAFE and not (
+            math.isfinite(self.failsafe_lo_kw) or math.isfinite(self.failsafe_hi_kw)
+        ):
+            raise InvariantError(
+                f"proposal {self.id} for {self.scope}: a limit needs a finite failsafe; it never lapses to unlimited"
+            )

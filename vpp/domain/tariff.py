@@ -1,0 +1,134 @@
+"""Prices at a boundary as dated data: energy by time of use, demand charge, export price, grid carbon."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from vpp.domain.arrays import Floats
+from vpp.domain.errors import InvariantError
+from vpp.domain.ids import TariffId
+from vpp.domain.slots import SlotGrid
+
+
+class DayType(StrEnum):
+    WEEKDAY = "weekday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+    HOLIDAY = "holiday"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Season:
+    """Months with their own bands and prices."""
+
+    name: str
+    months: frozenset[int]
+    bands: Mapping[DayType, tuple[str, ...]]
+    """Band name of each of the 24 local hours, by type of day."""
+    energy_per_kwh: Mapping[str, float]
+    """Price by band name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandCharge:
+    """Charge on the highest mean import over the billing interval."""
+
+    per_kw: float
+    interval_s: float = 900.0
+    ratchet_months: frozenset[int] = frozenset()
+    """Months of the last twelve whose peak counts as well, beside the current one."""
+    floor_kw: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffPeriod:
+    """What holds from one date to another, ``[valid_from, valid_to)`` in local time."""
+
+    valid_from: date
+    valid_to: date | None = None
+    source: str
+    seasons: tuple[Season, ...]
+    demand: DemandCharge | None = None
+    export_per_kwh: float = 0.0
+    grid_kg_per_kwh: float = 0.0
+
+    def __post_init__(self) -> None:
+        months = [month for season in self.seasons for month in season.months]
+        if sorted(months) != list(range(1, 13)):
+            raise InvariantError(
+                f"tariff valid from {self.valid_from}: its seasons must cover every month exactly once"
+            )
+
+    def season(self, month: int) -> Season:
+        return next(season for season in self.seasons if month in season.months)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tariff:
+    id: TariffId
+    time_zone: str
+    periods: tuple[TariffPeriod, ...]
+    """In the order of their dates, without gaps or overlaps."""
+    holidays: frozenset[date] = field(default_factory=frozenset)
+    """Local dates, from the portfolio's country."""
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def period(self, day: date) -> TariffPeriod:
+        """The period in force on a local day.
+
+        Raises:
+            InvariantError: no period covers the day.
+        """
+        for period in self.periods:
+            if period.valid_from <= day and (
+                period.valid_to is None or day < period.valid_to
+            ):
+                return period
+        raise InvariantError(f"tariff {self.id}: no prices for {day}")
+
+    def day_type(self, day: date) -> DayType:
+        if day in self.holidays:
+            return DayType.HOLIDAY
+        return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(
+            day.weekday(), DayType.WEEKDAY
+        )
+
+    def energy_per_kwh(self, at: datetime) -> float:
+        """Price of an imported kWh at this instant."""
+        local = at.astimezone(self._zone)
+        season = self.period(local.date()).season(local.month)
+        return season.energy_per_kwh[
+            season.bands[self.day_type(local.date())][local.hour]
+        ]
+
+    def import_on(self, grid: SlotGrid) -> Floats:
+        """Import price of each slot, by its start; shape (slots,)."""
+        return np.array([self.energy_per_kwh(start) for start in grid.starts])
+
+    def export_on(self, grid: SlotGrid) -> Floats:
+        return np.array(
+            [
+                self.period(s.astimezone(self._zone).date()).export_per_kwh
+                for s in grid.starts
+            ]
+        )
+
+    def carbon_on(self, grid: SlotGrid) -> Floats:
+        """Grid carbon factor of each slot, kg per kWh."""
+        return np.array(
+            [
+                self.period(s.astimezone(self._zone).date()).grid_kg_per_kwh
+                for s in grid.starts
+            ]
+        )
+
+    def demand_at(self, at: datetime) -> DemandCharge | None:
+        return self.period(at.astimezone(self._zone).date()).demand

@@ -1,0 +1,27 @@
+"""Planners and forecasters: untrusted and synchronous; a worker process makes them asynchronous."""
+
+from typing import Protocol
+
+from vpp.domain.forecast import Forecast, ForecastRequest
+from vpp.domain.plan import Plan
+from vpp.domain.problem import Problem
+
+
+class Planner(Protocol):
+    """Entry-point group ``vpp.planners``; a class without constructor arguments. May keep state between calls."""
+
+    def plan(self, problem: Problem) -> Plan:
+        """The plan of one pool.
+
+        Raises:
+            PlannerFailed: no usable plan; the message says why.
+        """
+        ...
+
+
+class Forecaster(Protocol):
+    """Entry-point group ``vpp.forecasters``; a class without constructor arguments."""
+
+    def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
+        """One forecast per series, in their order. Missing input degrades to a poorer rung, named in ``source``."""
+        ...
