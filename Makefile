@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -10,7 +12,7 @@ ARGS ?=
 .PHONY: help setup demo test check bench lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.demo ## set up .venv with the locked dependencies
 
@@ -31,20 +33,23 @@ bench: .venv/.dev ## run the benchmarks and print their figures
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
 lock: .venv/.dev ## renew requirements/*.txt: make lock ARGS="--upgrade"
-	./requirements/lock $(ARGS)
+	$(COMPILE) -o requirements/demo.txt --extra demo --group build $(ARGS)
+	$(COMPILE) -o requirements/dev.txt --extra demo --group build --group dev -c requirements/demo.txt $(ARGS)
 
 clean: ## remove .venv, caches and build results
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
-	@[ -n "$(PYTHON)" ] || { \
-		echo "Python 3.11 or newer is needed, and python3 is `python3 --version 2>&1`."; \
-		echo "Install one (apt-get install python3.12 python3.12-venv) or name it: make PYTHON=/path/to/python"; \
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; found: $(or $(PYTHON),python3) `$(or $(PYTHON),python3) --version 2>&1`"; \
+		echo "  Debian 12, Ubuntu 24.04:  apt-get install python3 python3-venv"; \
+		echo "  Ubuntu 22.04:             apt-get install python3.11 python3.11-venv"; \
+		echo "  elsewhere:                make PYTHON=/path/to/python3.11"; \
 		exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "$(PYTHON) has no venv module. Install it: apt-get install \
-	`$(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'`"; \
+		package=`$(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'`; \
+		echo "$(PYTHON) cannot make virtual environments. Install its venv: apt-get install $$package"; \
 		exit 1; }
 	$(PYTHON) -m venv .venv
 
