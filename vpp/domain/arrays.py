@@ -28,9 +28,7 @@ def frozen_ints(values: npt.ArrayLike) -> Ints:
     return array
 
 
-def require_shape(
-    name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]
-) -> None:
+def require_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
     """Raise InvariantError unless the array has exactly this shape."""
     if array.shape != shape:
         raise InvariantError(f"{name} has shape {array.shape}, expected {shape}")

@@ -40,9 +40,7 @@ class _Asset:
 def _positive(asset: AssetId, **values: float) -> None:
     for name, value in values.items():
         if not value > 0:
-            raise InvariantError(
-                f"asset {asset}: {name} is {value}, expected more than 0"
-            )
+            raise InvariantError(f"asset {asset}: {name} is {value}, expected more than 0")
 
 
 def _fraction(asset: AssetId, **values: float) -> None:
@@ -76,8 +74,9 @@ class Battery(_Asset):
 
     def __post_init__(self) -> None:
         _positive(
-            self.id, capacity_kwh=self.capacity_kwh, charge_kw=self.charge_kw, discharge_kw=self.discharge_kw,
-            eta_charge=self.eta_charge, eta_discharge=self.eta_discharge,
+            self.id, capacity_kwh=self.capacity_kwh, charge_kw=self.charge_kw,
+            discharge_kw=self.discharge_kw, eta_charge=self.eta_charge,
+            eta_discharge=self.eta_discharge,
         )  # fmt: skip
         _fraction(
             self.id, eta_charge=self.eta_charge, eta_discharge=self.eta_discharge,
@@ -151,10 +150,7 @@ class EvCharger(_Asset):
 
     def __post_init__(self) -> None:
         _positive(self.id, max_kw=self.max_kw)
-        if (
-            not 0 <= self.floor_kw <= self.max_kw
-            or not 0 <= self.guaranteed_kw <= self.max_kw
-        ):
+        if not 0 <= self.floor_kw <= self.max_kw or not 0 <= self.guaranteed_kw <= self.max_kw:
             raise InvariantError(
                 f"asset {self.id}: floor_kw {self.floor_kw} and guaranteed_kw {self.guaranteed_kw} must lie in 0..{self.max_kw}"
             )

@@ -26,7 +26,10 @@ class Batch:
     arrived_s: float
     """City monotonic time of arrival: what ages are counted from."""
     measured_s: float
-    """City monotonic time at which the device measured, at most ``arrived_s``; equal to it where the device does not say."""
+    """City monotonic time at which the device measured, at most ``arrived_s``.
+
+    Equal to it where the device does not say.
+    """
     sessions: Mapping[AssetId, EvSession | None] = field(default_factory=dict)
     """Connectors whose session changed; None: unplugged."""
 

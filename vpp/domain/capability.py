@@ -1,4 +1,7 @@
-"""What an asset accepts: forms of setpoint, allowed powers, times, ramps. Allocation works on allowed sets."""
+"""What an asset accepts: forms of setpoint, allowed powers, times, ramps.
+
+Allocation works on allowed sets.
+"""
 
 import math
 from collections.abc import Iterable
@@ -114,7 +117,10 @@ def union(intervals: Iterable[Interval]) -> AllowedSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """What one asset can be told, and how it follows. Comes from its device's profile and the asset's ratings."""
+    """What one asset can be told, and how it follows.
+
+    Comes from its device's profile and the asset's ratings.
+    """
 
     forms: frozenset[Form]
     allowed: AllowedSet

@@ -17,7 +17,10 @@ class WriteClass(StrEnum):
     """The same value under the same lease: covered by the command's record."""
     HEARTBEAT = "heartbeat"
     PROTECTION = "protection"
-    """A command of a protection or safe state: waits for the disk at most 100 ms, then goes and is recorded as late."""
+    """A command of a protection or safe state.
+
+    Waits for the disk at most 100 ms, then goes and is recorded as late.
+    """
 
 
 class Verb(StrEnum):

@@ -13,8 +13,8 @@ from vpp.domain.slots import SlotGrid
 class ValueCurve:
     """Expected later cost by stored energy and grid power at each slot's end; convex piecewise linear in both together.
 
-    Minus its slope in energy is what a stored kWh is worth, in the unit of the order's first stage. Where ramps do not count,
-    ``grid_kw`` has one entry and the cost does not depend on it.
+    Minus its slope in energy is what a stored kWh is worth, in the unit of the order's first
+    stage. Where ramps do not count, ``grid_kw`` has one entry and the cost does not depend on it.
     """
 
     grid: SlotGrid
@@ -29,9 +29,7 @@ class ValueCurve:
         for name in ("energy_kwh", "grid_kw", "cost"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
             require_finite(name, getattr(self, name))
-        require_shape(
-            "cost", self.cost, (len(self.grid), len(self.grid_kw), len(self.energy_kwh))
-        )
+        require_shape("cost", self.cost, (len(self.grid), len(self.grid_kw), len(self.energy_kwh)))
         if (
             len(self.energy_kwh) < 2
             or (np.diff(self.energy_kwh) <= 0).any()
@@ -45,9 +43,7 @@ class ValueCurve:
         """Bilinear value at arrays of energy and grid power; beyond the axes the last segment's slope goes on in energy
         and the nearest power counts."""
         levels, cost = self.energy_kwh, self.cost[slot]
-        i = np.clip(
-            np.searchsorted(levels, energy_kwh, side="right") - 1, 0, len(levels) - 2
-        )
+        i = np.clip(np.searchsorted(levels, energy_kwh, side="right") - 1, 0, len(levels) - 2)
         a = (energy_kwh - levels[i]) / (levels[i + 1] - levels[i])
         if len(self.grid_kw) == 1:
             return np.asarray((1 - a) * cost[0, i] + a * cost[0, i + 1])
@@ -75,7 +71,10 @@ class ValueCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SlotCosts:
-    """What grid power costs within each slot, in the unit of the order's first stage; arrays of shape (slots,)."""
+    """What grid power costs within each slot, in the unit of the order's first stage.
+
+    Arrays of shape (slots,).
+    """
 
     unit: str
     """As "kWh of import" or "KRW"."""
@@ -104,18 +103,14 @@ class SlotCosts:
             object.__setattr__(self, name, frozen(getattr(self, name)))
             require_shape(name, getattr(self, name), self.import_weight.shape)
         if (self.export_weight > self.import_weight).any():
-            raise InvariantError(
-                "slot costs are not convex: export_weight above import_weight"
-            )
+            raise InvariantError("slot costs are not convex: export_weight above import_weight")
 
 
-def surplus_rule_curve(
-    grid: SlotGrid, *, capacity_kwh: float, worth: float = 0.5
-) -> ValueCurve:
+def surplus_rule_curve(grid: SlotGrid, *, capacity_kwh: float, worth: float = 0.5) -> ValueCurve:
     """The measured-surplus rule as a value curve: one small slope, so that every surplus is stored and every deficit served.
 
-    ``worth`` is what a stored kWh is worth in kWh of import: above 0, so that surplus is kept rather than exported, and below
-    the discharge efficiency, so that a deficit is served now.
+    ``worth`` is what a stored kWh is worth in kWh of import: above 0, so that surplus is kept
+    rather than exported, and below the discharge efficiency, so that a deficit is served now.
     """
     energy_kwh = np.array([0.0, max(capacity_kwh, 1e-6)])
     cost = np.broadcast_to(-worth * energy_kwh, (len(grid), 1, 2))

@@ -60,7 +60,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A connection or a listener with its own pacing and supervision: TCP, serial, broker session."""
+    """A connection or a listener with its own pacing and supervision.
+
+    TCP, serial, broker session.
+    """
 
     id: LinkId
     adapter: str
@@ -73,7 +76,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """One asset or meter on a device: which quantities are read here, with what rank, and whether it is written here."""
+    """One asset or meter on a device.
+
+    Which quantities are read here, with what rank, and whether it is written here.
+    """
 
     subject: AssetId | MeterId
     reads: Mapping[Quantity, int] = field(default_factory=dict)
@@ -98,6 +104,4 @@ class Device:
 
     @property
     def written_assets(self) -> tuple[AssetId, ...]:
-        return tuple(
-            AssetId(carried.subject) for carried in self.carries if carried.writes
-        )
+        return tuple(AssetId(carried.subject) for carried in self.carries if carried.writes)

@@ -19,8 +19,8 @@
     ├── StoreUnavailable          live state or history cannot be reached
     └── AlreadyRunning            another daemon holds this portfolio
 
-What is news rather than a fault (a clamp, a refusal by the write gate, a device at its limit) is a value, in
-``vpp.domain.outcome``.
+What is news rather than a fault (a clamp, a refusal by the write gate, a device at its limit) is a
+value, in ``vpp.domain.outcome``.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,10 @@ class Mistake:
 
     file: str
     line: int | None
-    """Line in the file, from 1; None where no line can be named (a key that is missing from the whole file)."""
+    """Line in the file, from 1.
+
+    None where no line can be named (a key that is missing from the whole file).
+    """
     path: str
     """Where in the tree, as ``devices[3].options.unit``."""
     problem: str

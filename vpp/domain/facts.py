@@ -31,7 +31,10 @@ class DeviceFacts:
     refresh_s: float | None = 10.0
     """None: the register is stored or of unknown persistence and is never refreshed periodically."""
     watchdog_s: float | None = None
-    """Fixed time after which the device falls back by itself; None where it is armed per command or does not exist."""
+    """Fixed time after which the device falls back by itself.
+
+    None where it is armed per command or does not exist.
+    """
     heartbeat_s: float | None = None
     """How often the device's heartbeat must change."""
     confirm: Confirm = Confirm()

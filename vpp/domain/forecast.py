@@ -17,8 +17,8 @@ LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 class Forecast:
     """Mean power per slot in quantiles.
 
-    The quantity is ``POWER_KW`` for a load (positive into the asset) or ``AVAILABLE_KW`` for PV (what the sun would give
-    uncurtailed, a magnitude).
+    The quantity is ``POWER_KW`` for a load (positive into the asset) or ``AVAILABLE_KW`` for PV
+    (what the sun would give uncurtailed, a magnitude).
     """
 
     subject: str
@@ -36,9 +36,7 @@ class Forecast:
 
     def __post_init__(self) -> None:
         values = frozen(self.values_kw)
-        require_shape(
-            f"forecast {self.subject}", values, (len(self.quantiles), len(self.grid))
-        )
+        require_shape(f"forecast {self.subject}", values, (len(self.quantiles), len(self.grid)))
         require_finite(f"forecast {self.subject}", values)
         if (np.diff(values, axis=0) < -1e-9).any():
             raise InvariantError(f"forecast {self.subject}: quantiles cross")
@@ -55,7 +53,10 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
-    """What a forecaster may learn from for one subject: recorded slot means up to the issue time."""
+    """What a forecaster may learn from for one subject.
+
+    Recorded slot means up to the issue time.
+    """
 
     subject: str
     quantity: Quantity
@@ -77,7 +78,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRequest:
-    """Series in, one forecast per series out, on the grid. Nothing after ``issued_at`` is in the series."""
+    """Series in, one forecast per series out, on the grid.
+
+    Nothing after ``issued_at`` is in the series.
+    """
 
     issued_at: datetime
     grid: SlotGrid

@@ -59,12 +59,11 @@ class GridNode:
     """Local grid fee on what members of the pool import from one another."""
 
     def tightest_kw(self, *, hard: bool) -> Limit:
-        """The tightest kW limit of this hardness over all layers; unlimited where none is stated."""
-        stated = [
-            limit
-            for limit in self.limits
-            if limit.hard is hard and limit.unit is Unit.KW
-        ]
+        """The tightest kW limit of this hardness over all layers.
+
+        Unlimited where none is stated.
+        """
+        stated = [limit for limit in self.limits if limit.hard is hard and limit.unit is Unit.KW]
         imports = min(stated, key=lambda limit: limit.import_max, default=Limit())
         exports = min(stated, key=lambda limit: limit.export_max, default=Limit())
         return Limit(
@@ -122,6 +121,4 @@ class Meter:
 
     def __post_init__(self) -> None:
         if (self.node is None) == (not self.assets):
-            raise InvariantError(
-                f"meter {self.id} must measure either a node or a set of assets"
-            )
+            raise InvariantError(f"meter {self.id} must measure either a node or a set of assets")

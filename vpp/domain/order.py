@@ -42,6 +42,4 @@ class Goals:
             "co2_per_kg",
         ):
             if not getattr(self, name) >= 0:
-                raise InvariantError(
-                    f"goals: {name} is {getattr(self, name)}, expected 0 or more"
-                )
+                raise InvariantError(f"goals: {name} is {getattr(self, name)}, expected 0 or more")

@@ -147,6 +147,4 @@ class Plan:
     """What a stored kWh is worth per battery of the schedule and slot, shape (batteries, slots); None: hours left decide."""
     share_assets: tuple[AssetId, ...] = ()
     schedule: Schedule
-    explanation: Explanation = field(
-        default_factory=lambda: Explanation(planner="unknown")
-    )
+    explanation: Explanation = field(default_factory=lambda: Explanation(planner="unknown"))

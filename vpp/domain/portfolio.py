@@ -70,9 +70,7 @@ class Portfolio:
             PoolId(node.id): Pool(
                 id=PoolId(node.id),
                 node=node.id,
-                sites=tuple(
-                    site_by_node[n] for n in self.subtree(node.id) if n in site_by_node
-                ),
+                sites=tuple(site_by_node[n] for n in self.subtree(node.id) if n in site_by_node),
             )
             for node in self.nodes.values()
             if node.settles
@@ -85,17 +83,14 @@ class Portfolio:
     @cached_property
     def assets_of_site(self) -> Mapping[SiteId, tuple[AssetId, ...]]:
         return {
-            site: tuple(a.id for a in self.assets.values() if a.site == site)
-            for site in self.sites
+            site: tuple(a.id for a in self.assets.values() if a.site == site) for site in self.sites
         }
 
     @cached_property
     def writer_of(self) -> Mapping[AssetId, DeviceId]:
         """The one device through which each controllable asset is written."""
         return {
-            asset: device.id
-            for device in self.devices.values()
-            for asset in device.written_assets
+            asset: device.id for device in self.devices.values() for asset in device.written_assets
         }
 
     @cached_property
@@ -111,6 +106,4 @@ class Portfolio:
         }
 
     def assets_of_pool(self, pool: PoolId) -> tuple[AssetId, ...]:
-        return tuple(
-            a for site in self.pools[pool].sites for a in self.assets_of_site[site]
-        )
+        return tuple(a for site in self.pools[pool].sites for a in self.assets_of_site[site])

@@ -219,9 +219,7 @@ def check(problem: Problem) -> None:
             raise ProblemRejected(
                 f"{name}{[int(i) for i in bad[0]]} is {array[tuple(bad[0])]}, expected a number"
             )
-        if not name.startswith(
-            ("prices.", "site_node", "nodes.parent", "batteries.site")
-        ):
+        if not name.startswith(("prices.", "site_node", "nodes.parent", "batteries.site")):
             below = np.argwhere(array < 0)
             if len(below) and name != "batteries.energy_kwh":
                 raise ProblemRejected(
@@ -230,13 +228,9 @@ def check(problem: Problem) -> None:
     for b, asset in enumerate(problem.batteries.ids):
         low, high = problem.batteries.min_kwh[b], problem.batteries.max_kwh[b]
         if low > high:
-            raise ProblemRejected(
-                f"batteries.min_kwh of {asset} is {low} above max_kwh {high}"
-            )
+            raise ProblemRejected(f"batteries.min_kwh of {asset} is {low} above max_kwh {high}")
     for v, session in enumerate(problem.sessions.ids):
-        over = np.argwhere(
-            problem.sessions.guaranteed_kw[v] > problem.sessions.max_kw[v] + 1e-9
-        )
+        over = np.argwhere(problem.sessions.guaranteed_kw[v] > problem.sessions.max_kw[v] + 1e-9)
         if len(over):
             slot = int(over[0][0])
             raise ProblemRejected(

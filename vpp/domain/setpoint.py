@@ -41,9 +41,7 @@ class Setpoint:
         if self.form is Form.TARGET and not (
             self.lo_kw == self.hi_kw and math.isfinite(self.lo_kw)
         ):
-            raise InvariantError(
-                f"setpoint for {self.asset}: a target needs one finite power"
-            )
+            raise InvariantError(f"setpoint for {self.asset}: a target needs one finite power")
 
     @property
     def target_kw(self) -> float:

@@ -21,9 +21,7 @@ class SlotGrid:
     def __post_init__(self) -> None:
         edges = frozen(self.edges_s)
         if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
-            raise InvariantError(
-                "slot edges must be at least two and strictly increasing"
-            )
+            raise InvariantError("slot edges must be at least two and strictly increasing")
         object.__setattr__(self, "edges_s", edges)
 
     @classmethod

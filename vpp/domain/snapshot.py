@@ -44,9 +44,7 @@ class Column:
 
     def good(self, index: int) -> float | None:
         """The value if it may enter arithmetic, else None."""
-        return (
-            float(self.values[index]) if self.quality[index] == Quality.GOOD else None
-        )
+        return float(self.values[index]) if self.quality[index] == Quality.GOOD else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +80,6 @@ class Snapshot:
         column = self.assets.get(quantity)
         return column.good(self.layout.asset_at[asset]) if column is not None else None
 
-    def meter(
-        self, meter: MeterId, quantity: Quantity = Quantity.POWER_KW
-    ) -> float | None:
+    def meter(self, meter: MeterId, quantity: Quantity = Quantity.POWER_KW) -> float | None:
         column = self.meters.get(quantity)
         return column.good(self.layout.meter_at[meter]) if column is not None else None

@@ -88,26 +88,20 @@ class Tariff:
             InvariantError: no period covers the day.
         """
         for period in self.periods:
-            if period.valid_from <= day and (
-                period.valid_to is None or day < period.valid_to
-            ):
+            if period.valid_from <= day and (period.valid_to is None or day < period.valid_to):
                 return period
         raise InvariantError(f"tariff {self.id}: no prices for {day}")
 
     def day_type(self, day: date) -> DayType:
         if day in self.holidays:
             return DayType.HOLIDAY
-        return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(
-            day.weekday(), DayType.WEEKDAY
-        )
+        return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(day.weekday(), DayType.WEEKDAY)
 
     def energy_per_kwh(self, at: datetime) -> float:
         """Price of an imported kWh at this instant."""
         local = at.astimezone(self._zone)
         season = self.period(local.date()).season(local.month)
-        return season.energy_per_kwh[
-            season.bands[self.day_type(local.date())][local.hour]
-        ]
+        return season.energy_per_kwh[season.bands[self.day_type(local.date())][local.hour]]
 
     def import_on(self, grid: SlotGrid) -> Floats:
         """Import price of each slot, by its start; shape (slots,)."""
@@ -115,19 +109,13 @@ class Tariff:
 
     def export_on(self, grid: SlotGrid) -> Floats:
         return np.array(
-            [
-                self.period(s.astimezone(self._zone).date()).export_per_kwh
-                for s in grid.starts
-            ]
+            [self.period(s.astimezone(self._zone).date()).export_per_kwh for s in grid.starts]
         )
 
     def carbon_on(self, grid: SlotGrid) -> Floats:
         """Grid carbon factor of each slot, kg per kWh."""
         return np.array(
-            [
-                self.period(s.astimezone(self._zone).date()).grid_kg_per_kwh
-                for s in grid.starts
-            ]
+            [self.period(s.astimezone(self._zone).date()).grid_kg_per_kwh for s in grid.starts]
         )
 
     def demand_at(self, at: datetime) -> DemandCharge | None:

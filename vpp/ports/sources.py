@@ -29,6 +29,4 @@ class SourceRequest:
 
 
 class SourceFactory(Protocol):
-    def __call__(
-        self, request: SourceRequest
-    ) -> AbstractAsyncContextManager[Source]: ...
+    def __call__(self, request: SourceRequest) -> AbstractAsyncContextManager[Source]: ...

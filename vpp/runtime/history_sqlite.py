@@ -1,0 +1,114 @@
+"""Slot means in one SQLite file, written and read by a thread of its own."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, TypeVarTuple
+
+import numpy as np
+
+from vpp.domain.arrays import Floats
+from vpp.domain.errors import StoreUnavailable
+from vpp.domain.history import Mean
+from vpp.domain.points import Quantity
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS mean (
+    subject TEXT NOT NULL, quantity TEXT NOT NULL, step_s REAL NOT NULL, start_s REAL NOT NULL,
+    value REAL NOT NULL, coverage REAL NOT NULL,
+    PRIMARY KEY (subject, quantity, step_s, start_s)
+) WITHOUT ROWID
+"""
+_LEAST_COVERAGE = 0.5
+Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
+
+
+class SqliteHistory:
+    """``vpp.ports.store.History`` on a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+
+    async def __aenter__(self) -> Self:
+        self._database = await self._run(self._open)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._run(self._database.close)
+        self._thread.shutdown(wait=False)
+
+    async def append(self, means: Sequence[Mean]) -> None:
+        rows = [
+            (m.subject, m.quantity, m.step_s, m.start.timestamp(), m.value, m.coverage)
+            for m in means
+        ]
+        await self._run(self._insert, rows)
+
+    async def read(
+        self, subject: str, quantity: Quantity, start: datetime, end: datetime, step_s: float
+    ) -> Floats:
+        return await self._run(
+            self._select, subject, quantity, start.timestamp(), end.timestamp(), step_s
+        )
+
+    async def span(
+        self, subject: str, quantity: Quantity, step_s: float
+    ) -> tuple[datetime, datetime] | None:
+        """Start of the first and of the last recorded slot, or None."""
+        return await self._run(self._bounds, subject, quantity, step_s)
+
+    async def _run(self, work: Callable[[*Given], Result], *given: *Given) -> Result:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"history {self._path}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute(_SCHEMA)
+        return database
+
+    def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT OR REPLACE INTO mean VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._database.execute("COMMIT")
+
+    def _select(
+        self, subject: str, quantity: str, start_s: float, end_s: float, step_s: float
+    ) -> Floats:
+        values = np.full(round((end_s - start_s) / step_s), np.nan)
+        query = (
+            "SELECT start_s, value FROM mean WHERE subject = ? AND quantity = ? AND step_s = ?"
+            " AND start_s >= ? AND start_s < ? AND coverage >= ?"
+        )
+        for at_s, value in self._database.execute(
+            query, (subject, quantity, step_s, start_s, end_s, _LEAST_COVERAGE)
+        ):
+            values[round((at_s - start_s) / step_s)] = value
+        return values
+
+    def _bounds(
+        self, subject: str, quantity: str, step_s: float
+    ) -> tuple[datetime, datetime] | None:
+        query = (
+            "SELECT min(start_s), max(start_s) FROM mean"
+            " WHERE subject = ? AND quantity = ? AND step_s = ?"
+        )
+        first_s, last_s = self._database.execute(query, (subject, quantity, step_s)).fetchone()
+        if first_s is None:
+            return None
+        return datetime.fromtimestamp(first_s, UTC), datetime.fromtimestamp(last_s, UTC)

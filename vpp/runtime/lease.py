@@ -1,0 +1,85 @@
+"""One daemon per portfolio and host: an exclusive lock, and an epoch that only ever rises."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vpp.domain.errors import AlreadyRunning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Held from entering to leaving ``hold``; the operating system ends it with the process."""
+
+    epoch: int
+    """Higher than any epoch a daemon of this portfolio has used on this host."""
+
+
+@contextmanager
+def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
+    """Take the portfolio's lock and the next epoch, on disk before anything is written to a device.
+
+    Raises:
+        AlreadyRunning: another process holds the lock; the message names it.
+    """
+    with (directory / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(
+                f"portfolio {portfolio} is run by {holder(directory) or 'another process'}"
+            ) from error
+        epoch = _next_epoch(directory / "epoch")
+        lock.seek(0)
+        lock.truncate()
+        json.dump(
+            {
+                "pid": os.getpid(),
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                "epoch": epoch,
+            },
+            lock,
+        )
+        lock.flush()
+        try:
+            yield Lease(epoch=epoch)
+        finally:
+            lock.seek(0)
+            lock.truncate()
+
+
+def holder(directory: Path) -> str | None:
+    """Who holds the lock now, in words; None if nobody does."""
+    path = directory / "lock"
+    if not path.exists():
+        return None
+    with path.open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = json.loads(lock.read() or "{}")
+            return (
+                f"process {said.get('pid', 'unknown')} since {said.get('since', 'an unknown time')}"
+            )
+    return None
+
+
+def _next_epoch(path: Path) -> int:
+    epoch = int(path.read_text()) + 1 if path.exists() else 1
+    replacement = path.with_suffix(".new")
+    with replacement.open("w") as file:
+        file.write(str(epoch))
+        file.flush()
+        os.fsync(file.fileno())
+    replacement.replace(path)
+    parent = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+    return epoch

@@ -1,0 +1,41 @@
+"""Where a daemon keeps its files.
+
+One fixed directory per host and portfolio, so that two daemons meet there.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from vpp.domain.errors import ConfigurationError, Mistake
+from vpp.domain.ids import PortfolioId
+
+VARIABLE = "VPP_STATE_HOME"
+USUAL = Path("/var/tmp/vpp-orchestrator")  # noqa: S108 - survives a restart, exists on every Linux host
+
+
+def state_dir(portfolio: PortfolioId) -> Path:
+    """The portfolio's directory on this host, made if it does not exist.
+
+    Raises:
+        ConfigurationError: the directory cannot be made or written.
+    """
+    home = Path(os.environ.get(VARIABLE, USUAL))
+    found = home / re.sub(r"[^A-Za-z0-9._-]", "_", portfolio)
+    try:
+        found.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(found, os.W_OK):
+            raise PermissionError(f"{found} belongs to another user")
+    except OSError as error:
+        raise ConfigurationError(
+            [
+                Mistake(
+                    file=str(found),
+                    line=None,
+                    path="state directory",
+                    problem=f"cannot be used: {error}",
+                    remedy=f"run as its owner, or set {VARIABLE} on every process alike",
+                )
+            ]
+        ) from error
+    return found

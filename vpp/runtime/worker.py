@@ -1,0 +1,121 @@
+"""Planner and forecaster in a process of their own.
+
+Deadline, memory cap, one request in flight, killed and restarted cold.
+"""
+
+import asyncio
+import pickle
+import struct
+import sys
+from types import TracebackType
+from typing import Self, TypeVar
+
+from vpp.domain.errors import PlannerFailed, PlanningError
+from vpp.domain.forecast import Forecast, ForecastRequest
+from vpp.domain.plan import Plan
+from vpp.domain.problem import Problem
+
+LENGTH = struct.Struct(">Q")
+
+
+class PlanningWorker:
+    """Makes the synchronous planner and forecaster asynchronous, and harmless."""
+
+    def __init__(self, *, planner: str, forecaster: str, memory_mb: int = 2048) -> None:
+        self._command = (
+            sys.executable,
+            "-m",
+            "vpp.runtime.worker_process",
+            planner,
+            forecaster,
+            str(memory_mb),
+        )
+        self._child: asyncio.subprocess.Process | None = None
+        self._one = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._kill()
+
+    async def plan(self, problem: Problem) -> Plan:
+        """The plan, within the problem's deadline on the wire.
+
+        Raises:
+            PlanningError: rejected, failed, crashed or late; the next request finds a cold worker.
+        """
+        return _expect(await self._ask(("plan", problem), problem.deadline_s), Plan)
+
+    async def forecast(
+        self, request: ForecastRequest, *, deadline_s: float = 20.0
+    ) -> tuple[Forecast, ...]:
+        """One forecast per series.
+
+        Raises:
+            PlanningError: likewise.
+        """
+        return _expect(await self._ask(("forecast", request), deadline_s), tuple)
+
+    async def _ask(self, request: tuple[str, object], deadline_s: float) -> object:
+        async with self._one:
+            answered = False
+            try:
+                async with asyncio.timeout(deadline_s):
+                    answer = await self._exchange(request)
+                answered = True
+            except TimeoutError as error:
+                raise PlannerFailed(
+                    f"no {request[0]} within {deadline_s:.0f} s; the worker was killed"
+                ) from error
+            except (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError) as error:
+                raise PlannerFailed(f"the worker died during a {request[0]}: {error!r}") from error
+            finally:
+                if not answered:
+                    await self._kill()
+        if isinstance(answer, PlanningError):
+            raise answer
+        return answer
+
+    async def _exchange(self, request: tuple[str, object]) -> object:
+        child = self._child = self._child or await self._start()
+        if child.stdin is None or child.stdout is None:
+            raise ConnectionError("the worker has no pipes")
+        body = pickle.dumps(request, protocol=pickle.HIGHEST_PROTOCOL)
+        child.stdin.write(LENGTH.pack(len(body)) + body)
+        await child.stdin.drain()
+        (length,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
+        answer: object = pickle.loads(await child.stdout.readexactly(length))  # noqa: S301 - our own child
+        return answer
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    async def _kill(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+Answer = TypeVar("Answer")
+
+
+def _expect(answer: object, kind: type[Answer]) -> Answer:
+    if not isinstance(answer, kind):
+        raise PlannerFailed(
+            f"the worker answered with {type(answer).__name__}, expected {kind.__name__}"
+        )
+    return answer

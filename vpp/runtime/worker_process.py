@@ -1,0 +1,66 @@
+"""The other end of the planning worker's pipe.
+
+Started as ``python -m vpp.runtime.worker_process PLANNER FORECASTER MEMORY_MB``. Ends when the
+parent's pipe closes; ignores the terminal's interrupt, since the parent must first make devices
+safe.
+"""
+
+import os
+import pickle
+import resource
+import signal
+import sys
+from typing import BinaryIO, cast
+
+from vpp.domain.errors import PlannerFailed, PlanningError, VppError
+from vpp.ports import plugins
+from vpp.ports.planner import Forecaster, Planner
+from vpp.runtime.worker import LENGTH
+
+
+def main(arguments: list[str]) -> None:
+    """Serve requests until the pipe closes."""
+    planner_name, forecaster_name, memory_mb = arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cap = int(memory_mb) << 20
+    resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    planner = cast("type[Planner]", plugins.load(plugins.PLANNERS, planner_name))()
+    forecaster = cast("type[Forecaster]", plugins.load(plugins.FORECASTERS, forecaster_name))()
+    _serve(sys.stdin.buffer, answers, planner, forecaster)
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO, planner: Planner, forecaster: Forecaster) -> None:
+    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
+        kind, payload = pickle.loads(requests.read(LENGTH.unpack(head)[0]))  # noqa: S301 - our own parent
+        body = pickle.dumps(
+            _answer(kind, payload, planner, forecaster), protocol=pickle.HIGHEST_PROTOCOL
+        )
+        answers.write(LENGTH.pack(len(body)) + body)
+        answers.flush()
+
+
+def _answer(kind: str, payload: object, planner: Planner, forecaster: Forecaster) -> object:
+    try:
+        if kind == "plan":
+            return planner.plan(payload)  # type: ignore[arg-type]
+        return forecaster.forecast(payload)  # type: ignore[arg-type]
+    except PlanningError as fault:
+        return fault
+    except MemoryError:
+        return PlannerFailed(f"{kind}: the worker's memory cap was reached")
+    except (
+        VppError,
+        ArithmeticError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    ) as fault:
+        return PlannerFailed(f"{kind}: {type(fault).__name__}: {fault}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
