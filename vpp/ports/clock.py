@@ -1,7 +1,7 @@
 """Two clocks, passed in and never read in a pure module.
 
-``city``: wall time times speed; ages, expiries, ramps, slots, watchdogs, physics. ``wire``: real; socket time-outs, back-off,
-pacing, planner deadline, leases, disk, shutdown.
+``city``: wall time times speed; ages, expiries, ramps, slots, watchdogs, physics. ``wire``: real;
+socket time-outs, back-off, pacing, planner deadline, leases, disk, shutdown.
 """
 
 from datetime import datetime
@@ -9,6 +9,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """One of the two."""
+
     def now(self) -> datetime:
         """Aware UTC."""
         ...

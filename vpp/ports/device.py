@@ -1,8 +1,9 @@
 """Devices as the core sees them: two ways to read, one to write.
 
-An adapter (entry-point group ``vpp.adapters``) is a callable of the form of ``Adapter``. It opens a link, dialled or listening,
-and gives a port for every configured device on it. A port exists from the start, also for a device that calls in: until it has
-called, ``identify`` and ``read`` raise ConnectionLost and ``batches`` waits.
+An adapter (entry-point group ``vpp.adapters``) is a callable of the form of ``Adapter``. It opens a
+link, dialled or listening, and gives a port for every configured device on it. A port exists from
+the start, also for a device that calls in: until it has called, ``identify`` and ``read`` raise
+ConnectionLost and ``batches`` waits.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -27,7 +28,7 @@ class DevicePort(Protocol):
     def facts(self) -> DeviceFacts: ...
 
     async def identify(self) -> Identity:
-        """Who answers, asked anew; also re-reads scale factors and whatever else is fixed per connection.
+        """Who answers, asked anew; re-reads scale factors and whatever is fixed per connection.
 
         Raises:
             Retryable: nothing usable came.
@@ -68,7 +69,9 @@ class Writable(DevicePort, Protocol):
     """Only the write gate calls these."""
 
     async def send(self, command: Command) -> Answer:
-        """Send one command by its recipe, once, without a repeat; the device's own watchdog is armed to the command's life.
+        """Send one command by its recipe, once, without a repeat.
+
+        The device's own watchdog is armed to the command's life.
 
         Raises:
             NoAnswer: the outcome is unknown.
@@ -108,11 +111,14 @@ class LinkRequest:
 
 
 class Adapter(Protocol):
+    """The factory behind an entry point."""
+
     def __call__(self, request: LinkRequest) -> AbstractAsyncContextManager[OpenLink]:
         """Check options and profiles, then open the link when entered.
 
         Raises:
-            ConfigurationError: options or profile are wrong; mistakes carry paths relative to the device's or link's entry
-                (as ``devices.<id>.options.unit``), and the composition root adds file and line.
+            ConfigurationError: options or profile are wrong; mistakes carry paths relative to the
+                device's or link's entry (as ``devices.<id>.options.unit``), and the composition
+                root adds file and line.
         """
         ...

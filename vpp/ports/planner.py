@@ -8,7 +8,10 @@ from vpp.domain.problem import Problem
 
 
 class Planner(Protocol):
-    """Entry-point group ``vpp.planners``; a class without constructor arguments. May keep state between calls."""
+    """Entry-point group ``vpp.planners``; a class without constructor arguments.
+
+    May keep state between calls.
+    """
 
     def plan(self, problem: Problem) -> Plan:
         """The plan of one pool.
@@ -23,5 +26,8 @@ class Forecaster(Protocol):
     """Entry-point group ``vpp.forecasters``; a class without constructor arguments."""
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
-        """One forecast per series, in their order. Missing input degrades to a poorer rung, named in ``source``."""
+        """One forecast per series, in their order.
+
+        Missing input degrades to a poorer rung, named in ``source``.
+        """
         ...

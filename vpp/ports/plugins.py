@@ -1,4 +1,4 @@
-"""Adapters, planners, forecasters and sources are found by entry-point name, here and in other distributions."""
+"""Finds adapters, planners, forecasters and sources by entry-point name, in any distribution."""
 
 from importlib.metadata import EntryPoint, entry_points
 

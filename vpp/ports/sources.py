@@ -1,10 +1,10 @@
 """Where proposals come from: files, operators, and later markets and grid operators."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal
@@ -19,14 +19,31 @@ class Source(Protocol):
         ...
 
 
+Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Answers one command that reached the running daemon; raises VppError to refuse it."""
+
+
+class Commands(Protocol):
+    """Commands that people and programs send to the running daemon."""
+
+    def answer(self, verb: str, handler: Handler) -> None:
+        """Let this handler answer a verb; every verb has one handler."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
+    """What a source gets when it is opened."""
+
     portfolio: Portfolio
     state_dir: Path
     """Directory of the running daemon's files and socket."""
+    commands: Commands
     city: Clock
     wire: Clock
 
 
 class SourceFactory(Protocol):
+    """The factory behind an entry point."""
+
     def __call__(self, request: SourceRequest) -> AbstractAsyncContextManager[Source]: ...

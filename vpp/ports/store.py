@@ -45,7 +45,7 @@ class History(Protocol):
         end: datetime,
         step_s: float,
     ) -> Floats:
-        """Means of ``[start, end)`` at this step, shape (slots,), NaN where nothing with half coverage was recorded."""
+        """Means of ``[start, end)``, shape (slots,); NaN where less than half a slot is covered."""
         ...
 
 

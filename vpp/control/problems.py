@@ -1,0 +1,328 @@
+"""From what is measured and expected to what the planner is asked: one pool, as arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
+
+from vpp.domain.arrays import Floats, frozen, frozen_ints
+from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.capability import SharedLimit
+from vpp.domain.forecast import HIGH, LOW, Forecast
+from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
+from vpp.domain.network import GridNode
+from vpp.domain.plan import ForecastNote, Plan
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.problem import (
+    Batteries,
+    EvSessions,
+    Nodes,
+    Prices,
+    Problem,
+    PvPlants,
+    SharedRating,
+)
+from vpp.domain.session import EvSession
+from vpp.domain.slots import SlotGrid
+from vpp.domain.snapshot import Snapshot
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billing:
+    """What of the demand charge is settled already."""
+
+    peak_paid_kw: float = 0.0
+    """Highest interval mean of import in the running period."""
+    running_import_kw: float = 0.0
+    running_part: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlook:
+    """Everything beside the portfolio that a problem is made of."""
+
+    snapshot: Snapshot
+    grid: SlotGrid
+    forecasts: Mapping[tuple[str, Quantity], Forecast]
+    """Site load (``POWER_KW``), site PV (``AVAILABLE_KW``), charger demand (``POWER_KW``)."""
+    writable: frozenset[AssetId]
+    """Assets that may be commanded now; any other is forecast load and never promised."""
+    shared_limits: Sequence[SharedLimit] = ()
+    billing: Billing = Billing()
+    recent_peak_kw: float | None = None
+    last: Plan | None = None
+    deadline_s: float = 20.0
+
+
+def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
+    """The problem of one pool.
+
+    A site without a forecast counts at zero and is named in the notes; a battery whose stored
+    energy is unknown, or that may not be commanded, is left out and named.
+
+    Raises:
+        ProblemRejected: the parts contradict each other.
+    """
+    sites = portfolio.pools[pool].sites
+    grid, notes = outlook.grid, list[str]()
+    site_at = {site: i for i, site in enumerate(sites)}
+    nodes = portfolio.subtree(portfolio.pools[pool].node)
+    node_at = {node: i for i, node in enumerate(nodes)}
+    batteries = _batteries(portfolio, sites, outlook, site_at, notes)
+    plants = _plants(portfolio, sites, outlook, site_at)
+    sessions, session_chargers = _sessions(portfolio, sites, outlook, site_at)
+    load_kw = np.stack([_site(outlook, site, Quantity.POWER_KW, notes) for site in sites])
+    for site, charger in _chargers(portfolio, sites):
+        demand = _expected_arrivals(charger, outlook, session_chargers.get(charger.id))
+        load_kw[site_at[site]] += demand
+    low_kw, high_kw = _net_band(sites, outlook)
+    return Problem(
+        pool=pool,
+        issued_at=outlook.snapshot.at,
+        grid=grid,
+        goals=portfolio.goals,
+        sites=sites,
+        site_node=frozen_ints([node_at[portfolio.sites[site].node] for site in sites]),
+        nodes=_nodes(portfolio, nodes, node_at, len(grid)),
+        load_kw=load_kw,
+        batteries=batteries,
+        pv=plants,
+        sessions=sessions,
+        shared=_shared(outlook, batteries, plants),
+        prices=_prices(portfolio, pool, grid, outlook),
+        net_low_kw=low_kw,
+        net_high_kw=high_kw,
+        recent_peak_kw=outlook.recent_peak_kw,
+        last_schedule=outlook.last.schedule if outlook.last else None,
+        last_grid=outlook.last.grid if outlook.last else None,
+        forecasts=tuple(
+            ForecastNote(
+                subject=f.subject, source=f.source, issued_at=f.issued_at, input_age_s=f.input_age_s
+            )
+            for f in outlook.forecasts.values()
+            if f.subject in site_at
+        ),
+        deadline_s=outlook.deadline_s,
+        extra=tuple(notes),
+    )
+
+
+def _site(outlook: Outlook, site: SiteId, quantity: Quantity, notes: list[str]) -> Floats:
+    forecast = outlook.forecasts.get((site, quantity))
+    if forecast is None:
+        notes.append(f"no {quantity} forecast for {site}: counted as 0")
+        return np.zeros(len(outlook.grid))
+    return np.array(forecast.middle_kw)
+
+
+def _batteries(
+    portfolio: Portfolio,
+    sites: Sequence[SiteId],
+    outlook: Outlook,
+    site_at: Mapping[SiteId, int],
+    notes: list[str],
+) -> Batteries:
+    rows: list[tuple[Battery, float, float, float]] = []
+    for asset in _assets(portfolio, sites, Battery):
+        soc = outlook.snapshot.asset(asset.id, Quantity.SOC)
+        if soc is None or asset.id not in outlook.writable:
+            why = "its stored energy is unknown" if soc is None else "it may not be commanded"
+            notes.append(f"battery {asset.id} left out: {why}")
+            continue
+        charge = outlook.snapshot.asset(asset.id, Quantity.LIMIT_CHARGE_KW)
+        discharge = outlook.snapshot.asset(asset.id, Quantity.LIMIT_DISCHARGE_KW)
+        # A live limit of zero is the taper of a full or empty battery, not a limit on the day.
+        rows.append(
+            (
+                asset,
+                soc * asset.capacity_kwh,
+                min(asset.charge_kw, charge) if charge else asset.charge_kw,
+                min(asset.discharge_kw, discharge) if discharge else asset.discharge_kw,
+            )
+        )
+    kwh = np.array([b.capacity_kwh for b, *_ in rows])
+    return Batteries(
+        ids=tuple(b.id for b, *_ in rows),
+        site=frozen_ints([site_at[b.site] for b, *_ in rows]),
+        capacity_kwh=kwh,
+        charge_kw=frozen([charge for *_, charge, _ in rows]),
+        discharge_kw=frozen([discharge for *_, discharge in rows]),
+        eta_charge=frozen([b.eta_charge for b, *_ in rows]),
+        eta_discharge=frozen([b.eta_discharge for b, *_ in rows]),
+        energy_kwh=frozen([energy for _, energy, *_ in rows]),
+        min_kwh=kwh * [b.soc_min for b, *_ in rows],
+        max_kwh=kwh * [b.soc_max for b, *_ in rows],
+        reserve_kwh=kwh * [b.floor_soc for b, *_ in rows],
+        wear_per_kwh=frozen([b.wear_per_kwh for b, *_ in rows]),
+    )
+
+
+def _plants(
+    portfolio: Portfolio, sites: Sequence[SiteId], outlook: Outlook, site_at: Mapping[SiteId, int]
+) -> PvPlants:
+    plants = list(_assets(portfolio, sites, Pv))
+    peak_kw = {site: sum(p.peak_kw for p in plants if p.site == site) for site in sites}
+    available = [
+        np.asarray(forecast.middle_kw) * plant.peak_kw / peak_kw[plant.site]
+        if (forecast := outlook.forecasts.get((plant.site, Quantity.AVAILABLE_KW))) is not None
+        else np.zeros(len(outlook.grid))
+        for plant in plants
+    ]
+    return PvPlants(
+        ids=tuple(plant.id for plant in plants),
+        site=frozen_ints([site_at[plant.site] for plant in plants]),
+        available_kw=np.array(available).reshape(len(plants), len(outlook.grid)),
+        curtailable=tuple(plant.curtailable and plant.id in outlook.writable for plant in plants),
+    )
+
+
+def _sessions(
+    portfolio: Portfolio, sites: Sequence[SiteId], outlook: Outlook, site_at: Mapping[SiteId, int]
+) -> tuple[EvSessions, Mapping[AssetId, datetime]]:
+    """Sessions as arrays, and until when each charger is taken by one."""
+    found: list[tuple[EvCharger, EvSession, datetime, float]] = []
+    for charger in _assets(portfolio, sites, EvCharger):
+        session = outlook.snapshot.sessions.get(charger.id)
+        if session is not None and charger.id in outlook.writable:
+            leaves = session.departure or outlook.snapshot.at + timedelta(
+                seconds=charger.default_stay_s
+            )
+            need = session.need_kwh if session.need_kwh is not None else charger.default_need_kwh
+            found.append((charger, session, leaves, max(need - session.delivered_kwh, 0.0)))
+    most = [_stay(outlook, leaves) * (s.max_kw or c.max_kw) for c, s, leaves, _ in found]
+    least = [
+        _until_served(np.minimum(m, c.guaranteed_kw), need, outlook.grid)
+        if s.departure is None
+        else np.zeros(len(outlook.grid))
+        for m, (c, s, _, need) in zip(most, found, strict=True)
+    ]
+    shape = (len(found), len(outlook.grid))
+    sessions = EvSessions(
+        ids=tuple(session.id for _, session, *_ in found),
+        assets=tuple(charger.id for charger, *_ in found),
+        site=frozen_ints([site_at[charger.site] for charger, *_ in found]),
+        need_kwh=frozen([need for *_, need in found]),
+        max_kw=np.array(most).reshape(shape),
+        guaranteed_kw=np.array(least).reshape(shape),
+    )
+    return sessions, {charger.id: leaves for charger, _, leaves, _ in found}
+
+
+def _stay(outlook: Outlook, leaves: datetime) -> Floats:
+    """Part of each slot in which the car is there, shape (slots,)."""
+    edges = outlook.grid.edges_s
+    begin = np.maximum(edges[:-1], outlook.snapshot.at.timestamp())
+    end = np.minimum(edges[1:], leaves.timestamp())
+    return np.asarray(np.maximum(end - begin, 0.0) / np.diff(edges))
+
+
+def _until_served(power_kw: Floats, need_kwh: float, grid: SlotGrid) -> Floats:
+    """The power, cut where its energy reaches the need."""
+    before = np.concatenate([[0.0], np.cumsum(power_kw * grid.hours)[:-1]])
+    left_kw = np.maximum(need_kwh - before, 0.0) / grid.hours
+    return np.asarray(np.minimum(power_kw, left_kw))
+
+
+def _expected_arrivals(
+    charger: EvCharger, outlook: Outlook, taken_until: datetime | None
+) -> Floats:
+    """Demand of cars not yet there: never controllable; none while a known car stays."""
+    forecast = outlook.forecasts.get((charger.id, Quantity.POWER_KW))
+    if forecast is None:
+        return np.zeros(len(outlook.grid))
+    free = 1.0 if taken_until is None else 1.0 - _stay(outlook, taken_until)
+    return np.asarray(np.maximum(forecast.middle_kw, 0.0) * free)
+
+
+def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats | None, Floats | None]:
+    """10 and 90 % of the pool's net, as if the sites erred independently."""
+    middle, below, above = (np.zeros(len(outlook.grid)) for _ in range(3))
+    for site in sites:
+        load = outlook.forecasts.get((site, Quantity.POWER_KW))
+        if load is None:
+            return None, None
+        middle += load.middle_kw
+        below += (load.middle_kw - load.quantile(LOW)) ** 2
+        above += (load.quantile(HIGH) - load.middle_kw) ** 2
+        sun = outlook.forecasts.get((site, Quantity.AVAILABLE_KW))
+        if sun is not None:
+            middle -= sun.middle_kw
+            below += (sun.quantile(HIGH) - sun.middle_kw) ** 2
+            above += (sun.middle_kw - sun.quantile(LOW)) ** 2
+    return middle - np.sqrt(below), middle + np.sqrt(above)
+
+
+def _nodes(
+    portfolio: Portfolio, nodes: Sequence[NodeId], node_at: Mapping[NodeId, int], slots: int
+) -> Nodes:
+    hard = np.array([_limits(portfolio.nodes[node], hard=True) for node in nodes])
+    soft = np.array([_limits(portfolio.nodes[node], hard=False) for node in nodes])
+    parents = [portfolio.nodes[node].parent for node in nodes]
+    return Nodes(
+        ids=tuple(nodes),
+        parent=frozen_ints(
+            [node_at.get(parent, -1) if parent is not None else -1 for parent in parents]
+        ),
+        import_kw=np.repeat(hard[:, :1], slots, axis=1),
+        export_kw=np.repeat(hard[:, 1:], slots, axis=1),
+        contract_import_kw=np.repeat(soft[:, :1], slots, axis=1),
+        contract_export_kw=np.repeat(soft[:, 1:], slots, axis=1),
+    )
+
+
+def _limits(node: GridNode, *, hard: bool) -> tuple[float, float]:
+    limit = node.tightest_kw(hard=hard)
+    return limit.import_max, limit.export_max
+
+
+def _shared(outlook: Outlook, batteries: Batteries, plants: PvPlants) -> tuple[SharedRating, ...]:
+    return tuple(
+        SharedRating(
+            batteries=frozen_ints(
+                [i for i, asset in enumerate(batteries.ids) if asset in limit.assets]
+            ),
+            pv=frozen_ints([i for i, asset in enumerate(plants.ids) if asset in limit.assets]),
+            in_kw=limit.hi_kw,
+            out_kw=-limit.lo_kw,
+        )
+        for limit in outlook.shared_limits
+        if limit.assets & {*batteries.ids, *plants.ids}
+    )
+
+
+def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook) -> Prices:
+    node = portfolio.nodes[portfolio.pools[pool].node]
+    if node.tariff is None:
+        return Prices(
+            import_per_kwh=np.ones(len(grid)),
+            export_per_kwh=np.zeros(len(grid)),
+            co2_kg_per_kwh=np.zeros(len(grid)),
+            fee_per_kwh=node.fee_per_kwh,
+        )
+    tariff = portfolio.tariffs[node.tariff]
+    demand = tariff.demand_at(grid.start)
+    return Prices(
+        import_per_kwh=tariff.import_on(grid),
+        export_per_kwh=tariff.export_on(grid),
+        co2_kg_per_kwh=tariff.carbon_on(grid),
+        fee_per_kwh=node.fee_per_kwh,
+        peak_per_kw=demand.per_kw if demand else 0.0,
+        billing_interval_s=demand.interval_s if demand else 900.0,
+        peak_paid_kw=max(outlook.billing.peak_paid_kw, demand.floor_kw if demand else 0.0),
+        running_import_kw=outlook.billing.running_import_kw,
+        running_part=outlook.billing.running_part,
+    )
+
+
+def _assets(portfolio: Portfolio, sites: Sequence[SiteId], kind: type[Kind]) -> list[Kind]:
+    ids = (asset for site in sites for asset in portfolio.assets_of_site[site])
+    return [asset for i in ids if isinstance(asset := portfolio.assets[i], kind)]
+
+
+def _chargers(portfolio: Portfolio, sites: Sequence[SiteId]) -> list[tuple[SiteId, EvCharger]]:
+    return [(charger.site, charger) for charger in _assets(portfolio, sites, EvCharger)]

@@ -1,0 +1,248 @@
+"""The two sources of proposals that come with the core: a file, and operators at the CLI."""
+
+import asyncio
+import json
+import math
+import os
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+import yaml
+
+from vpp.domain.errors import InvariantError, VppError
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
+from vpp.ports.clock import Clock
+from vpp.ports.sources import SourceRequest
+
+LONGEST_OVERRIDE = timedelta(hours=4)
+LOOK_EVERY_S = 1.0
+FILE = "proposals.yaml"
+OVERRIDES = "overrides.json"
+_log = structlog.get_logger(__name__)
+
+
+def read_scope(text: str, portfolio: Portfolio) -> Scope:
+    """A scope written as ``kind:id``, or as an id alone where it is unique.
+
+    Raises:
+        InvariantError: nothing or several things of this name exist.
+    """
+    kind, _, name = text.rpartition(":")
+    known: dict[ScopeKind, Sequence[str]] = {
+        ScopeKind.ASSET: tuple(portfolio.assets),
+        ScopeKind.SITE: tuple(portfolio.sites),
+        ScopeKind.POOL: tuple(portfolio.pools),
+        ScopeKind.NODE: tuple({*map(str, portfolio.nodes)} - {*map(str, portfolio.sites)}),
+        ScopeKind.PORTFOLIO: (portfolio.id,),
+    }
+    if kind and kind not in tuple(ScopeKind):
+        raise InvariantError(f"{kind!r} is no kind of scope; one of {', '.join(ScopeKind)}")
+    if kind == ScopeKind.NODE:
+        known[ScopeKind.NODE] = tuple(portfolio.nodes)
+    found = [k for k, ids in known.items() if name in ids and kind in ("", k)]
+    if not found:
+        raise InvariantError(f"nothing is called {text!r}")
+    return Scope(kind=found[0], id=name)
+
+
+def read_proposal(
+    given: Mapping[str, Any], *, portfolio: Portfolio, city: Clock, rank: Rank
+) -> Proposal:
+    """A proposal from plain data: ``scope``, ``reason``, bounds or ``wish_kw``, ``until``.
+
+    Raises:
+        InvariantError: it contradicts itself, or a field is missing or of the wrong kind.
+    """
+    unknown = set(given) - _KEYS
+    if unknown:
+        raise InvariantError(
+            f"unknown {', '.join(sorted(unknown))}; known: {', '.join(sorted(_KEYS))}"
+        )
+    for key in ("scope", "reason", "until"):
+        if not given.get(key):
+            raise InvariantError(f"{key} is missing")
+    until = datetime.fromisoformat(str(given["until"]))
+    if until.tzinfo is None:
+        raise InvariantError(
+            f"until {given['until']} has no time zone; write it as 2026-07-15T12:00:00+09:00"
+        )
+    wish = given.get("wish_kw")
+    return Proposal(
+        id=str(given.get("id") or uuid.uuid4().hex[:8]),
+        scope=read_scope(str(given["scope"]), portfolio),
+        owner=str(given.get("owner") or "operator"),
+        rank=Rank[str(given["rank"]).upper()] if "rank" in given else rank,
+        lo_kw=_kw(given, "lo_kw", -math.inf),
+        hi_kw=_kw(given, "hi_kw", math.inf),
+        wish_kw=None if wish is None else _kw(given, "wish_kw", 0.0),
+        reason=str(given["reason"]),
+        valid_until_s=city.monotonic() + (until - city.now()).total_seconds(),
+        ending=Ending(given.get("ending", Ending.WITHDRAW)),
+        failsafe_lo_kw=_kw(given, "failsafe_lo_kw", -math.inf),
+        failsafe_hi_kw=_kw(given, "failsafe_hi_kw", math.inf),
+    )
+
+
+_KEYS = {
+    "id", "scope", "owner", "rank", "lo_kw", "hi_kw", "wish_kw", "reason", "until", "ending",
+    "failsafe_lo_kw", "failsafe_hi_kw",
+}  # fmt: skip
+
+
+def _kw(given: Mapping[str, Any], key: str, missing: float) -> float:
+    value = given.get(key)
+    if value is None:
+        return missing
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvariantError(f"{key} is {value!r}, expected a number of kW")
+    return float(value)
+
+
+class _Standing:
+    """Proposals that hold until they are replaced.
+
+    Those that end as a wish drop out by themselves.
+    """
+
+    def __init__(self, city: Clock) -> None:
+        self._city = city
+        self.found: tuple[Proposal, ...] = ()
+
+    def proposals(self) -> Sequence[Proposal]:
+        now_s = self._city.monotonic()
+        return [p for p in self.found if p.valid_until_s > now_s or p.ending is Ending.FAILSAFE]
+
+
+class FileProposals(_Standing):
+    """What ``proposals.yaml`` in the state directory says, read again when it changes.
+
+    A file that is wrong changes nothing: the last good one stands, with one line in the log.
+    """
+
+    def __init__(self, request: SourceRequest) -> None:
+        super().__init__(request.city)
+        self._request, self._path = request, request.state_dir / FILE
+        self._seen: tuple[int, int] | None = None
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.to_thread(self.look)
+            await self._request.wire.sleep(LOOK_EVERY_S)
+
+    def look(self) -> None:
+        """Read the file if it is another than the one seen last."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self.found, self._seen = (), None
+            return
+        if (stamp := (status.st_mtime_ns, status.st_size)) == self._seen:
+            return
+        self._seen = stamp
+        try:
+            given = yaml.safe_load(self._path.read_text()) or []
+            if not isinstance(given, list):
+                raise InvariantError("expected a list of proposals")
+            portfolio, city = self._request.portfolio, self._request.city
+            self.found = tuple(
+                read_proposal(one, portfolio=portfolio, city=city, rank=Rank.GRID_OPERATOR)
+                for one in given
+            )
+        except (yaml.YAMLError, VppError, ValueError, KeyError, TypeError, AttributeError) as fault:
+            _log.warning("proposals file not used", file=str(self._path), why=str(fault))
+
+
+class OperatorProposals(_Standing):
+    """Overrides given at the CLI: bounded in time, with a reason, kept over a restart."""
+
+    def __init__(self, request: SourceRequest) -> None:
+        super().__init__(request.city)
+        self._request, self._path = request, request.state_dir / OVERRIDES
+        self._given: dict[str, Mapping[str, Any]] = {}
+
+    def restore(self) -> None:
+        """Take up what still holds from before a restart."""
+        if not self._path.exists():
+            return
+        for one in json.loads(self._path.read_text()):
+            if datetime.fromisoformat(one["until"]) > self._request.city.now():
+                self._given[one["id"]] = one
+        self._adopt()
+
+    async def override(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add or replace one; ``for_s`` city seconds, at most four hours."""
+        lasts = timedelta(seconds=float(asked.get("for_s", 1800.0)))
+        if not timedelta(0) < lasts <= LONGEST_OVERRIDE:
+            raise InvariantError(f"an override lasts more than 0 and at most {LONGEST_OVERRIDE}")
+        kept = {k: v for k, v in asked.items() if k in _KEYS and v is not None}
+        kept["until"] = (self._request.city.now() + lasts).isoformat()
+        kept.setdefault("id", uuid.uuid4().hex[:8])
+        proposal = self._read(kept)
+        await self._keep({**self._given, proposal.id: kept})
+        return {"id": proposal.id, "scope": str(proposal.scope), "until": kept["until"]}
+
+    async def end(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Withdraw by id, or all of a scope."""
+        scope = asked.get("scope")
+        meant = str(read_scope(str(scope), self._request.portfolio)) if scope else None
+        ended = [p.id for p in self.found if asked.get("id") == p.id or meant == str(p.scope)]
+        if not ended:
+            raise InvariantError("no override of this scope or id holds now")
+        await self._keep({k: v for k, v in self._given.items() if k not in ended})
+        return {"ended": ended}
+
+    async def _keep(self, given: dict[str, Mapping[str, Any]]) -> None:
+        now = self._request.city.now()
+        self._given = {
+            k: v for k, v in given.items() if datetime.fromisoformat(str(v["until"])) > now
+        }
+        self._adopt()
+        await asyncio.to_thread(_replace, self._path, json.dumps(list(self._given.values())))
+
+    def _adopt(self) -> None:
+        self.found = tuple(self._read(one) for one in self._given.values())
+
+    def _read(self, given: Mapping[str, Any]) -> Proposal:
+        return read_proposal(
+            given,
+            portfolio=self._request.portfolio,
+            city=self._request.city,
+            rank=Rank.OVERRIDE,
+        )
+
+
+def _replace(path: Path, text: str) -> None:
+    replacement = path.with_suffix(".new")
+    with replacement.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    replacement.replace(path)
+
+
+@asynccontextmanager
+async def file_source(request: SourceRequest) -> AsyncIterator[FileProposals]:
+    """Entry point ``file``."""
+    source = FileProposals(request)
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(source.watch(), name="proposals file")
+        try:
+            yield source
+        finally:
+            watching.cancel()
+
+
+@asynccontextmanager
+async def command_source(request: SourceRequest) -> AsyncIterator[OperatorProposals]:
+    """Entry point ``cli``."""
+    source = OperatorProposals(request)
+    await asyncio.to_thread(source.restore)
+    request.commands.answer("override", source.override)
+    request.commands.answer("end", source.end)
+    yield source
