@@ -1,4 +1,4 @@
-"""What one tick decides on, and what it decides: the types of ``step(state, inputs) -> TickResult``."""
+"""What one tick decides on, and what it decides: the types of ``step``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,10 @@ class Timing:
 
     @classmethod
     def at_speed(cls, speed: float, wire_period_s: float = 0.1) -> "Timing":
-        """Timing of a city that runs ``speed`` times as fast as the wall, at a wire period per tick."""
+        """Timing of a city that runs ``speed`` times as fast as the wall.
+
+        One tick is ``wire_period_s`` of real time, and never less than a city second.
+        """
         tick_s = max(1.0, speed * wire_period_s)
         return cls(
             tick_s=tick_s,
@@ -70,6 +73,8 @@ class CommandNews:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickInputs:
+    """Everything one tick of one pool may look at."""
+
     model: PoolModel
     snapshot: Snapshot
     plan: Plan | None = None
@@ -121,10 +126,13 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickResult(Generic[State]):
+    """What one tick of one pool decided, and why."""
+
     state: State
     commands: tuple[Decision, ...]
     wanted_kw: Floats
-    """What every asset of the snapshot's layout is now told or expected to do; NaN for assets outside the pool."""
+    """What every asset of the snapshot's layout is now told or expected to do; NaN for assets
+    outside the pool."""
     decided: frozenset[DeviceId]
     """Devices decided in this tick: only these may get a refresh or a heartbeat."""
     reasons: tuple[Reason, ...]

@@ -10,6 +10,8 @@ from vpp.domain.ids import AssetId, SiteId
 
 
 class AssetKind(StrEnum):
+    """What an asset is."""
+
     BATTERY = "battery"
     PV = "pv"
     LOAD = "load"
@@ -84,7 +86,8 @@ class Battery(_Asset):
         )  # fmt: skip
         if self.soc_min >= self.soc_max or self.reserve_soc > self.soc_max:
             raise InvariantError(
-                f"asset {self.id}: soc_min {self.soc_min} and reserve_soc {self.reserve_soc} must lie below soc_max {self.soc_max}"
+                f"asset {self.id}: soc_min {self.soc_min} and reserve_soc {self.reserve_soc}"
+                f" must lie below soc_max {self.soc_max}"
             )
 
     @property
@@ -152,7 +155,8 @@ class EvCharger(_Asset):
         _positive(self.id, max_kw=self.max_kw)
         if not 0 <= self.floor_kw <= self.max_kw or not 0 <= self.guaranteed_kw <= self.max_kw:
             raise InvariantError(
-                f"asset {self.id}: floor_kw {self.floor_kw} and guaranteed_kw {self.guaranteed_kw} must lie in 0..{self.max_kw}"
+                f"asset {self.id}: floor_kw {self.floor_kw} and guaranteed_kw {self.guaranteed_kw}"
+                f" must lie in 0..{self.max_kw}"
             )
 
     @property

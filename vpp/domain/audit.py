@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class Event(StrEnum):
+    """What happened."""
+
     INTENT = "intent"
     OUTCOME = "outcome"
     GATE_REFUSED = "gate_refused"
@@ -22,6 +24,8 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
+    """One line of the record."""
+
     event: Event
     at: datetime
     subject: str

@@ -18,7 +18,8 @@ class Batch:
 
     device: DeviceId
     points: tuple[Point, ...]
-    """One and the same tuple object for every batch of the same shape, so that receivers can cache by identity."""
+    """One and the same tuple object for every batch of the same shape, so that receivers can cache
+    by identity."""
     values: Floats
     """Shape (points,), house units; NaN where the quality is MISSING."""
     quality: npt.NDArray[np.uint8]

@@ -107,11 +107,12 @@ class AllowedSet:
 def union(intervals: Iterable[Interval]) -> AllowedSet:
     """The allowed set of any intervals, in any order, touching ones merged."""
     merged: list[Interval] = []
-    for interval in sorted(intervals, key=lambda i: i.lo_kw):
-        if merged and interval.lo_kw <= merged[-1].hi_kw:
+    for one in sorted(intervals, key=lambda i: i.lo_kw):
+        if merged and one.lo_kw <= merged[-1].hi_kw:
             last = merged.pop()
-            interval = Interval(lo_kw=last.lo_kw, hi_kw=max(last.hi_kw, interval.hi_kw))
-        merged.append(interval)
+            merged.append(Interval(lo_kw=last.lo_kw, hi_kw=max(last.hi_kw, one.hi_kw)))
+        else:
+            merged.append(one)
     return AllowedSet(intervals=tuple(merged))
 
 
@@ -138,7 +139,7 @@ class Capability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLimit:
-    """A limit over the sum of several assets of one device, such as a hybrid inverter's AC rating."""
+    """A limit over the sum of several assets of one device, as a hybrid inverter's AC rating."""
 
     assets: frozenset[AssetId]
     lo_kw: float

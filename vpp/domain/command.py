@@ -61,7 +61,8 @@ class Answer:
     """What the device answered to one send. Faults are exceptions; this is the case without one."""
 
     echoed: bool
-    """The device confirmed the write itself (Modbus echo, MQTT acknowledgement ``accepted`` or ``applied``)."""
+    """The device confirmed the write itself (Modbus echo, MQTT acknowledgement ``accepted`` or
+    ``applied``)."""
     steps: int = 1
     """Writes that the recipe took."""
     note: str = ""

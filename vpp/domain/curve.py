@@ -11,7 +11,9 @@ from vpp.domain.slots import SlotGrid
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ValueCurve:
-    """Expected later cost by stored energy and grid power at each slot's end; convex piecewise linear in both together.
+    """Expected later cost by stored energy and grid power at each slot's end.
+
+    Convex piecewise linear in both together.
 
     Minus its slope in energy is what a stored kWh is worth, in the unit of the order's first
     stage. Where ramps do not count, ``grid_kw`` has one entry and the cost does not depend on it.
@@ -40,8 +42,10 @@ class ValueCurve:
             )
 
     def later_cost(self, slot: int, energy_kwh: Floats, grid_kw: Floats) -> Floats:
-        """Bilinear value at arrays of energy and grid power; beyond the axes the last segment's slope goes on in energy
-        and the nearest power counts."""
+        """Bilinear value at arrays of energy and grid power.
+
+        Beyond the axes the last segment's slope goes on in energy, and the nearest power counts.
+        """
         levels, cost = self.energy_kwh, self.cost[slot]
         i = np.clip(np.searchsorted(levels, energy_kwh, side="right") - 1, 0, len(levels) - 2)
         a = (energy_kwh - levels[i]) / (levels[i + 1] - levels[i])
@@ -107,7 +111,9 @@ class SlotCosts:
 
 
 def surplus_rule_curve(grid: SlotGrid, *, capacity_kwh: float, worth: float = 0.5) -> ValueCurve:
-    """The measured-surplus rule as a value curve: one small slope, so that every surplus is stored and every deficit served.
+    """The measured-surplus rule as a value curve: one small slope.
+
+    Every surplus is stored and every deficit served.
 
     ``worth`` is what a stored kWh is worth in kWh of import: above 0, so that surplus is kept
     rather than exported, and below the discharge efficiency, so that a deficit is served now.

@@ -47,7 +47,7 @@ class Identity:
     version: str = ""
 
     def contradicts(self, answered: "Identity") -> str | None:
-        """The first stated field that the answering device contradicts, described; None if it is the one.
+        """The first stated field that the answering device contradicts; None if it is the one.
 
         The version is not part of who it is: a change of it is news, handled by authority.
         """

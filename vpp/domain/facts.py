@@ -29,7 +29,8 @@ class DeviceFacts:
     min_write_interval_s: float = 5.0
     writes_per_day: int | None = None
     refresh_s: float | None = 10.0
-    """None: the register is stored or of unknown persistence and is never refreshed periodically."""
+    """None: the register is stored or of unknown persistence and is never refreshed
+    periodically."""
     watchdog_s: float | None = None
     """Fixed time after which the device falls back by itself.
 

@@ -44,7 +44,7 @@ class Forecast:
 
     def quantile(self, q: float) -> Floats:
         """One quantile, shape (slots,), kW."""
-        return self.values_kw[self.quantiles.index(q)]
+        return np.asarray(self.values_kw[self.quantiles.index(q)])
 
     @property
     def middle_kw(self) -> Floats:

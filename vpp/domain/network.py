@@ -18,6 +18,8 @@ class Layer(IntEnum):
 
 
 class Unit(StrEnum):
+    """What a limit is stated in."""
+
     KW = "kw"
     KVA = "kva"
     A_PER_PHASE = "a_per_phase"
@@ -40,7 +42,7 @@ class Limit:
             value = getattr(self, name)
             if math.isnan(value) or value < 0:
                 raise InvariantError(
-                    f"limit from {self.source}: {name} is {value}, expected a magnitude of 0 or more"
+                    f"limit from {self.source}: {name} is {value}, expected 0 or more"
                 )
 
 
@@ -98,6 +100,8 @@ class Pool:
 
 
 class MeterRole(StrEnum):
+    """What a meter measures."""
+
     BOUNDARY = "boundary"
     """Measures a node that settles."""
     SITE = "site"

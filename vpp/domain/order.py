@@ -1,4 +1,4 @@
-"""What a portfolio is run for: the named order of goals and the prices of side goals, stated by meaning."""
+"""What a portfolio is run for: the named order of goals, and what side goals are worth."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,8 @@ class Order(StrEnum):
     COST = "cost"
     """Cost before local use."""
     GRID = "grid"
-    """The one declared weighted mode: cost, CO2, ramp and load factor, each over its no-storage value."""
+    """The one declared weighted mode: cost, CO2, ramp and load factor, each over its no-storage
+    value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,22 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
+    """How far a command got."""
+
     SENT = "sent"
     ACCEPTED = "accepted"
     """Echo or acknowledgement within the profile's ``confirm``."""
     FOLLOWED = "followed"
-    """Measured power within max(3 % of rating, meter resolution) after dead time, ramp and two polls."""
+    """Measured power within max(3 % of rating, meter resolution) after dead time, ramp and two
+    polls."""
     LIMITED = "limited"
-    """Right direction with a cause, or already inside the ceiling: the shortfall is redistributed, no alarm."""
+    """Right direction with a cause, or already inside the ceiling: the shortfall is redistributed,
+    no alarm."""
     NOT_OBEYING = "not_obeying"
     """Wrong way, or no change."""
     UNKNOWN = "unknown"
-    """The answer did not come or was not the answer; counts as the worse of old and new until read back."""
+    """The answer did not come or was not the answer; counts as the worse of old and new until read
+    back."""
     REFUSED = "refused"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"

@@ -23,7 +23,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Corridor:
-    """Energy bounds of one battery at each slot's end, for service needs only (reserve, safety); shape (slots,), kWh."""
+    """Energy bounds of one battery by slot end, for service needs only; shape (slots,), kWh."""
 
     asset: AssetId
     lo_kwh: Floats
@@ -32,7 +32,7 @@ class Corridor:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Envelope:
-    """Bounds on the energy an appointment has received, cumulative from the plan's start, by slot end."""
+    """Bounds on the energy an appointment has received since the plan's start, by slot end."""
 
     asset: AssetId
     appointment: str
@@ -49,7 +49,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Schedule:
-    """Expected power per asset and slot: for people, appointments and forecasts, never sent to storage as it is."""
+    """Expected power per asset and slot: for people and appointments, never sent to storage."""
 
     assets: tuple[AssetId, ...]
     power_kw: Floats
@@ -102,7 +102,8 @@ class Certificate:
     max_violation: float
     """Largest breach of any row or bound, kW or kWh."""
     overlaps: int
-    """Slots in which a battery would charge and discharge, or a site import and export, at once, after repair."""
+    """Slots in which a battery would charge and discharge, or a site import and export, at once,
+    after repair."""
     repaired: int
     """Overlaps removed by the shift that leaves stored energy as it is."""
 
@@ -144,7 +145,8 @@ class Plan:
     corridors: tuple[Corridor, ...] = ()
     envelopes: tuple[Envelope, ...] = ()
     share_worth: Floats | None = None
-    """What a stored kWh is worth per battery of the schedule and slot, shape (batteries, slots); None: hours left decide."""
+    """What a stored kWh is worth per battery of the schedule and slot, shape (batteries, slots);
+    None: hours left decide."""
     share_assets: tuple[AssetId, ...] = ()
     schedule: Schedule
     explanation: Explanation = field(default_factory=lambda: Explanation(planner="unknown"))

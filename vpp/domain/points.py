@@ -27,7 +27,8 @@ class Quantity(StrEnum):
     AVAILABLE_KW = "available_kw"
     """What PV could produce uncurtailed, magnitude."""
     SETPOINT_KW = "setpoint_kw"
-    """The setpoint the device holds, read back, house sign; NaN with quality GOOD while it holds none."""
+    """The setpoint the device holds, read back, house sign; NaN with quality GOOD while it holds
+    none."""
     REVERSION_S = "reversion_s"
     """Time left until the device's own watchdog falls back."""
     STATE = "state"

@@ -25,7 +25,10 @@ from vpp.domain.tariff import Tariff
 
 @dataclass(frozen=True, kw_only=True)
 class Portfolio:
-    """A validated city. Mappings are in the order of the city file; ``vpp.config`` builds it and proves it consistent."""
+    """A validated city, built and proved consistent by ``vpp.config``.
+
+    Mappings are in the order of the city file.
+    """
 
     id: PortfolioId
     name: str

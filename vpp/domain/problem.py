@@ -1,7 +1,8 @@
 """What a planner is asked: one pool over one horizon, as arrays.
 
-Axes: sites S, nodes N (parents before children), batteries B, PV plants G, EV sessions V, slots T. Powers in kW are magnitudes
-where the name says what they are (load, available, charge, discharge); energies in kWh are usable energy above empty.
+Axes: sites S, nodes N (parents before children), batteries B, PV plants G, EV sessions V, slots T.
+Powers in kW are magnitudes where the name says what they are (load, available, charge, discharge);
+energies in kWh are usable energy above empty.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +16,13 @@ from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
 from vpp.domain.order import Goals
 from vpp.domain.plan import ForecastNote, Schedule
 from vpp.domain.slots import SlotGrid
+
+_NODE_FIELDS = ("import_kw", "export_kw", "contract_import_kw", "contract_export_kw")
+_BATTERY_FIELDS = (
+    "capacity_kwh", "charge_kw", "discharge_kw", "eta_charge", "eta_discharge", "energy_kwh",
+    "min_kwh", "max_kwh", "reserve_kwh", "wear_per_kwh",
+)  # fmt: skip
+_PRICE_FIELDS = ("import_per_kwh", "export_per_kwh", "co2_kg_per_kwh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,15 +72,14 @@ class Batteries:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "site", frozen_ints(self.site))
-        for name in (
-            "capacity_kwh", "charge_kw", "discharge_kw", "eta_charge", "eta_discharge", "energy_kwh", "min_kwh",
-            "max_kwh", "reserve_kwh", "wear_per_kwh",
-        ):  # fmt: skip
+        for name in _BATTERY_FIELDS:
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PvPlants:
+    """Shape (G,) each, but for the power."""
+
     ids: tuple[AssetId, ...]
     site: Ints
     available_kw: Floats
@@ -106,7 +113,7 @@ class EvSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SharedRating:
-    """An AC rating that a battery and PV plants of one device share: ``-out_kw <= charge - discharge - pv <= in_kw``."""
+    """An AC rating shared within a device: ``-out_kw <= charge - discharge - pv <= in_kw``."""
 
     batteries: Ints
     pv: Ints
@@ -138,12 +145,14 @@ class Prices:
     """Part of the running billing interval that is past, 0..1."""
 
     def __post_init__(self) -> None:
-        for name in ("import_per_kwh", "export_per_kwh", "co2_kg_per_kwh"):
+        for name in _PRICE_FIELDS:
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
+    """Checked when it is made: what contradicts itself raises ProblemRejected."""
+
     pool: PoolId
     issued_at: datetime
     grid: SlotGrid
@@ -153,14 +162,16 @@ class Problem:
     """Index of each site's connection in ``nodes``, shape (S,)."""
     nodes: Nodes
     load_kw: Floats
-    """Uncontrolled demand, shape (S, T); the demand of assets that may not be written counts here."""
+    """Uncontrolled demand, shape (S, T); the demand of assets that may not be written counts
+    here."""
     batteries: Batteries
     pv: PvPlants
     sessions: EvSessions
     shared: tuple[SharedRating, ...] = ()
     prices: Prices
     net_low_kw: Floats | None = None
-    """10 % quantile of the pool's uncontrolled net, shape (T,); None where the forecast has no distribution."""
+    """10 % quantile of the pool's uncontrolled net, shape (T,); None where the forecast has no
+    distribution."""
     net_high_kw: Floats | None = None
     recent_peak_kw: float | None = None
     """Largest unmanaged net of the last 28 days; None in the first 7 days."""
@@ -178,62 +189,59 @@ class Problem:
 
     @property
     def net_kw(self) -> Floats:
-        """Uncontrolled net of the pool, shape (T,), positive is import: load minus all available PV."""
+        """Uncontrolled net of the pool, shape (T,): load minus all available PV."""
         return np.asarray(self.load_kw.sum(0) - self.pv.available_kw.sum(0))
 
 
 def check(problem: Problem) -> None:
     """Raise ProblemRejected where the input contradicts itself, with field, place and values."""
-    slots, sites, nodes = len(problem.grid), len(problem.sites), len(problem.nodes.ids)
-    batteries, plants, sessions = (
-        len(problem.batteries.ids),
-        len(problem.pv.ids),
-        len(problem.sessions.ids),
-    )
-    shapes: dict[str, tuple[Floats | Ints, tuple[int, ...]]] = {
-        "site_node": (problem.site_node, (sites,)),
-        "load_kw": (problem.load_kw, (sites, slots)),
-        "nodes.parent": (problem.nodes.parent, (nodes,)),
-        "nodes.import_kw": (problem.nodes.import_kw, (nodes, slots)),
-        "nodes.export_kw": (problem.nodes.export_kw, (nodes, slots)),
-        "nodes.contract_import_kw": (problem.nodes.contract_import_kw, (nodes, slots)),
-        "nodes.contract_export_kw": (problem.nodes.contract_export_kw, (nodes, slots)),
-        "batteries.site": (problem.batteries.site, (batteries,)),
-        "pv.available_kw": (problem.pv.available_kw, (plants, slots)),
-        "sessions.need_kwh": (problem.sessions.need_kwh, (sessions,)),
-        "sessions.max_kw": (problem.sessions.max_kw, (sessions, slots)),
-        "sessions.guaranteed_kw": (problem.sessions.guaranteed_kw, (sessions, slots)),
-        "prices.import_per_kwh": (problem.prices.import_per_kwh, (slots,)),
-        "prices.export_per_kwh": (problem.prices.export_per_kwh, (slots,)),
-        "prices.co2_kg_per_kwh": (problem.prices.co2_kg_per_kwh, (slots,)),
-    }
-    for name in ("capacity_kwh", "charge_kw", "discharge_kw", "eta_charge", "eta_discharge", "energy_kwh", "min_kwh",
-                 "max_kwh", "reserve_kwh", "wear_per_kwh"):  # fmt: skip
-        shapes[f"batteries.{name}"] = (getattr(problem.batteries, name), (batteries,))
-    for name, (array, shape) in shapes.items():
-        if array.shape != shape:
-            raise ProblemRejected(f"{name} has shape {array.shape}, expected {shape}")
-        unlimited = name.startswith("nodes.")
-        bad = np.argwhere(np.isnan(array) if unlimited else ~np.isfinite(array))
-        if len(bad):
-            raise ProblemRejected(
-                f"{name}{[int(i) for i in bad[0]]} is {array[tuple(bad[0])]}, expected a number"
-            )
-        if not name.startswith(("prices.", "site_node", "nodes.parent", "batteries.site")):
-            below = np.argwhere(array < 0)
-            if len(below) and name != "batteries.energy_kwh":
-                raise ProblemRejected(
-                    f"{name}{[int(i) for i in below[0]]} is {array[tuple(below[0])]}, expected 0 or more"
-                )
+    for name, (array, shape) in _expected_shapes(problem).items():
+        _check_array(name, array, shape)
     for b, asset in enumerate(problem.batteries.ids):
         low, high = problem.batteries.min_kwh[b], problem.batteries.max_kwh[b]
         if low > high:
-            raise ProblemRejected(f"batteries.min_kwh of {asset} is {low} above max_kwh {high}")
-    for v, session in enumerate(problem.sessions.ids):
-        over = np.argwhere(problem.sessions.guaranteed_kw[v] > problem.sessions.max_kw[v] + 1e-9)
-        if len(over):
-            slot = int(over[0][0])
-            raise ProblemRejected(
-                f"sessions.guaranteed_kw of {session} in slot {slot} is {problem.sessions.guaranteed_kw[v, slot]}"
-                f" above max_kw {problem.sessions.max_kw[v, slot]}"
-            )
+            raise ProblemRejected(f"batteries.min_kwh of {asset} is {low}, above max_kwh {high}")
+    sessions = problem.sessions
+    for v, slot in np.argwhere(sessions.guaranteed_kw > sessions.max_kw + 1e-9):
+        raise ProblemRejected(
+            f"sessions.guaranteed_kw of {sessions.ids[v]} in slot {slot} is"
+            f" {sessions.guaranteed_kw[v, slot]}, above max_kw {sessions.max_kw[v, slot]}"
+        )
+
+
+def _expected_shapes(problem: Problem) -> dict[str, tuple[Floats | Ints, tuple[int, ...]]]:
+    slots, nodes = len(problem.grid), len(problem.nodes.ids)
+    batteries, sessions = len(problem.batteries.ids), len(problem.sessions.ids)
+    shapes: dict[str, tuple[Floats | Ints, tuple[int, ...]]] = {
+        "site_node": (problem.site_node, (len(problem.sites),)),
+        "load_kw": (problem.load_kw, (len(problem.sites), slots)),
+        "nodes.parent": (problem.nodes.parent, (nodes,)),
+        "batteries.site": (problem.batteries.site, (batteries,)),
+        "pv.available_kw": (problem.pv.available_kw, (len(problem.pv.ids), slots)),
+        "sessions.need_kwh": (problem.sessions.need_kwh, (sessions,)),
+        "sessions.max_kw": (problem.sessions.max_kw, (sessions, slots)),
+        "sessions.guaranteed_kw": (problem.sessions.guaranteed_kw, (sessions, slots)),
+    }
+    for part, fields, shape in (
+        ("nodes", _NODE_FIELDS, (nodes, slots)),
+        ("batteries", _BATTERY_FIELDS, (batteries,)),
+        ("prices", _PRICE_FIELDS, (slots,)),
+    ):
+        held = getattr(problem, part)
+        shapes |= {f"{part}.{field}": (getattr(held, field), shape) for field in fields}
+    return shapes
+
+
+_MAY_BE_NEGATIVE = ("prices.", "site_node", "nodes.parent", "batteries.site", "batteries.energy")
+
+
+def _check_array(name: str, array: Floats | Ints, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ProblemRejected(f"{name} has shape {array.shape}, expected {shape}")
+    unlimited = name.startswith("nodes.")
+    bad = np.argwhere(np.isnan(array) if unlimited else ~np.isfinite(array))
+    if not len(bad) and not name.startswith(_MAY_BE_NEGATIVE):
+        bad = np.argwhere(array < 0)
+    if len(bad):
+        place, value = [int(i) for i in bad[0]], array[tuple(bad[0])]
+        raise ProblemRejected(f"{name}{place} is {value}, expected a number of 0 or more")

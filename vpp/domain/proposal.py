@@ -19,6 +19,8 @@ class Rank(IntEnum):
 
 
 class ScopeKind(StrEnum):
+    """What a proposal is about."""
+
     ASSET = "asset"
     SITE = "site"
     NODE = "node"
@@ -28,6 +30,8 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
+    """One thing a proposal is about; written as ``kind:id``."""
+
     kind: ScopeKind
     id: str
 
@@ -41,12 +45,13 @@ class Ending(StrEnum):
     WITHDRAW = "withdraw"
     """A wish that ends is gone."""
     FAILSAFE = "failsafe"
-    """A limit that ends falls to its failsafe, which is left only by a heartbeat and a fresh limit."""
+    """A limit that ends falls to its failsafe, which is left only by a heartbeat and a fresh
+    limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Bounds and perhaps a wish for the power of a scope; positive is into the asset, at nodes import."""
+    """Bounds and perhaps a wish for the power of a scope, + into the asset, at nodes import."""
 
     id: str
     scope: Scope
@@ -65,11 +70,13 @@ class Proposal:
     def __post_init__(self) -> None:
         if math.isnan(self.lo_kw) or math.isnan(self.hi_kw) or self.lo_kw > self.hi_kw:
             raise InvariantError(
-                f"proposal {self.id} for {self.scope}: bounds [{self.lo_kw}, {self.hi_kw}] kW are empty or not numbers"
+                f"proposal {self.id} for {self.scope}: bounds [{self.lo_kw}, {self.hi_kw}] kW"
+                " are empty or not numbers"
             )
         if self.ending is Ending.FAILSAFE and not (
             math.isfinite(self.failsafe_lo_kw) or math.isfinite(self.failsafe_hi_kw)
         ):
             raise InvariantError(
-                f"proposal {self.id} for {self.scope}: a limit needs a finite failsafe; it never lapses to unlimited"
+                f"proposal {self.id} for {self.scope}: a limit needs a finite failsafe;"
+                " it never lapses to unlimited"
             )

@@ -4,13 +4,15 @@ from enum import IntEnum
 
 
 class Quality(IntEnum):
-    """Ordered from best to worst, so that the quality of a combination is the maximum of its terms."""
+    """Ordered from best to worst: the quality of a combination is the maximum of its terms."""
 
     GOOD = 0
     STALE = 1
-    """Older than the freshness limit of its device; the last good value is kept for display and for bounds."""
+    """Older than the freshness limit of its device; the last good value is kept for display and for
+    bounds."""
     SUSPECT = 2
-    """Arrived, but contradicts something: implausible, frozen, of the wrong sign. Never enters arithmetic."""
+    """Arrived, but contradicts something: implausible, frozen, of the wrong sign. Never enters
+    arithmetic."""
     MISSING = 3
     """Never arrived, or the device says that it has none. The number beside it is NaN."""
 

@@ -21,7 +21,7 @@ class ReferencePoint(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setpoint:
-    """Positive is into the asset. ``lo_kw`` = ``hi_kw`` for a target; a ceiling bounds one side only."""
+    """Positive is into the asset; ``lo_kw`` = ``hi_kw`` for a target, a ceiling has one bound."""
 
     asset: AssetId
     form: Form
@@ -36,7 +36,8 @@ class Setpoint:
     def __post_init__(self) -> None:
         if math.isnan(self.lo_kw) or math.isnan(self.hi_kw) or self.lo_kw > self.hi_kw:
             raise InvariantError(
-                f"setpoint for {self.asset}: bounds [{self.lo_kw}, {self.hi_kw}] kW are empty or not numbers"
+                f"setpoint for {self.asset}: bounds [{self.lo_kw}, {self.hi_kw}] kW"
+                " are empty or not numbers"
             )
         if self.form is Form.TARGET and not (
             self.lo_kw == self.hi_kw and math.isfinite(self.lo_kw)
@@ -49,7 +50,7 @@ class Setpoint:
         return 0.0 if self.form is Form.STOP else self.lo_kw
 
     def same_as(self, other: "Setpoint | None", tolerance_kw: float = 0.0) -> bool:
-        """Whether it tells the asset the same, within a tolerance; expiry, owner and reason do not count."""
+        """Whether it tells the asset the same; expiry, owner and reason do not count."""
         return (
             other is not None
             and (self.asset, self.form, self.reference)

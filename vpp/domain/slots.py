@@ -1,6 +1,6 @@
 """The grid of time slots that forecasts, plans, tariffs and history share.
 
-Slots are half-open ``[start, end)``, labelled by their start, in UTC; they need not be equal in length.
+Slots are half-open ``[start, end)``, labelled by their start, in UTC; their lengths may differ.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class SlotGrid:
 
     @classmethod
     def containing(cls, at: datetime, *, count: int, step_s: float) -> "SlotGrid":
-        """``count`` equal slots, the first of which contains ``at`` and starts on a multiple of ``step_s``."""
+        """``count`` equal slots; the first contains ``at``, on a multiple of ``step_s``."""
         start_s = at.timestamp() // step_s * step_s
         return cls(edges_s=frozen(start_s + step_s * np.arange(count + 1)))
 

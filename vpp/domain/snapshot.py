@@ -18,7 +18,7 @@ from vpp.domain.session import EvSession
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Positions of assets and meters in the arrays of every snapshot; fixed while the configuration is."""
+    """Positions of assets and meters in the arrays of every snapshot."""
 
     assets: tuple[AssetId, ...]
     meters: tuple[MeterId, ...]
@@ -34,13 +34,17 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Column:
-    """One quantity of all assets or all meters; values that are not GOOD are the last good ones, for display and bounds."""
+    """One quantity of all assets or all meters.
+
+    Values that are not GOOD are the last good ones, for display and bounds.
+    """
 
     values: Floats
     """NaN where nothing ever arrived."""
     quality: npt.NDArray[np.uint8]
     measured_s: Floats
-    """City monotonic time of the measurement, shape like values; -inf where nothing ever arrived."""
+    """City monotonic time of the measurement, shape like values; -inf where nothing ever
+    arrived."""
 
     def good(self, index: int) -> float | None:
         """The value if it may enter arithmetic, else None."""
@@ -56,7 +60,8 @@ class DeviceState:
     identified: bool = False
     """The configured identity answered since the connection was made."""
     read_back: bool = False
-    """Every written asset's setpoint was read since the connection was made; before that nothing is written."""
+    """Every written asset's setpoint was read since the connection was made; before that nothing is
+    written."""
     arrived_s: float = -np.inf
     """City monotonic time of the newest batch."""
     trouble: str = ""
@@ -65,6 +70,8 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
+    """The world as one tick sees it; nothing in it changes afterwards."""
+
     tick: int
     at: datetime
     now_s: float

@@ -1,4 +1,4 @@
-"""Prices at a boundary as dated data: energy by time of use, demand charge, export price, grid carbon."""
+"""Prices at a boundary as dated data: time of use, demand charge, export price, grid carbon."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,8 @@ from vpp.domain.slots import SlotGrid
 
 
 class DayType(StrEnum):
+    """Kind of local day."""
+
     WEEKDAY = "weekday"
     SATURDAY = "saturday"
     SUNDAY = "sunday"
@@ -61,7 +63,7 @@ class TariffPeriod:
         months = [month for season in self.seasons for month in season.months]
         if sorted(months) != list(range(1, 13)):
             raise InvariantError(
-                f"tariff valid from {self.valid_from}: its seasons must cover every month exactly once"
+                f"tariff valid from {self.valid_from}: seasons must cover every month once"
             )
 
     def season(self, month: int) -> Season:
@@ -70,6 +72,8 @@ class TariffPeriod:
 
 @dataclass(frozen=True, kw_only=True)
 class Tariff:
+    """Dated prices of one boundary."""
+
     id: TariffId
     time_zone: str
     periods: tuple[TariffPeriod, ...]
