@@ -4,6 +4,7 @@
 socket time-outs, back-off, pacing, planner deadline, leases, disk, shutdown.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -22,3 +23,11 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait for this long on this clock."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Both, for whoever needs both."""
+
+    city: Clock
+    wire: Clock

@@ -31,3 +31,23 @@ class Forecaster(Protocol):
         Missing input degrades to a poorer rung, named in ``source``.
         """
         ...
+
+
+class Planning(Protocol):
+    """Planner and forecaster as the control loop meets them: asynchronous, bounded in time."""
+
+    async def plan(self, problem: Problem) -> Plan:
+        """The plan, within the problem's deadline.
+
+        Raises:
+            PlanningError: no plan; the message says why.
+        """
+        ...
+
+    async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
+        """One forecast per series.
+
+        Raises:
+            PlanningError: no forecast; the message says why.
+        """
+        ...

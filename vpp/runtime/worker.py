@@ -16,6 +16,7 @@ from vpp.domain.plan import Plan
 from vpp.domain.problem import Problem
 
 LENGTH = struct.Struct(">Q")
+FORECAST_DEADLINE_S = 20.0
 
 
 class PlanningWorker:
@@ -52,15 +53,13 @@ class PlanningWorker:
         """
         return _expect(await self._ask(("plan", problem), problem.deadline_s), Plan)
 
-    async def forecast(
-        self, request: ForecastRequest, *, deadline_s: float = 20.0
-    ) -> tuple[Forecast, ...]:
+    async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         """One forecast per series.
 
         Raises:
             PlanningError: likewise.
         """
-        return _expect(await self._ask(("forecast", request), deadline_s), tuple)
+        return _expect(await self._ask(("forecast", request), FORECAST_DEADLINE_S), tuple)
 
     async def _ask(self, request: tuple[str, object], deadline_s: float) -> object:
         async with self._one:

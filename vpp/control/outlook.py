@@ -1,0 +1,133 @@
+"""What forecasters learn from.
+
+Recorded means of a portfolio, as one series per site and charger.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from vpp.domain.arrays import Floats
+from vpp.domain.assets import EvCharger, Load, Pv
+from vpp.domain.forecast import ForecastRequest, Series
+from vpp.domain.ids import AssetId, PoolId, SiteId
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.slots import SlotGrid
+from vpp.ports.store import History
+
+SLOT_S = 900.0
+MEMORY = timedelta(days=28)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Record:
+    """Everything recorded of a portfolio up to a slot start."""
+
+    series: tuple[Series, ...]
+    month_net_kw: Mapping[PoolId, Floats]
+    """Net of each pool in the running local month, shape (slots,), NaN where unknown."""
+
+    @property
+    def by_subject(self) -> Mapping[tuple[str, Quantity], Series]:
+        return {(one.subject, one.quantity): one for one in self.series}
+
+    def request(self, portfolio: Portfolio, at: datetime, grid: SlotGrid) -> ForecastRequest:
+        return ForecastRequest(
+            issued_at=at,
+            grid=grid,
+            series=self.series,
+            time_zone=portfolio.time_zone,
+            country=portfolio.country,
+        )
+
+    def peak_paid_kw(self, pool: PoolId) -> float:
+        """Highest mean import of the running month, as far as it was measured; 0 without any."""
+        net_kw = self.month_net_kw[pool]
+        return float(max(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)), 0.0))
+
+    def largest_net_kw(self, sites: tuple[SiteId, ...]) -> float | None:
+        """Largest unmanaged net of these sites in the record.
+
+        None with less than seven days of it.
+        """
+        found = self.by_subject
+        nets = [
+            found[site, Quantity.POWER_KW].values_kw
+            - _or_zero(found.get((site, Quantity.AVAILABLE_KW)))
+            for site in sites
+            if (site, Quantity.POWER_KW) in found
+        ]
+        if len(nets) < len(sites):
+            return None
+        net = np.sum(nets, axis=0)
+        known = np.isfinite(net)
+        return float(net[known].max()) if known.sum() * SLOT_S >= 7 * 86400 else None
+
+
+async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:
+    """Series of every site's load and PV and every charger, up to ``until``.
+
+    A site's load is the sum of its load assets, its PV what its plants could have given.
+    """
+    start = until - MEMORY
+    series: list[Series] = []
+    for site, assets in portfolio.assets_of_site.items():
+        loads = [a for a in assets if isinstance(portfolio.assets[a], Load)]
+        plants = [p for a in assets if isinstance(p := portfolio.assets[a], Pv)]
+        if loads:
+            load_kw = await _sum(history, loads, Quantity.POWER_KW, start, until)
+            series.append(_series(site, Quantity.POWER_KW, start, load_kw))
+        if plants:
+            ids = [plant.id for plant in plants]
+            sun_kw = await _sum(history, ids, Quantity.AVAILABLE_KW, start, until)
+            series.append(_sun(portfolio, site, plants, start, sun_kw))
+        for asset in assets:
+            if isinstance(portfolio.assets[asset], EvCharger):
+                drawn_kw = await _sum(history, [asset], Quantity.POWER_KW, start, until)
+                series.append(_series(asset, Quantity.POWER_KW, start, drawn_kw))
+    local = until.astimezone(ZoneInfo(portfolio.time_zone))
+    month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    net_kw = {
+        pool: await history.read(pool, Quantity.POWER_KW, month, until, SLOT_S)
+        for pool in portfolio.pools
+    }
+    return Record(series=tuple(series), month_net_kw=net_kw)
+
+
+async def _sum(
+    history: History, assets: list[AssetId], quantity: Quantity, start: datetime, end: datetime
+) -> Floats:
+    means = [await history.read(asset, quantity, start, end, SLOT_S) for asset in assets]
+    return np.asarray(np.sum(means, axis=0))
+
+
+def _series(subject: str, quantity: Quantity, start: datetime, values_kw: Floats) -> Series:
+    return Series(
+        subject=subject, quantity=quantity, start=start, step_s=SLOT_S, values_kw=values_kw
+    )
+
+
+def _sun(
+    portfolio: Portfolio, site: SiteId, plants: list[Pv], start: datetime, values_kw: Floats
+) -> Series:
+    place = portfolio.sites[site]
+    return Series(
+        subject=site,
+        quantity=Quantity.AVAILABLE_KW,
+        start=start,
+        step_s=SLOT_S,
+        values_kw=values_kw,
+        peak_kw=sum(plant.peak_kw for plant in plants),
+        latitude=portfolio.latitude if place.latitude is None else place.latitude,
+        longitude=portfolio.longitude if place.longitude is None else place.longitude,
+        tilt_deg=plants[0].tilt_deg,
+        azimuth_deg=plants[0].azimuth_deg,
+    )
+
+
+def _or_zero(series: Series | None) -> Floats | float:
+    return 0.0 if series is None else series.values_kw

@@ -1,0 +1,176 @@
+"""Keeps a plan and forecasts per pool.
+
+By the clock, and when something changed that the plan stands on.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from vpp.control.outlook import SLOT_S, Record, recorded
+from vpp.control.problems import Billing, Outlook, build
+from vpp.domain.capability import SharedLimit
+from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
+from vpp.domain.forecast import Forecast
+from vpp.domain.ids import AssetId, DeviceId, PoolId, SiteId
+from vpp.domain.plan import Plan
+from vpp.domain.plan_check import broken_rules
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.slots import SlotGrid, slot_start
+from vpp.domain.snapshot import Snapshot
+from vpp.ports.clock import Clocks
+from vpp.ports.planner import Planning
+from vpp.ports.store import History
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """When to plan, and how far ahead."""
+
+    every_s: float = SLOT_S
+    """City seconds between plans without any other cause."""
+    horizon_s: float = 36 * 3600.0
+    after_slot_s: float = 5.0
+    """City seconds into a slot, so that the means of the one before are on record."""
+    deadline_s: float = 20.0
+    """On the wire."""
+    pause_s: float = 0.25
+    """Least pause between two rounds, on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why there is no newer plan."""
+
+    pool: PoolId
+    text: str
+
+
+class Replanner:
+    """``observe`` every tick, read ``plans`` every tick.
+
+    ``run`` is owned by the composition root.
+    """
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        *,
+        planning: Planning,
+        history: History,
+        clocks: Clocks,
+        shared_limits: tuple[SharedLimit, ...] = (),
+        rhythm: Rhythm = Rhythm(),
+    ) -> None:
+        self._portfolio, self._planning, self._history = portfolio, planning, history
+        self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
+        self.plans: Mapping[PoolId, Plan] = {}
+        self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
+        self.troubles: Mapping[PoolId, Trouble] = {}
+        self.rounds = 0
+        self._snapshot: Snapshot | None = None
+        self._stands_on: object = None
+        self._due_s = -float("inf")
+        self._wake = asyncio.Event()
+
+    @property
+    def site_forecasts(self) -> Mapping[SiteId, tuple[Forecast, ...]]:
+        return {
+            site: tuple(
+                forecast
+                for quantity in (Quantity.POWER_KW, Quantity.AVAILABLE_KW)
+                if (forecast := self.forecasts.get((site, quantity))) is not None
+            )
+            for site in self._portfolio.sites
+        }
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Take note of the newest snapshot; cheap. Wakes the planner if it is due."""
+        self._snapshot = snapshot
+        if snapshot.now_s >= self._due_s or self._basis(snapshot) != self._stands_on:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Plan whenever it is due, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._snapshot is not None:
+                await self.round(self._snapshot)
+            await self._wire.sleep(self._rhythm.pause_s)
+
+    async def round(self, snapshot: Snapshot) -> None:
+        """Forecast once and plan every pool once; what fails leaves the last plan standing."""
+        self._stands_on = self._basis(snapshot)
+        step = timedelta(seconds=self._rhythm.every_s)
+        into_slot_s = (snapshot.at - slot_start(snapshot.at, step)).total_seconds()
+        self._due_s = (
+            snapshot.now_s - into_slot_s + self._rhythm.every_s + self._rhythm.after_slot_s
+        )
+        slots = round(self._rhythm.horizon_s / SLOT_S)
+        grid = SlotGrid.containing(snapshot.at, count=slots, step_s=SLOT_S)
+        troubles: dict[PoolId, Trouble] = {}
+        try:
+            record = await recorded(self._portfolio, self._history, grid.start)
+            made = await self._planning.forecast(record.request(self._portfolio, snapshot.at, grid))
+        except (PlanningError, StoreUnavailable) as fault:
+            troubles = {p: Trouble(pool=p, text=str(fault)) for p in self._portfolio.pools}
+        else:
+            self.forecasts = {(one.subject, one.quantity): one for one in made}
+            for pool in self._portfolio.pools:
+                try:
+                    plan = await self._plan(pool, snapshot, grid, record)
+                except (PlanningError, InvariantError) as fault:
+                    troubles[pool] = Trouble(pool=pool, text=str(fault))
+                else:
+                    self.plans = {**self.plans, pool: plan}
+        self._report(troubles)
+        self.rounds += 1
+
+    async def _plan(self, pool: PoolId, snapshot: Snapshot, grid: SlotGrid, record: Record) -> Plan:
+        outlook = Outlook(
+            snapshot=snapshot,
+            grid=grid,
+            forecasts=self.forecasts,
+            writable=self._writable(snapshot),
+            shared_limits=self._shared_limits,
+            billing=Billing(peak_paid_kw=record.peak_paid_kw(pool)),
+            recent_peak_kw=record.largest_net_kw(self._portfolio.pools[pool].sites),
+            last=self.plans.get(pool),
+            deadline_s=self._rhythm.deadline_s,
+        )
+        problem = build(self._portfolio, pool, outlook)
+        plan = await self._planning.plan(problem)
+        if broken := broken_rules(plan, problem):
+            raise PlannerFailed("plan rejected: " + "; ".join(broken[:3]))
+        return plan
+
+    def _writable(self, snapshot: Snapshot) -> frozenset[AssetId]:
+        return frozenset(
+            asset for asset, device in self._portfolio.writer_of.items() if _ready(snapshot, device)
+        )
+
+    def _basis(self, snapshot: Snapshot) -> object:
+        """What a plan stands on beside the clock: who can be commanded, which cars are there."""
+        sessions = frozenset(
+            (s.id, s.departure, s.need_kwh) for s in snapshot.sessions.values() if s is not None
+        )
+        return self._writable(snapshot), sessions
+
+    def _report(self, troubles: Mapping[PoolId, Trouble]) -> None:
+        for pool in troubles.keys() - self.troubles.keys():
+            _log.warning("no new plan", pool=pool, why=troubles[pool].text)
+        for pool in self.troubles.keys() - troubles.keys():
+            _log.info("planning works again", pool=pool)
+        self.troubles = troubles
+
+
+def _ready(snapshot: Snapshot, device: DeviceId) -> bool:
+    state = snapshot.devices.get(device)
+    return state is not None and state.online and state.authority.writable and state.identified
