@@ -24,7 +24,7 @@ test: .venv/.dev ## run the test suite: make test ARGS="tests/domain -k soc"
 
 check: .venv/.dev ## format, lint, types, import arrows: all of them, also after one has failed
 	@failed=; \
-	for step in "ruff format --check" "ruff check" "mypy" "lint-imports"; do \
+	for step in "ruff format --check" "ruff check" "mypy" "lint-imports --no-logo"; do \
 		echo "== $$step"; $(BIN)/$$step || failed="$$failed [$$step]"; \
 	done; \
 	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }

@@ -1,8 +1,11 @@
-"""What every test may ask for: a real server, by the mark ``needs(program, package)``."""
+"""What every test may ask for by a mark: a server that must be installed, or virtual time."""
 
+import asyncio
 import os
 import shutil
+from collections.abc import Callable, Mapping
 
+import looptime
 import pytest
 
 PROGRAM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
@@ -17,3 +20,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI") == "true":
                 pytest.fail(message, pytrace=False)
             pytest.skip(message)
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Gives a test marked ``virtual_time`` a loop that jumps to the next timer when idle."""
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual": lambda: looptime.new_event_loop(start=0, noop_cycles=0)}
+    return {"real": asyncio.new_event_loop}

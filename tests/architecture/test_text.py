@@ -9,7 +9,7 @@ from tests.architecture.house import ROOT, project, tracked
 
 FOREIGN = re.compile(
     r"pypi\.org|pythonhosted\.org"  # where packages come from is the user's own setting
-    r"|(?<!no-emit-)(?:index-url|find-links)\b"
+    r"|(?<!no-emit-)(?:index[-]url|find[-]links)\b"
     rf"|/(?:home|root|Users)/\w|{re.escape(str(ROOT))}\b"  # a path of one machine
 )
 DECISION = (ROOT / "docs/decisions/0001-dependencies.md").read_text()
