@@ -1,0 +1,51 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vpp.domain.errors import StoreUnavailable
+from vpp.domain.history import Mean
+from vpp.domain.points import Quantity
+from vpp.runtime.history_sqlite import SqliteHistory
+
+START = datetime(2026, 7, 15, tzinfo=UTC)
+STEP = timedelta(minutes=15)
+
+
+def mean(slot: int, value: float, *, coverage: float = 1.0) -> Mean:
+    return Mean(
+        subject="apt-load",
+        quantity=Quantity.POWER_KW,
+        start=START + slot * STEP,
+        step_s=STEP.total_seconds(),
+        value=value,
+        coverage=coverage,
+    )
+
+
+async def test_gaps_and_thin_slots_are_missing_and_a_later_value_replaces(tmp_path: Path) -> None:
+    async with SqliteHistory(tmp_path / "history.db") as history:
+        await history.append([mean(0, 1.0), mean(1, 9.0, coverage=0.2), mean(3, 4.0)])
+        await history.append([mean(3, 5.0)])
+        found = await history.read("apt-load", Quantity.POWER_KW, START, START + 4 * STEP, 900.0)
+    np.testing.assert_array_equal(found, [1.0, np.nan, np.nan, 5.0])
+
+
+async def test_means_outlive_the_process(tmp_path: Path) -> None:
+    async with SqliteHistory(tmp_path / "history.db") as history:
+        await history.append([mean(2, 7.0)])
+    async with SqliteHistory(tmp_path / "history.db") as history:
+        assert await history.span("apt-load", Quantity.POWER_KW, 900.0) == (
+            START + 2 * STEP,
+            START + 2 * STEP,
+        )
+        assert await history.span("nobody", Quantity.POWER_KW, 900.0) is None
+
+
+async def test_a_file_that_is_no_database_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_bytes(b"this is no database, and long enough to be looked at" * 100)
+    with pytest.raises(StoreUnavailable, match=r"history\.db"):
+        async with SqliteHistory(path):
+            pass

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vpp.domain.errors import AlreadyRunning
+from vpp.runtime.lease import hold, holder
+
+HOLD_UNTIL_TOLD = """
+import sys
+from pathlib import Path
+from vpp.runtime.lease import hold
+with hold(Path(sys.argv[1]), portfolio="city"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_every_lease_has_a_higher_epoch(tmp_path: Path) -> None:
+    with hold(tmp_path, portfolio="city") as first:
+        pass
+    with hold(tmp_path, portfolio="city") as second:
+        assert second.epoch == first.epoch + 1
+
+
+def test_a_second_daemon_is_told_who_holds_it_and_a_killed_one_holds_nothing(
+    tmp_path: Path,
+) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD_UNTIL_TOLD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with (
+            pytest.raises(AlreadyRunning, match=f"process {other.pid}"),
+            hold(tmp_path, portfolio="city"),
+        ):
+            pass
+        assert f"process {other.pid}" in str(holder(tmp_path))
+        other.kill()
+    assert holder(tmp_path) is None
+    with hold(tmp_path, portfolio="city") as lease:
+        assert lease.epoch == 2
