@@ -1,0 +1,259 @@
+"""The shape of the city file's entries: fields, kinds and ranges.
+
+Units end the names; power is positive into the asset, at a connection positive is import;
+fractions lie in 0..1. What entries say of one another is checked elsewhere.
+"""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+
+from vpp.domain.assets import Phases
+from vpp.domain.devices import Authority, SafeState
+from vpp.domain.network import MeterRole
+from vpp.domain.order import Order
+
+
+def _day(value: object) -> date:
+    """A day written as text; whole numbers are not taken for a date."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else date.fromisoformat("")
+    except ValueError:
+        raise ValueError(f"is {value!r}, expected a day such as 2026-06-01") from None
+
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Magnitude = Annotated[Number, Field(ge=0)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+Efficiency = Annotated[Number, Field(gt=0, le=1)]
+Whole = Annotated[int, Strict()]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+Flag = Annotated[bool, Strict()]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Day = Annotated[date, BeforeValidator(_day)]
+Month = Annotated[Whole, Field(ge=1, le=12)]
+
+
+class Entry(BaseModel):
+    """Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GoalsEntry(Entry):
+    """Side goals; see ``vpp.domain.order.Goals``."""
+
+    allowance: Fraction = 0.001
+    flatten_per_kw2: Magnitude = 0.0
+    ramp_per_kw: Magnitude = 0.0
+    peak_per_kw: Magnitude = 0.0
+    co2_per_kg: Magnitude = 0.0
+
+
+class PortfolioEntry(Entry):
+    """The portfolio itself."""
+
+    id: Id
+    name: str = ""
+    currency: str
+    time_zone: str
+    country: str
+    latitude: Annotated[Number, Field(ge=-90, le=90)]
+    longitude: Annotated[Number, Field(ge=-180, le=180)]
+    order: Order = Order.LOCAL
+    goals: GoalsEntry = GoalsEntry()
+
+
+class BothWays(Entry):
+    """A magnitude per direction; a direction left out is unlimited."""
+
+    import_kw: Annotated[Positive | None, Field(alias="import")] = None
+    export_kw: Annotated[Positive | None, Field(alias="export")] = None
+
+
+class ConnectionEntry(Entry):
+    """A node of the grid; one without a parent is the top of its tree."""
+
+    id: Id
+    parent: str | None = None
+    rating_kw: BothWays = BothWays()
+    contract_kw: BothWays = BothWays()
+    a_per_phase: Positive | None = None
+    settles: Flag = False
+    tariff: str | None = None
+    fee_per_kwh: Magnitude = 0.0
+
+
+class NodeEntry(ConnectionEntry):
+    """A feeder, transformer or street cabinet."""
+
+
+class SiteEntry(ConnectionEntry):
+    """A site and its grid connection, a leaf of the tree."""
+
+    name: str = ""
+    latitude: Annotated[Number, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[Number, Field(ge=-180, le=180)] | None = None
+
+
+class AssetEntry(Entry):
+    """What every asset states."""
+
+    id: Id
+    site: str
+    phases: Phases = Phases.THREE
+
+
+class BatteryEntry(AssetEntry):
+    """See ``vpp.domain.assets.Battery``."""
+
+    kind: Literal["battery"]
+    capacity_kwh: Positive
+    charge_kw: Positive
+    discharge_kw: Positive
+    eta_charge: Efficiency = 0.95
+    eta_discharge: Efficiency = 0.95
+    soc_min: Fraction = 0.0
+    soc_max: Fraction = 1.0
+    reserve_soc: Fraction = 0.0
+    wear_per_kwh: Magnitude = 0.0
+
+
+class PvEntry(AssetEntry):
+    """See ``vpp.domain.assets.Pv``."""
+
+    kind: Literal["pv"]
+    peak_kw: Positive
+    curtailable: Flag = False
+    tilt_deg: Annotated[Number, Field(ge=0, le=90)] = 20.0
+    azimuth_deg: Annotated[Number, Field(ge=0, le=360)] = 180.0
+
+
+class LoadEntry(AssetEntry):
+    """See ``vpp.domain.assets.Load``."""
+
+    kind: Literal["load"]
+    max_kw: Positive
+
+
+class EvChargerEntry(AssetEntry):
+    """See ``vpp.domain.assets.EvCharger``; a floor left out follows from the phases."""
+
+    kind: Literal["ev_charger"]
+    max_kw: Positive
+    floor_kw: Magnitude | None = None
+    guaranteed_kw: Magnitude | None = None
+    default_need_kwh: Positive = 10.0
+    default_stay_h: Positive = 4.0
+
+
+class MeterEntry(Entry):
+    """Measures a node or a set of assets."""
+
+    id: Id
+    role: MeterRole
+    node: str | None = None
+    assets: tuple[str, ...] = ()
+    rank: Annotated[Whole, Field(ge=0)] = 0
+
+
+class LinkEntry(Entry):
+    """A connection or listener; ``port`` is absolute, ``port_offset`` counts from the base port."""
+
+    id: Id
+    adapter: str
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    port_offset: Annotated[Whole, Field(ge=0, le=65535)] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class IdentityEntry(Entry):
+    """See ``vpp.domain.devices.Identity``."""
+
+    maker: str = ""
+    model: str = ""
+    serial: str = ""
+    version: str = ""
+
+
+class CarriedEntry(Entry):
+    """One asset or meter on a device."""
+
+    asset: str | None = None
+    meter: str | None = None
+    writes: Flag = False
+    reads: dict[str, Annotated[Whole, Field(ge=0)]] | None = None
+
+
+class DeviceEntry(Entry):
+    """See ``vpp.domain.devices.Device``."""
+
+    id: Id
+    link: str
+    adapter: str
+    profile: str
+    identity: IdentityEntry = IdentityEntry()
+    safe: SafeState = SafeState.ZERO
+    authority: Authority = Authority.OBSERVE
+    carries: tuple[CarriedEntry, ...] = ()
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class SeasonEntry(Entry):
+    """Months with their own bands; hours as ranges such as ``"22-8,12-13"``."""
+
+    name: str
+    months: tuple[Month, ...]
+    energy_per_kwh: dict[str, Number]
+    bands: dict[str, dict[str, str]]
+
+
+class DemandEntry(Entry):
+    """See ``vpp.domain.tariff.DemandCharge``."""
+
+    per_kw: Magnitude
+    interval_min: Positive = 15.0
+    ratchet_months: tuple[Month, ...] = ()
+    floor_kw: Magnitude = 0.0
+
+
+class PeriodEntry(Entry):
+    """Prices from one local date to another, ``[valid_from, valid_to)``."""
+
+    valid_from: Day
+    valid_to: Day | None = None
+    source: Annotated[str, StringConstraints(min_length=1)]
+    seasons: tuple[SeasonEntry, ...]
+    demand: DemandEntry | None = None
+    export_per_kwh: Number = 0.0
+    grid_kg_per_kwh: Magnitude = 0.0
+
+
+class TariffEntry(Entry):
+    """A tariff as dated data."""
+
+    id: Id
+    periods: Annotated[tuple[PeriodEntry, ...], Field(min_length=1)]
+
+
+ASSETS: dict[str, type[AssetEntry]] = {
+    "battery": BatteryEntry,
+    "pv": PvEntry,
+    "load": LoadEntry,
+    "ev_charger": EvChargerEntry,
+}
+"""Entry by ``kind``."""
+
+SECTIONS: dict[str, type[Entry]] = {
+    "nodes": NodeEntry,
+    "sites": SiteEntry,
+    "assets": AssetEntry,
+    "meters": MeterEntry,
+    "links": LinkEntry,
+    "devices": DeviceEntry,
+    "tariffs": TariffEntry,
+}
+"""Lists of the city file, by key."""
