@@ -1,0 +1,62 @@
+import asyncio
+import json
+import socket
+from collections.abc import Sequence
+
+import pytest
+
+from vpp.domain.errors import VppError
+from vpp.web.health import application
+from vpp.web.server import serving
+
+
+class Patient:
+    """A daemon of which one thing is wrong."""
+
+    def __init__(self, *, ills: Sequence[str] = (), lacks: Sequence[str] = ()) -> None:
+        self._ills, self._lacks = ills, lacks
+
+    def ills(self) -> Sequence[str]:
+        return self._ills
+
+    def lacks(self) -> Sequence[str]:
+        return self._lacks
+
+    def metrics(self) -> bytes:
+        return b"vpp_ticks_total 3\n"
+
+
+async def get(port: int, path: str) -> tuple[int, bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+async def test_a_well_daemon_answers_all_three() -> None:
+    async with serving(application(Patient()), host="127.0.0.1", port=0) as port:
+        assert await get(port, "/healthz") == (200, b'{"healthy":true,"because":[]}')
+        assert (await get(port, "/readyz"))[0] == 200
+        assert await get(port, "/metrics") == (200, b"vpp_ticks_total 3\n")
+        assert (await get(port, "/nothing"))[0] == 404
+
+
+async def test_what_is_wrong_is_said_with_503() -> None:
+    patient = Patient(ills=["no tick for 12 s"], lacks=["device apt-01-ess not read"])
+    async with serving(application(patient), host="127.0.0.1", port=0) as port:
+        status, body = await get(port, "/healthz")
+        assert (status, json.loads(body)["because"]) == (503, ["no tick for 12 s"])
+        status, body = await get(port, "/readyz")
+        assert (status, json.loads(body)["because"]) == (503, ["device apt-01-ess not read"])
+
+
+async def test_a_taken_port_is_a_clear_fault() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(VppError, match=f"127.0.0.1:{port}.*in use"):
+            async with serving(application(Patient()), host="127.0.0.1", port=port):
+                pass

@@ -1,0 +1,41 @@
+"""Serves an HTTP application on the daemon's own loop, for as long as it is entered."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from vpp.domain.errors import VppError
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the daemon, which has devices to make safe first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(application: ASGIApp, *, host: str, port: int) -> AsyncIterator[int]:
+    """Serve until left; gives the port, which the system chooses where 0 is asked for.
+
+    Raises:
+        VppError: the address is taken or not ours.
+    """
+    config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
+    server = _Server(config)
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise VppError(f"cannot serve HTTP at {host}:{port}: {error.strerror}") from error
+    with listening:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve([listening]), name="http")
+            try:
+                yield listening.getsockname()[1]
+            finally:
+                server.should_exit = True
