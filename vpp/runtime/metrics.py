@@ -1,0 +1,124 @@
+"""What Prometheus sees, in base units: watts, joules, seconds, ratios.
+
+Values of the fleet are written straight from the newest snapshot, with names and labels prepared
+once (a gauge object per series would hold the loop 27 times as long); counters and histograms of
+the daemon itself are ``prometheus_client``'s. Labels are ids of the configuration only, so their
+number is bounded.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from vpp.domain.arrays import Floats
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.quality import Quality
+from vpp.domain.snapshot import Column, Layout, Snapshot
+from vpp.runtime.score import Reached
+
+WATTS, JOULES = 1e3, 3.6e6
+_FLEET = (
+    (Quantity.POWER_KW, "vpp_asset_power_watts", "Power into the asset.", WATTS),
+    (Quantity.SOC, "vpp_asset_soc_ratio", "State of charge of the usable window.", 1.0),
+    (Quantity.SETPOINT_KW, "vpp_asset_setpoint_watts", "Setpoint the device holds.", WATTS),
+)
+_METERS = ((Quantity.POWER_KW, "vpp_meter_power_watts", "Power at the meter, + import.", WATTS),)
+
+
+class DaemonMetrics:
+    """Counters of the daemon itself."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.tick_seconds = Histogram(
+            "vpp_tick_duration_seconds",
+            "Computation of one tick of all pools.",
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
+            registry=self.registry,
+        )
+        self.commands = Counter(
+            "vpp_commands", "Writes by class.", ["write_class"], registry=self.registry
+        )
+        self.outcomes = Counter(
+            "vpp_outcomes", "Ends of commands.", ["outcome"], registry=self.registry
+        )
+        self.plan_rounds = Gauge(
+            "vpp_plan_rounds", "Rounds of planning since the start.", registry=self.registry
+        )
+        self.store_failures = Gauge(
+            "vpp_live_state_failures", "Writes the store did not take.", registry=self.registry
+        )
+        self.alarms = Gauge("vpp_alarms", "Alarms that hold now.", registry=self.registry)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class FleetMetrics:
+    """Gauges of assets, meters, devices and the score, from one snapshot."""
+
+    def __init__(self, portfolio: Portfolio, layout: Layout) -> None:
+        self._assets = [
+            _Family(name, text, factor, quantity, (f'asset="{a}"' for a in layout.assets))
+            for quantity, name, text, factor in _FLEET
+        ]
+        self._meters = [
+            _Family(name, text, factor, quantity, (f'meter="{m}"' for m in layout.meters))
+            for quantity, name, text, factor in _METERS
+        ]
+        self._devices = tuple(portfolio.devices)
+
+    def text(self, snapshot: Snapshot, reached: Reached) -> bytes:
+        """Prometheus text; a value that is not good is left out rather than repeated."""
+        parts = [family.text(snapshot.assets) for family in self._assets]
+        parts += [family.text(snapshot.meters) for family in self._meters]
+        parts.append(_head("vpp_device_online", "Whether the device answers."))
+        parts += [
+            f'vpp_device_online{{device="{name}"}} {int(state.online)}\n'
+            for name in self._devices
+            if (state := snapshot.devices.get(name)) is not None
+        ]
+        for name, text, value in _score(reached):
+            if value is not None:
+                parts.append(f"{_head(name, text)}{name} {value:.9g}\n")
+        return "".join(parts).encode()
+
+
+class _Family:
+    def __init__(
+        self, name: str, text: str, factor: float, quantity: Quantity, labels: Iterable[str]
+    ) -> None:
+        self._head, self._factor, self._quantity = _head(name, text), factor, quantity
+        self._prefixes = [f"{name}{{{label}}} " for label in labels]
+
+    def text(self, columns: Mapping[Quantity, Column]) -> str:
+        column = columns.get(self._quantity)
+        if column is None:
+            return ""
+        shown: Floats = np.where(column.quality == Quality.GOOD, column.values, math.nan)
+        values = (shown * self._factor).tolist()
+        lines = [
+            f"{prefix}{value:.9g}\n"
+            for prefix, value in zip(self._prefixes, values, strict=True)
+            if value == value  # noqa: PLR0124 - NaN is the one number that differs from itself
+        ]
+        return self._head + "".join(lines)
+
+
+def _head(name: str, text: str) -> str:
+    return f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+
+
+def _score(reached: Reached) -> tuple[tuple[str, str, float | None], ...]:
+    return (
+        ("vpp_self_consumption_ratio", "Renewable energy used.", reached.self_consumption),
+        ("vpp_self_sufficiency_ratio", "Demand met locally.", reached.self_sufficiency),
+        ("vpp_load_joules", "Uncontrolled demand.", reached.load_kwh * JOULES),
+        ("vpp_ev_joules", "Demand of cars.", reached.ev_kwh * JOULES),
+        ("vpp_import_joules", "Import of the pools.", reached.import_kwh * JOULES),
+        ("vpp_export_joules", "Export of the pools.", reached.export_kwh * JOULES),
+        ("vpp_renewable_joules", "Renewable energy available.", reached.renewable_kwh * JOULES),
+    )
