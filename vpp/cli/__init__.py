@@ -1,0 +1,1 @@
+"""``vpp``: one module per command."""

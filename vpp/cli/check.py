@@ -1,0 +1,90 @@
+"""``vpp check``: is the city file right, is the city safe without us, and do its devices answer?"""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vpp.cli.exits import UNSAFE, faults_as_exits
+from vpp.config.city import City, load_city
+from vpp.config.proof import Row, prove
+from vpp.runtime.probe import Finding, probe
+
+BasePort = Annotated[
+    int | None,
+    typer.Option("--base-port", help="What `port_offset` counts from (simulated cities)."),
+]
+
+
+def check(
+    file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
+    contact: Annotated[
+        bool, typer.Option("--probe", help="Contact every device that no running daemon holds.")
+    ] = False,
+    terms: Annotated[
+        bool, typer.Option("--terms", help="Show what each sum of the proof is made of.")
+    ] = False,
+    base_port: BasePort = None,
+) -> None:
+    """Validate a city file, and prove that every rating holds with the controller dead.
+
+    With --probe, also ask every device who it is and what it measures; nothing is written.
+    """
+    console = Console()
+    with faults_as_exits():
+        city = load_city(file, base_port=base_port)
+        rows = prove(city.portfolio)
+        console.print(_summary(city))
+        console.print(_proof(rows, terms=terms))
+        found = asyncio.run(probe(city)) if contact else ()
+    if contact:
+        console.print(_answers(found))
+    broken = [row for row in rows if not row.holds]
+    for row in broken:
+        console.print(
+            f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
+        )
+    if broken or any(not finding.well for finding in found):
+        raise typer.Exit(UNSAFE)
+
+
+def _summary(city: City) -> str:
+    parts = city.portfolio
+    return (
+        f"{parts.name} ({parts.id}): {len(parts.sites)} sites in {len(parts.pools)} pools,"
+        f" {len(parts.assets)} assets, {len(parts.devices)} devices on {len(parts.links)} links,"
+        f" order {parts.goals.order}: the file is right"
+    )
+
+
+def _proof(rows: tuple[Row, ...], *, terms: bool) -> Table:
+    table = Table(title="With the controller dead", title_justify="left")
+    for name in ("node", "case"):
+        table.add_column(name)
+    for name in ("sum", "rating", "margin"):
+        table.add_column(name, justify="right")
+    table.add_column("unit")
+    if terms:
+        table.add_column("made of")
+    for row in rows:
+        mark = "" if row.holds else "[red]"
+        parts = " + ".join(f"{name} {value:.1f}" for name, value in row.terms) if terms else None
+        cells = [
+            f"{mark}{row.node}", row.case, f"{row.sum:.1f}", f"{row.rating:.1f}",
+            f"{mark}{row.margin:.1f}", row.unit,
+        ]  # fmt: skip
+        table.add_row(*cells, *([parts] if parts is not None else []))
+    return table
+
+
+def _answers(found: tuple[Finding, ...]) -> Table:
+    table = Table(title="Devices", title_justify="left")
+    for name in ("device", "answers as", "measured"):
+        table.add_column(name)
+    for finding in found:
+        who = finding.identity if finding.well else f"[red]{finding.trouble}"
+        table.add_row(finding.device, who, finding.measured)
+    return table

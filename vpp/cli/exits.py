@@ -1,0 +1,49 @@
+"""Exit codes that scripts can use, and faults as a person reads them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from vpp.domain.errors import AlreadyRunning, ConfigurationError, VppError
+
+OK = 0
+FAILED = 1
+"""The command was understood and could not be done."""
+USAGE = 2
+"""The command line itself is wrong."""
+CONFIGURATION = 3
+"""A file that a person wrote is wrong."""
+ALREADY_RUNNING = 4
+"""Another daemon controls this portfolio."""
+UNSAFE = 5
+"""A rating does not hold without the controller, or a device was not made safe."""
+
+LEGEND = (
+    "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong city file, 4 another daemon runs"
+    " this portfolio, 5 unsafe (a rating does not hold, or a device was not made safe)."
+)
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def faults_as_exits() -> Iterator[None]:
+    """Turn a fault into words on standard error and the exit code of its kind."""
+    try:
+        yield
+    except ConfigurationError as fault:
+        for mistake in fault.mistakes:
+            errors.print(f"[bold red]wrong:[/] {_plain(str(mistake))}")
+        raise typer.Exit(CONFIGURATION) from fault
+    except AlreadyRunning as fault:
+        errors.print(f"[bold red]already running:[/] {_plain(str(fault))}")
+        raise typer.Exit(ALREADY_RUNNING) from fault
+    except VppError as fault:
+        errors.print(f"[bold red]failed:[/] {_plain(str(fault))}")
+        raise typer.Exit(FAILED) from fault
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,176 @@
+"""The terminal's live view of a running city."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from vpp.domain.assets import Battery, EvCharger
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.ladder import Rung
+from vpp.domain.points import Quantity
+from vpp.runtime.view import View
+
+_RUNGS = {
+    Rung.FRESH_PLAN: ("fresh plan", "green"),
+    Rung.LAST_PLAN: ("last plan", "yellow"),
+    Rung.SURPLUS_RULE: ("surplus rule", "yellow"),
+    Rung.SAFE_STATE: ("safe state", "red"),
+}
+_BAR = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow:
+    """One controller on the same input."""
+
+    controller: str
+    self_consumption: float | None
+    self_sufficiency: float | None
+    import_kwh: float
+    peak_kw: float | None = None
+
+
+def local_time(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%a %d %b %H:%M:%S")
+
+
+def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> RenderableType:
+    """The whole screen: pools, storage and chargers, score, alarms."""
+    portfolio = view.portfolio
+    title = (
+        f"{portfolio.name} · {local_time(view.snapshot.at, portfolio.time_zone)}"
+        f" · {view.speed:g} x · {_online(view)} devices online · {view.writes} writes"
+    )
+    room = max(height - 16 - 2 * len(portfolio.pools) - min(len(view.alarms), 4), 4)
+    sides = Table.grid(expand=True, padding=(0, 1))
+    sides.add_row(_storage(view, room), _chargers(view, room))
+    return Panel(
+        Group(_pools(view), sides, score_table(rows), _alarms(view)), title=title, expand=True
+    )
+
+
+def score_table(rows: Sequence[ScoreRow]) -> Table:
+    """One row per controller; stored energy is credited."""
+    table = Table(title="Reached so far, on the same input", title_justify="left", expand=True)
+    table.add_column("controller")
+    for name in ("self-consumption", "self-sufficiency", "import", "highest 15 min"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row.controller,
+            percent(row.self_consumption),
+            percent(row.self_sufficiency),
+            f"{row.import_kwh:,.0f} kWh",
+            kw(row.peak_kw),
+        )
+    return table
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def kw(power_kw: float | None) -> str:
+    return "–" if power_kw is None else f"{power_kw:,.1f} kW"
+
+
+def _online(view: View) -> str:
+    states = view.snapshot.devices.values()
+    return f"{sum(state.online for state in states)}/{len(states)}"
+
+
+def _pools(view: View) -> Table:
+    table = Table(
+        expand=True, title="Energy flows (+ into the asset, + import)", title_justify="left"
+    )
+    table.add_column("pool")
+    for name in ("load", "cars", "sun", "batteries", "grid", "planned", "stored"):
+        table.add_column(name, justify="right")
+    table.add_column("rung")
+    for pool in view.portfolio.pools:
+        flows, (rung, colour) = view.flows(pool), _RUNGS[view.rung(pool)]
+        table.add_row(
+            pool,
+            kw(flows.load_kw),
+            kw(flows.ev_kw),
+            kw(flows.pv_kw),
+            kw(flows.battery_kw),
+            kw(flows.net_kw),
+            kw(view.planned_kw(pool)),
+            percent(flows.soc),
+            f"[{colour}]{rung}[/]",
+        )
+        why = _why(view, pool)
+        if why:
+            table.add_row("", Text(why, style="dim", overflow="ellipsis", no_wrap=True))
+    return table
+
+
+def _why(view: View, pool: PoolId) -> str:
+    result = view.results.get(pool)
+    found = [r.text for r in result.reasons if r.scope.id == pool] if result else []
+    return found[0] if found else ""
+
+
+def _storage(view: View, room: int) -> Table:
+    table = Table(title="Batteries", title_justify="left")
+    table.add_column("battery")
+    table.add_column("stored")
+    for name in ("", "power", "told"):
+        table.add_column(name, justify="right")
+    batteries = [a.id for a in view.portfolio.assets.values() if isinstance(a, Battery)]
+    for asset in batteries[:room]:
+        soc = view.snapshot.asset(asset, Quantity.SOC)
+        power_kw = view.snapshot.asset(asset, Quantity.POWER_KW)
+        table.add_row(asset, _bar(soc), percent(soc), kw(power_kw), kw(_told(view, asset)))
+    if len(batteries) > room:
+        table.add_row(f"and {len(batteries) - room} more", "", "", "", "")
+    return table
+
+
+def _chargers(view: View, room: int) -> Table:
+    table = Table(title="Cars", title_justify="left")
+    table.add_column("charger")
+    for name in ("drawn", "delivered", "leaves"):
+        table.add_column(name, justify="right")
+    zone = view.portfolio.time_zone
+    chargers = [a.id for a in view.portfolio.assets.values() if isinstance(a, EvCharger)]
+    for asset in chargers[:room]:
+        session = view.snapshot.sessions.get(asset)
+        if session is None:
+            table.add_row(asset, "–", "–", "no car")
+            continue
+        need = f"/{session.need_kwh:.1f}" if session.need_kwh is not None else ""
+        leaves = session.departure
+        table.add_row(
+            asset,
+            kw(view.snapshot.asset(asset, Quantity.POWER_KW)),
+            f"{session.delivered_kwh:.1f}{need} kWh",
+            leaves.astimezone(ZoneInfo(zone)).strftime("%H:%M") if leaves else "not said",
+        )
+    return table
+
+
+def _told(view: View, asset: AssetId) -> float | None:
+    return view.snapshot.asset(asset, Quantity.SETPOINT_KW)
+
+
+def _bar(share: float | None) -> str:
+    if share is None:
+        return "?" * _BAR
+    full = round(share * _BAR)
+    return "█" * full + "░" * (_BAR - full)
+
+
+def _alarms(view: View) -> RenderableType:
+    if not view.alarms:
+        return Text("No alarms.", style="green")
+    lines = [f"{alarm.code} {alarm.subject}: {alarm.text}" for alarm in view.alarms[:4]]
+    more = len(view.alarms) - len(lines)
+    return Text("\n".join(lines + ([f"and {more} more"] if more else [])), style="red")

@@ -1,0 +1,27 @@
+"""The command line: ``vpp --help`` teaches."""
+
+import typer
+
+from vpp.cli import check, demo, device, override, plan, run, version
+from vpp.cli.exits import LEGEND
+
+app = typer.Typer(
+    name="vpp",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Run a city's batteries, chargers and rooftop sun as one power plant.",
+    epilog=f"{LEGEND} Start with: vpp demo.",
+)
+app.command()(demo.demo)
+app.command()(run.run)
+app.command()(check.check)
+app.command()(plan.plan)
+app.command()(override.override)
+app.command()(version.version)
+app.add_typer(device.app, name="device")
+
+
+def main() -> None:
+    """Entry point of the ``vpp`` script."""
+    app()

@@ -1,0 +1,81 @@
+"""``vpp override``: a proposal to the running daemon."""
+
+import asyncio
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vpp.cli.exits import faults_as_exits
+from vpp.cli.spans import seconds
+from vpp.config.city import load_city
+from vpp.domain.ids import PortfolioId
+from vpp.runtime.command_socket import ask
+from vpp.runtime.state_home import state_dir
+
+Portfolio = Annotated[
+    str | None, typer.Option("--portfolio", help="Id of the running portfolio, instead of --city.")
+]
+City = Annotated[
+    Path | None, typer.Option("--city", help="City file of the running portfolio.", exists=True)
+]
+
+
+def directory(city: Path | None, portfolio: str | None) -> Path:
+    """State directory of the daemon that is meant."""
+    if portfolio is None:
+        if city is None:
+            raise typer.BadParameter("say which daemon: --city city.yaml or --portfolio ID")
+        portfolio = load_city(city).portfolio.id
+    return state_dir(PortfolioId(portfolio))
+
+
+def override(
+    scope: Annotated[
+        str, typer.Argument(help="Asset, site, node or pool: its id, or kind:id as node:north.")
+    ],
+    power_kw: Annotated[
+        float | None,
+        typer.Option("--power", help="Hold this power, kW; + into the asset, at nodes import."),
+    ] = None,
+    least_kw: Annotated[
+        float | None, typer.Option("--min", help="Not below this power, kW.")
+    ] = None,
+    most_kw: Annotated[
+        float | None, typer.Option("--max", help="Not above this power, kW.")
+    ] = None,
+    lasts: Annotated[
+        str, typer.Option("--for", help="How long, in the city's time; at most 4h.")
+    ] = "30min",
+    reason: Annotated[str, typer.Option("--reason", help="Why; goes on record.")] = "",
+    end: Annotated[
+        bool, typer.Option("--end", help="Withdraw the overrides of this scope.")
+    ] = False,
+    city: City = None,
+    portfolio: Portfolio = None,
+) -> None:
+    """Override the plan for a while; limits and protections still win.
+
+    Example: vpp override apt-01-bat --power=-20 --for 30min --reason "test discharge" --city
+    city.yaml
+    """
+    bounds = {"lo_kw": least_kw, "hi_kw": most_kw}
+    if power_kw is not None:
+        bounds = {"lo_kw": power_kw, "hi_kw": power_kw}
+    if not end and not reason:
+        raise typer.BadParameter("give a --reason: it goes on record")
+    if not end and all(value is None for value in bounds.values()):
+        raise typer.BadParameter("say what to do: --power, --min or --max")
+    with faults_as_exits():
+        home = directory(city, portfolio)
+        if end:
+            answer = asyncio.run(ask(home, {"verb": "end", "scope": scope}))
+            typer.echo(f"withdrawn: {', '.join(answer['ended'])}")
+            return
+        asked = {
+            "verb": "override", "scope": scope, "for_s": seconds(lasts), "reason": reason,
+            "owner": getpass.getuser(), **bounds,
+        }  # fmt: skip
+        answer = asyncio.run(ask(home, asked))
+        typer.echo(f"override {answer['id']} for {answer['scope']} until {answer['until']}")

@@ -1,0 +1,99 @@
+"""Asks every device once who it is and what it measures; writes nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpp.config.city import City
+from vpp.domain.batch import Batch
+from vpp.domain.devices import Device, Identity
+from vpp.domain.errors import VppError
+from vpp.domain.ids import DeviceId, LinkId
+from vpp.domain.quality import Quality
+from vpp.ports.clock import Clocks
+from vpp.ports.device import DevicePort, OpenLink, Polled, Streaming
+from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.lease import holder
+from vpp.runtime.links import open_links
+from vpp.runtime.state_home import state_dir
+
+PATIENCE_S = 10.0
+"""For one device, on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one device answered."""
+
+    device: DeviceId
+    identity: str = ""
+    measured: str = ""
+    trouble: str = ""
+
+    @property
+    def well(self) -> bool:
+        return not self.trouble
+
+
+async def probe(city: City) -> tuple[Finding, ...]:
+    """One finding per device, in the order of the city file.
+
+    Raises:
+        VppError: a running daemon holds the portfolio's devices.
+    """
+    portfolio = city.portfolio
+    if holding := holder(state_dir(portfolio.id)):
+        raise VppError(
+            f"{portfolio.id} is run by {holding}, which holds its devices; ask it instead"
+        )
+    wire = WireClock()
+    clocks = Clocks(city=CityClock(wire), wire=wire)
+    async with AsyncExitStack() as stack:
+        links = await open_links(city, clocks, stack)
+        asked = [_ask(links, device) for device in portfolio.devices.values()]
+        return tuple(await asyncio.gather(*asked))
+
+
+async def _ask(links: dict[LinkId, OpenLink], device: Device) -> Finding:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            port = links[device.link].port(device.id)
+            identity = await port.identify()
+            batch = await _measure(port)
+    except (VppError, TimeoutError) as fault:
+        trouble = str(fault) or f"no answer within {PATIENCE_S:.0f} s"
+        return Finding(device=device.id, trouble=trouble)
+    wrong = device.identity.contradicts(identity)
+    return Finding(
+        device=device.id,
+        identity=_name(identity),
+        measured=_values(batch) if batch else "",
+        trouble=f"another device answers: {wrong}" if wrong else "",
+    )
+
+
+async def _measure(port: DevicePort) -> Batch | None:
+    match port:
+        case Polled():
+            return await port.read()
+        case Streaming():
+            async for batch in port.batches():
+                if len(batch.points):
+                    return batch
+    return None
+
+
+def _name(identity: Identity) -> str:
+    parts: Sequence[str] = (identity.maker, identity.model, identity.serial, identity.version)
+    return " ".join(part for part in parts if part)
+
+
+def _values(batch: Batch) -> str:
+    return ", ".join(
+        f"{point} {value:.3g}"
+        for point, value, quality in zip(batch.points, batch.values, batch.quality, strict=True)
+        if quality == Quality.GOOD and not np.isnan(value)
+    )

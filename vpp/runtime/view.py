@@ -1,0 +1,98 @@
+"""Everything an operator may look at, as one value per tick; screens and stores are made of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vpp.control.inputs import Alarm, TickResult
+from vpp.domain.assets import Battery, EvCharger, Load, Pv
+from vpp.domain.ids import PoolId
+from vpp.domain.ladder import Rung
+from vpp.domain.plan import Plan
+from vpp.domain.points import Quantity
+from vpp.domain.pool_net import pool_net_kw
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.snapshot import Snapshot
+from vpp.runtime.score import Reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flows:
+    """Powers of one pool, kW; None where something that belongs to the sum is not measured."""
+
+    load_kw: float | None
+    ev_kw: float | None
+    pv_kw: float | None
+    """Zero or negative."""
+    battery_kw: float | None
+    net_kw: float | None
+    soc: float | None
+    """Of all batteries of the pool as one, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """The city at one tick."""
+
+    portfolio: Portfolio
+    snapshot: Snapshot
+    results: Mapping[PoolId, TickResult[Any]] = field(default_factory=dict)
+    plans: Mapping[PoolId, Plan] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
+    reached: Reached = Reached()
+    writes: int = 0
+    speed: float = 1.0
+    plan_rounds: int = 0
+
+    def rung(self, pool: PoolId) -> Rung:
+        """The pool's rung; the lowest before its first tick."""
+        result = self.results.get(pool)
+        return result.rungs.get(pool, Rung.SAFE_STATE) if result else Rung.SAFE_STATE
+
+    def planned_kw(self, pool: PoolId) -> float | None:
+        """What the plan expected the pool's net to be in this slot."""
+        plan = self.plans.get(pool)
+        slot = plan.grid.index(self.snapshot.at) if plan else None
+        return float(plan.schedule.grid_kw[slot]) if plan and slot is not None else None
+
+    def flows(self, pool: PoolId) -> Flows:
+        """Measured powers of a pool, by kind of asset."""
+        sums: dict[type, float | None] = dict.fromkeys((Load, EvCharger, Pv, Battery), 0.0)
+        stored_kwh = capacity_kwh = 0.0
+        for name in self.portfolio.assets_of_pool(pool):
+            asset = self.portfolio.assets[name]
+            kind, power_kw = type(asset), self.snapshot.asset(name, Quantity.POWER_KW)
+            so_far = sums[kind]
+            sums[kind] = None if power_kw is None or so_far is None else so_far + power_kw
+            if isinstance(asset, Battery):
+                soc = self.snapshot.asset(name, Quantity.SOC)
+                if soc is not None:
+                    stored_kwh += soc * asset.capacity_kwh
+                    capacity_kwh += asset.capacity_kwh
+        return Flows(
+            load_kw=sums[Load],
+            ev_kw=sums[EvCharger],
+            pv_kw=sums[Pv],
+            battery_kw=sums[Battery],
+            net_kw=pool_net_kw(self.portfolio, pool, self.snapshot),
+            soc=stored_kwh / capacity_kwh if capacity_kwh else None,
+        )
+
+    def fields(self) -> Mapping[str, object]:
+        """The view as plain data, one field per pool and one for the whole."""
+        whole = {
+            "at": self.snapshot.at,
+            "tick": self.snapshot.tick,
+            "writes": self.writes,
+            "alarms": [(a.code, a.subject, a.text) for a in self.alarms],
+            "reached": self.reached,
+        }
+        pools = {
+            f"pool:{pool}": {
+                "rung": self.rung(pool).name.lower(),
+                "planned_kw": self.planned_kw(pool),
+                "flows": self.flows(pool),
+            }
+            for pool in self.portfolio.pools
+        }
+        return {"portfolio": whole, **pools}
