@@ -39,7 +39,7 @@ class View:
     results: Mapping[PoolId, TickResult[Any]] = field(default_factory=dict)
     plans: Mapping[PoolId, Plan] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
-    reached: Reached = Reached()
+    reached: Reached = field(default_factory=Reached)
     writes: int = 0
     speed: float = 1.0
     plan_rounds: int = 0

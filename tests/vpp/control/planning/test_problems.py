@@ -1,0 +1,145 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from tests.vpp.control.planning.cities import NOON, forecast, snapshot, two_sites
+from vpp.control.problems import Billing, Outlook, build
+from vpp.domain.capability import SharedLimit
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.points import Quantity
+from vpp.domain.session import EvSession
+from vpp.domain.slots import SlotGrid
+
+POOL = PoolId("street")
+GRID = SlotGrid.regular(NOON, count=8, step_s=900.0)
+CAR = AssetId("shop-cp")
+WRITABLE = frozenset(map(AssetId, ("home-bat", "home-pv", "shop-cp")))
+
+
+def session(**changes: object) -> EvSession:
+    stays = EvSession(
+        id="s1",
+        asset=CAR,
+        arrival=NOON - timedelta(minutes=30),
+        departure=NOON + timedelta(minutes=50),
+        need_kwh=9.0,
+        delivered_kwh=2.0,
+        max_kw=7.4,
+    )
+    return replace(stays, **changes)
+
+
+def outlook(**changes: object) -> Outlook:
+    portfolio = two_sites()
+    measured = {"home-bat": {Quantity.SOC: 0.5, Quantity.LIMIT_CHARGE_KW: 3.0}}
+    forecasts = [
+        forecast("home", Quantity.POWER_KW, GRID, 2.0, spread_kw=0.3),
+        forecast("home", Quantity.AVAILABLE_KW, GRID, 6.0, spread_kw=0.4),
+        forecast("shop", Quantity.POWER_KW, GRID, 5.0),
+        forecast("shop-cp", Quantity.POWER_KW, GRID, 1.5),
+    ]
+    usual = Outlook(
+        snapshot=snapshot(portfolio, measured),
+        grid=GRID,
+        forecasts={(f.subject, f.quantity): f for f in forecasts},
+        writable=WRITABLE,
+    )
+    return replace(usual, **changes)
+
+
+def with_car(car: EvSession) -> Outlook:
+    measured = {"home-bat": {Quantity.SOC: 0.5}}
+    return outlook(snapshot=snapshot(two_sites(), measured, sessions={CAR: car}))
+
+
+def test_a_battery_enters_with_its_measured_energy_and_the_tighter_limit() -> None:
+    batteries = build(two_sites(), POOL, outlook()).batteries
+    assert batteries.ids == ("home-bat",)
+    assert batteries.energy_kwh.tolist() == [5.0]
+    assert batteries.charge_kw.tolist() == [3.0]
+    assert batteries.discharge_kw.tolist() == [5.0]
+    assert batteries.reserve_kwh.tolist() == [2.0]
+
+
+def test_a_tapering_battery_keeps_its_rating_for_the_day() -> None:
+    measured = {"home-bat": {Quantity.SOC: 1.0, Quantity.LIMIT_CHARGE_KW: 0.0}}
+    problem = build(two_sites(), POOL, outlook(snapshot=snapshot(two_sites(), measured)))
+    assert problem.batteries.charge_kw.tolist() == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"snapshot": snapshot(two_sites(), {})}, "its stored energy is unknown"),
+        ({"writable": frozenset()}, "it may not be commanded"),
+    ],
+)
+def test_a_battery_that_cannot_be_counted_on_is_left_out_and_named(
+    change: dict[str, object], why: str
+) -> None:
+    problem = build(two_sites(), POOL, outlook(**change))
+    assert problem.batteries.ids == ()
+    assert f"battery home-bat left out: {why}" in problem.extra
+
+
+def test_plants_share_their_sites_sun_by_size_and_only_writable_ones_are_curtailed() -> None:
+    plants = build(two_sites(), POOL, outlook()).pv
+    assert plants.ids == ("home-pv", "home-pv-2")
+    np.testing.assert_allclose(plants.available_kw[:, 0], [4.0, 2.0])
+    assert plants.curtailable == (True, False)
+
+
+def test_a_car_is_there_until_it_leaves_and_needs_what_is_not_delivered_yet() -> None:
+    sessions = build(two_sites(), POOL, with_car(session())).sessions
+    assert sessions.need_kwh.tolist() == [7.0]
+    np.testing.assert_allclose(sessions.max_kw[0, :5], [7.4, 7.4, 7.4, 7.4 / 3, 0.0])
+    assert not sessions.guaranteed_kw.any()
+
+
+def test_a_car_that_says_nothing_gets_the_guaranteed_power_until_the_stations_default() -> None:
+    car = session(departure=None, need_kwh=None, delivered_kwh=10.0)
+    sessions = build(two_sites(), POOL, with_car(car)).sessions
+    assert sessions.need_kwh.tolist() == [2.0]
+    np.testing.assert_allclose(sessions.guaranteed_kw[0, :3], [4.1, 3.9, 0.0])
+
+
+def test_expected_arrivals_are_demand_only_while_the_connector_is_free() -> None:
+    without = build(two_sites(), POOL, outlook()).load_kw
+    np.testing.assert_allclose(without[1], 6.5)
+    taken = build(two_sites(), POOL, with_car(session())).load_kw
+    np.testing.assert_allclose(taken[1, :5], [5.0, 5.0, 5.0, 6.0, 6.5])
+
+
+def test_limits_prices_and_what_is_paid_already() -> None:
+    problem = build(two_sites(), POOL, outlook(billing=Billing(peak_paid_kw=12.0)))
+    assert problem.nodes.ids == ("street", "home", "shop")
+    assert problem.nodes.parent.tolist() == [-1, 0, 0]
+    assert problem.nodes.import_kw[:, 0].tolist() == [100.0, 30.0, 50.0]
+    assert problem.nodes.contract_import_kw[:, 0].tolist() == [40.0, np.inf, np.inf]
+    assert set(problem.prices.import_per_kwh) == {100.0}
+    assert (problem.prices.peak_per_kw, problem.prices.peak_paid_kw) == (6000.0, 12.0)
+
+
+def test_the_net_band_adds_independent_errors() -> None:
+    problem = build(two_sites(), POOL, outlook())
+    assert problem.net_low_kw is not None
+    assert problem.net_high_kw is not None
+    np.testing.assert_allclose(problem.net_low_kw, 1.0 - 0.5)
+    np.testing.assert_allclose(problem.net_high_kw, 1.0 + 0.5)
+
+
+def test_a_site_without_a_forecast_is_named() -> None:
+    problem = build(two_sites(), POOL, outlook(forecasts={}))
+    assert "no power_kw forecast for shop: counted as 0" in problem.extra
+    assert problem.net_low_kw is None
+
+
+def test_a_shared_rating_names_members_by_their_place() -> None:
+    limit = SharedLimit(
+        assets=frozenset(map(AssetId, ("home-bat", "home-pv-2"))), lo_kw=-5.0, hi_kw=4.0
+    )
+    (shared,) = build(two_sites(), POOL, outlook(shared_limits=(limit,))).shared
+    assert (shared.batteries.tolist(), shared.pv.tolist()) == ([0], [1])
+    assert (shared.in_kw, shared.out_kw) == (4.0, 5.0)

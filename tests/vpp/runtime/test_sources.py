@@ -1,0 +1,141 @@
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.vpp.control.planning.cities import two_sites
+from vpp.domain.errors import VppError
+from vpp.domain.proposal import Rank, Scope, ScopeKind
+from vpp.ports.sources import SourceRequest
+from vpp.runtime.command_socket import CommandSocket, ask
+from vpp.runtime.sources import FILE, FileProposals, command_source
+
+
+class StandingClock:
+    """Time that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 7, 15, 3, tzinfo=UTC) + timedelta(seconds=self.elapsed_s)
+
+    def monotonic(self) -> float:
+        return 500.0 + self.elapsed_s
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+def request(directory: Path, commands: CommandSocket, clock: StandingClock) -> SourceRequest:
+    return SourceRequest(
+        portfolio=two_sites(), state_dir=directory, commands=commands, city=clock, wire=clock
+    )
+
+
+def limit(**changes: object) -> dict[str, object]:
+    return {
+        "id": "dso-1", "scope": "node:street", "hi_kw": 20, "reason": "line work",
+        "owner": "grid operator", "until": "2026-07-15T13:00:00+09:00", "ending": "failsafe",
+        "failsafe_hi_kw": 15, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[Any], None]:
+    return lambda content: (tmp_path / FILE).write_text(yaml.safe_dump(content)) and None
+
+
+def test_a_grid_limit_from_the_file_outlasts_its_end_as_failsafe(
+    tmp_path: Path, write: Callable[[Any], None]
+) -> None:
+    clock = StandingClock()
+    source = FileProposals(request(tmp_path, CommandSocket(tmp_path), clock))
+    source.look()
+    assert source.proposals() == []
+    write([limit(), limit(id="wish", scope="home-bat", ending="withdraw", wish_kw=3)])
+    source.look()
+    first, second = source.proposals()
+    assert (first.rank, first.scope) == (
+        Rank.GRID_OPERATOR,
+        Scope(kind=ScopeKind.NODE, id="street"),
+    )
+    assert first.valid_until_s == clock.monotonic() + 3600
+    assert second.scope.kind is ScopeKind.ASSET
+    clock.elapsed_s = 3601
+    assert [p.id for p in source.proposals()] == ["dso-1"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scope": "node:nowhere"},
+        {"until": "2026-07-15T13:00:00"},
+        {"until": "soon"},
+        {"hi_kw": "much"},
+        {"lo_kw": 30},
+        {"rank": "king"},
+        {"ending": "never"},
+        {"failsafe_hi_kw": None},
+        {"hi_kv": 3},
+    ],
+    ids=str,
+)
+def test_a_wrong_file_changes_nothing(
+    tmp_path: Path, write: Callable[[Any], None], wrong: dict[str, object]
+) -> None:
+    source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    write([limit()])
+    source.look()
+    write([limit(**wrong)])
+    source.look()
+    assert [p.hi_kw for p in source.proposals()] == [20.0]
+
+
+async def test_an_override_holds_for_its_time_and_over_a_restart(tmp_path: Path) -> None:
+    clock = StandingClock()
+    asked = {"verb": "override", "scope": "home-bat", "hi_kw": 2, "for_s": 600, "reason": "test"}
+    async with (
+        CommandSocket(tmp_path) as commands,
+        command_source(request(tmp_path, commands, clock)) as source,
+    ):
+        answer = await ask(tmp_path, asked)
+        assert answer["scope"] == "asset:home-bat"
+        assert [p.id for p in source.proposals()] == [answer["id"]]
+    clock.elapsed_s = 300
+    async with (
+        CommandSocket(tmp_path) as commands,
+        command_source(request(tmp_path, commands, clock)) as source,
+    ):
+        (kept,) = source.proposals()
+        assert (kept.rank, kept.hi_kw, kept.reason) == (Rank.OVERRIDE, 2.0, "test")
+        assert kept.valid_until_s == pytest.approx(clock.monotonic() + 300)
+        clock.elapsed_s = 601
+        assert source.proposals() == []
+
+
+async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> None:
+    async with (
+        CommandSocket(tmp_path) as commands,
+        command_source(request(tmp_path, commands, StandingClock())) as source,
+    ):
+        asked = {"verb": "override", "scope": "shop", "hi_kw": 9, "for_s": 60, "reason": "test"}
+        await ask(tmp_path, asked)
+        await ask(tmp_path, {"verb": "end", "scope": "site:shop"})
+        assert source.proposals() == []
+        with pytest.raises(VppError, match="no override"):
+            await ask(tmp_path, {"verb": "end", "scope": "site:shop"})
+        for wrong, why in (
+            ({"for_s": 5 * 3600}, "at most 4:00:00"),
+            ({"for_s": 0}, "more than 0"),
+            ({"scope": "nobody"}, "nothing is called 'nobody'"),
+            ({"lo_kw": 10}, "empty"),
+            ({"reason": ""}, "reason is missing"),
+        ):
+            with pytest.raises(VppError, match=why):
+                await ask(tmp_path, {**asked, **wrong})
+        assert source.proposals() == []
