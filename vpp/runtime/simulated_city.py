@@ -1,0 +1,124 @@
+"""Starts the simulated city as a process of its own, and ends it without losing devices early."""
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from vpp.domain.errors import VppError
+
+START_WITHIN_S = 60.0
+END_WITHIN_S = 5.0
+FIRST_PORT, LAST_PORT = 20_000, 60_000
+
+
+def free_base_port(offsets: Sequence[int]) -> int:
+    """A port from which every offset is free on this host now.
+
+    Raises:
+        VppError: no such block of ports exists.
+    """
+    span = max(offsets, default=0) + 1
+    for base in range(FIRST_PORT, LAST_PORT - span, span):
+        if all(_free(base + offset) for offset in offsets):
+            return base
+    raise VppError(f"no {span} free ports in a row between {FIRST_PORT} and {LAST_PORT}")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@asynccontextmanager
+async def simulators(city: Path, *arguments: str) -> AsyncIterator[Mapping[str, Any]]:
+    """Run ``python -m simulators`` until left; gives what it said when everything was listening.
+
+    The process has its own session, so that Ctrl-C at the terminal does not reach it, and ends when
+    the pipe to this process closes.
+
+    Raises:
+        VppError: it ended or said nothing in time; the message holds its last words.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simulators", str(city), "--stop-with-parent", *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        ready = await _ready(process)
+        drains = [asyncio.create_task(_drain(s)) for s in (process.stdout, process.stderr) if s]
+        try:
+            yield ready
+        finally:
+            for drain in drains:
+                drain.cancel()
+    finally:
+        await _end(process)
+
+
+async def export(city: Path, *arguments: str) -> None:
+    """Run ``python -m simulators --export …`` to its end.
+
+    Raises:
+        VppError: it failed; the message holds its words.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simulators", str(city), *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _, words = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode:
+        raise VppError(f"the simulators could not export: {_last(words)}")
+
+
+async def _ready(process: asyncio.subprocess.Process) -> Mapping[str, Any]:
+    if process.stdout is None or process.stderr is None:
+        raise VppError("the simulators have no pipes")
+    try:
+        async with asyncio.timeout(START_WITHIN_S):
+            line = await process.stdout.readline()
+            if line:
+                ready: Mapping[str, Any] = json.loads(line)
+                return ready
+            words = await process.stderr.read()
+    except TimeoutError as error:
+        raise VppError(f"the simulators were not ready within {START_WITHIN_S:.0f} s") from error
+    except ValueError as error:
+        raise VppError(f"the simulators said {line!r} instead of being ready") from error
+    raise VppError(f"the simulators ended before they were ready: {_last(words)}")
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.readline():
+        pass
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(END_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _last(words: bytes) -> str:
+    return " / ".join(words.decode(errors="replace").strip().splitlines()[-3:]) or "no words"
