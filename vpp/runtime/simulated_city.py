@@ -93,15 +93,16 @@ async def _ready(process: asyncio.subprocess.Process) -> Mapping[str, Any]:
     try:
         async with asyncio.timeout(START_WITHIN_S):
             line = await process.stdout.readline()
-            if line:
-                ready: Mapping[str, Any] = json.loads(line)
-                return ready
-            words = await process.stderr.read()
+            words = b"" if line else await process.stderr.read()
     except TimeoutError as error:
         raise VppError(f"the simulators were not ready within {START_WITHIN_S:.0f} s") from error
+    if not line:
+        raise VppError(f"the simulators ended before they were ready: {_last(words)}")
+    try:
+        ready: Mapping[str, Any] = json.loads(line)
     except ValueError as error:
         raise VppError(f"the simulators said {line!r} instead of being ready") from error
-    raise VppError(f"the simulators ended before they were ready: {_last(words)}")
+    return ready
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
