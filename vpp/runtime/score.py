@@ -26,6 +26,8 @@ class Reached:
     export_kwh: float = 0.0
     renewable_kwh: float = 0.0
     credit_kwh: float = 0.0
+    peak_kw: float = 0.0
+    """Highest quarter-hour mean of the import of all pools together."""
     unmeasured_s: float = 0.0
     """Time in which something was not measured; it counts for nothing."""
 
@@ -53,6 +55,7 @@ class Score:
         self._last: Snapshot | None = None
         self._stored_at_start: dict[str, float] = {}
         self._credit_kwh = 0.0
+        self._peak = _Peak()
 
     @property
     def reached(self) -> Reached:
@@ -72,6 +75,7 @@ class Score:
         else:
             unmeasured_s = was.unmeasured_s
         load_kw, ev_kw, import_kw, export_kw, renewable_kw = powers
+        self._peak.add(snapshot.at.timestamp(), import_kw * hours)
         self._reached = Reached(
             load_kwh=was.load_kwh + load_kw * hours,
             ev_kwh=was.ev_kwh + ev_kw * hours,
@@ -79,6 +83,7 @@ class Score:
             export_kwh=was.export_kwh + export_kw * hours,
             renewable_kwh=was.renewable_kwh + renewable_kw * hours,
             credit_kwh=self._credit_kwh,
+            peak_kw=self._peak.highest_kw,
             unmeasured_s=unmeasured_s,
         )
 
@@ -118,3 +123,22 @@ class Score:
             start = self._stored_at_start.setdefault(asset.id, soc)
             credit_kwh += (soc - start) * asset.capacity_kwh * asset.eta_discharge
         self._credit_kwh = credit_kwh
+
+
+class _Peak:
+    """Highest mean import of a whole quarter hour so far."""
+
+    SLOT_S = 900.0
+
+    def __init__(self) -> None:
+        self.highest_kw = 0.0
+        self._slot, self._kwh, self._whole = -1, 0.0, False
+
+    def add(self, at_s: float, imported_kwh: float) -> None:
+        slot = int(at_s // self.SLOT_S)
+        if slot != self._slot:
+            if self._whole:
+                self.highest_kw = max(self.highest_kw, self._kwh * 3600.0 / self.SLOT_S)
+            self._whole = slot == self._slot + 1
+            self._slot, self._kwh = slot, 0.0
+        self._kwh += imported_kwh

@@ -1,0 +1,71 @@
+"""A recording as history, so that forecasts have a yesterday."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from vpp.backtest.data import Recording, Session
+from vpp.domain.arrays import Floats
+from vpp.domain.assets import Load, Pv
+from vpp.domain.history import Mean
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+
+
+def past_means(recording: Recording, portfolio: Portfolio) -> list[Mean]:
+    """Slot means of every load, PV plant and charger of the portfolio that the recording covers.
+
+    A site's load is split by the size of its load assets, its PV by that of its plants; cars
+    charge on arrival.
+    """
+    starts, step_s = recording.grid.starts, recording.hours * 3600.0
+    return [
+        Mean(
+            subject=subject,
+            quantity=quantity,
+            start=start,
+            step_s=step_s,
+            value=float(value),
+            coverage=1.0,
+        )
+        for subject, quantity, values in _columns(recording, portfolio)
+        for start, value in zip(starts, values, strict=True)
+    ]
+
+
+def _columns(recording: Recording, portfolio: Portfolio) -> Iterator[tuple[str, Quantity, Floats]]:
+    at = {site: i for i, site in enumerate(recording.sites)}
+    loads, plants = _sizes(portfolio, Load), _sizes(portfolio, Pv)
+    for asset in portfolio.assets.values():
+        row = at.get(asset.site)
+        if row is None:
+            continue
+        if isinstance(asset, Load):
+            part = asset.max_kw / loads[asset.site]
+            yield asset.id, Quantity.POWER_KW, recording.load_kw[row] * part
+        elif isinstance(asset, Pv):
+            part = asset.peak_kw / plants[asset.site]
+            yield asset.id, Quantity.AVAILABLE_KW, recording.pv_kw[row] * part
+    for charger in {session.charger for session in recording.sessions} & portfolio.assets.keys():
+        own = [session for session in recording.sessions if session.charger == charger]
+        yield charger, Quantity.POWER_KW, _on_arrival(own, recording.grid.edges_s)
+
+
+def _sizes(portfolio: Portfolio, kind: type[Load] | type[Pv]) -> Mapping[str, float]:
+    sizes: dict[str, float] = {}
+    for asset in portfolio.assets.values():
+        if isinstance(asset, kind):
+            size = asset.max_kw if isinstance(asset, Load) else asset.peak_kw
+            sizes[asset.site] = sizes.get(asset.site, 0.0) + size
+    return sizes
+
+
+def _on_arrival(sessions: list[Session], edges_s: Floats) -> Floats:
+    """Mean power of these sessions per slot, each at full power until it is served or leaves."""
+    power_kw = np.zeros(len(edges_s) - 1)
+    for session in sessions:
+        done_s = session.arrival_s + session.energy_kwh / session.max_kw * 3600.0
+        end_s = min(done_s, session.departure_s)
+        overlap_s = np.minimum(edges_s[1:], end_s) - np.maximum(edges_s[:-1], session.arrival_s)
+        power_kw += session.max_kw * np.maximum(overlap_s, 0.0) / np.diff(edges_s)
+    return power_kw
