@@ -1,0 +1,62 @@
+"""The city's own time, which runs `speed` times as fast as the wire's."""
+
+import time
+from datetime import datetime, timedelta
+
+
+class CityClock:
+    """City seconds since `start` = speed x wire seconds since it was started, plus what was added.
+
+    `start` is aware. At speed 0 time stands still and moves by `advance` alone.
+    """
+
+    def __init__(self, start: datetime, speed: float = 1.0) -> None:
+        if start.tzinfo is None:
+            raise ValueError(f"the start {start.isoformat()} needs a UTC offset")
+        self.start = start
+        self._speed = _checked(speed)
+        self._base_s = 0.0
+        self._wire_zero: float | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """City seconds since the start."""
+        if self._wire_zero is None:
+            return self._base_s
+        return self._base_s + self._speed * (time.monotonic() - self._wire_zero)
+
+    @property
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=self.elapsed_s)
+
+    @property
+    def speed(self) -> float:
+        """City seconds per wire second."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        checked = _checked(speed)
+        self._rebase()
+        self._speed = checked
+
+    def run(self) -> None:
+        """Start the city's time; before this it stands at the start."""
+        self._wire_zero = time.monotonic()
+
+    def advance(self, city_s: float) -> None:
+        """Jump ahead by `city_s`."""
+        if city_s < 0:
+            raise ValueError(f"the city's time cannot go back by {-city_s} s")
+        self._base_s += city_s
+
+    def _rebase(self) -> None:
+        self._base_s = self.elapsed_s
+        if self._wire_zero is not None:
+            self._wire_zero = time.monotonic()
+
+
+def _checked(speed: float) -> float:
+    if not 0 <= speed <= 600:
+        raise ValueError(f"speed {speed:g} is outside 0 to 600")
+    return speed
