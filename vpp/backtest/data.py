@@ -1,0 +1,209 @@
+"""Recorded input of a community, read from a folder.
+
+::
+
+    sites.csv           site, and for sites with a battery: battery_capacity_kwh, battery_power_kw
+                        or battery_charge_kw and battery_discharge_kw, eta_charge, eta_discharge,
+                        soc_min_kwh, soc_max_kwh, soc_init_kwh
+    sites_*.csv[.gz]    timestamp_utc, site, load_kw, pv_kw: every site at every step of one length
+    signals_hourly.csv  timestamp_utc, price_*_per_kwh, carbon_kg_per_kwh (optional)
+    ev_sessions.csv     charger, arrival_utc, departure_utc, energy_kwh, max_kw (optional)
+    meta.yaml           time_zone, latitude, longitude, country (optional)
+
+Timestamps are the starts of their intervals, as ``2026-07-15T00:00:00Z``; ``load_kw`` is without
+cars. A column ``site`` in the sessions says whose meter they count at, else the first site's.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpp.backtest.tables import Table, read_table, wrong
+from vpp.domain.arrays import Floats, frozen
+from vpp.domain.errors import ConfigurationError
+from vpp.domain.rules import Storage
+from vpp.domain.slots import SlotGrid
+from vpp.domain.text import read_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A car at a connector: what it wanted and when it was there."""
+
+    charger: str
+    site: int | None
+    """Position of its site; None where the data do not say, counted at the first."""
+    arrival_s: float
+    """Seconds since 1970 UTC."""
+    departure_s: float
+    energy_kwh: float
+    max_kw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recording:
+    """What was recorded; powers are means of the slots, in kW."""
+
+    sites: tuple[str, ...]
+    grid: SlotGrid
+    """Equal slots."""
+    load_kw: Floats
+    """Without cars, shape (sites, slots)."""
+    pv_kw: Floats
+    """Magnitude, shape (sites, slots)."""
+    storage: Storage
+    start_kwh: Floats
+    """Stored energy at the start, shape (batteries,)."""
+    sessions: tuple[Session, ...] = ()
+    price_per_kwh: Floats | None = None
+    """Of imported energy, shape (slots,)."""
+    carbon_kg_per_kwh: Floats | None = None
+    """Of imported energy, shape (slots,)."""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def hours(self) -> float:
+        """Length of a slot."""
+        return float(self.grid.hours[0])
+
+
+def read_recording(folder: Path | str) -> Recording:
+    """Read a folder.
+
+    Raises:
+        ConfigurationError: something is missing or wrong; names file, line and column.
+    """
+    folder = Path(folder)
+    table = read_table(folder / "sites.csv", ("site",))
+    sites = tuple(table.text("site"))
+    for row, site in enumerate(sites):
+        if site in sites[:row]:
+            raise table.wrong(row, "site", "every site once")
+    grid, load_kw, pv_kw = _powers(folder, sites)
+    storage, start_kwh = _storage(table)
+    price, carbon = _signals(folder, grid)
+    return Recording(
+        sites=sites,
+        grid=grid,
+        load_kw=load_kw,
+        pv_kw=pv_kw,
+        storage=storage,
+        start_kwh=start_kwh,
+        sessions=_sessions(folder, sites),
+        price_per_kwh=price,
+        carbon_kg_per_kwh=carbon,
+        meta=_meta(folder),
+    )
+
+
+def _powers(folder: Path, sites: tuple[str, ...]) -> tuple[SlotGrid, Floats, Floats]:
+    files = sorted([*folder.glob("sites_*.csv"), *folder.glob("sites_*.csv.gz")])
+    if not files:
+        raise wrong(folder, None, "sites_*.csv", "no such file", "such as sites_15min.csv.gz")
+    tables = [read_table(file, ("timestamp_utc", "site", "load_kw", "pv_kw")) for file in files]
+    stamps = np.concatenate([table.times("timestamp_utc") for table in tables])
+    row = np.concatenate([table.positions("site", sites) for table in tables]).astype(np.int64)
+    starts = np.unique(stamps)
+    steps = np.unique(np.diff(starts))
+    if len(steps) != 1:
+        problem = f"the steps are not all equal: {', '.join(f'{step:g} s' for step in steps[:5])}"
+        raise wrong(files[0], None, "timestamp_utc", problem, "one step, without gaps")
+    slot = np.searchsorted(starts, stamps)
+    found = []
+    for name in ("load_kw", "pv_kw"):
+        power = np.full((len(sites), len(starts)), np.nan)
+        power[row, slot] = np.concatenate([table.numbers(name) for table in tables])
+        for site, at in np.argwhere(np.isnan(power))[:1]:
+            when = datetime.fromtimestamp(float(starts[at]), UTC).isoformat()
+            raise wrong(files[0], None, name, f"{sites[site]} has no value at {when}")
+        found.append(frozen(power))
+    grid = SlotGrid(edges_s=np.append(starts, starts[-1] + steps[0]))
+    return grid, found[0], found[1]
+
+
+def _storage(table: Table) -> tuple[Storage, Floats]:
+    capacity = table.numbers("battery_capacity_kwh", 0.0)
+    there = np.flatnonzero(capacity > 0)
+    power = table.numbers("battery_power_kw")
+    low = table.numbers("soc_min_kwh", 0.0)
+    high = table.numbers("soc_max_kwh")
+    high = np.where(np.isnan(high), capacity, high)
+    columns = {
+        name: np.where(np.isnan(stated := table.numbers(f"battery_{name}")), power, stated)
+        for name in ("charge_kw", "discharge_kw")
+    }
+    for name, values in columns.items():
+        for row in there[~(values[there] > 0)][:1]:
+            problem = "a battery without a power"
+            raise wrong(table.file, int(row) + 2, f"battery_{name}", problem, "or battery_power_kw")
+    storage = Storage(
+        site=there.astype(np.int64),
+        low_kwh=low[there],
+        high_kwh=high[there],
+        charge_kw=columns["charge_kw"][there],
+        discharge_kw=columns["discharge_kw"][there],
+        eta_charge=table.numbers("eta_charge", 0.95)[there],
+        eta_discharge=table.numbers("eta_discharge", 0.95)[there],
+    )
+    return storage, frozen(table.numbers("soc_init_kwh", 0.0)[there])
+
+
+def _signals(folder: Path, grid: SlotGrid) -> tuple[Floats | None, Floats | None]:
+    file = folder / "signals_hourly.csv"
+    if not file.is_file():
+        return None, None
+    table = read_table(file, ("timestamp_utc",))
+    times = table.times("timestamp_utc")
+    at = np.searchsorted(times, grid.edges_s[:-1], side="right") - 1
+    if (np.diff(times) <= 0).any() or at.min() < 0 or grid.edges_s[-1] > times[-1] + 3600:
+        raise wrong(file, None, "timestamp_utc", "does not cover the sites' time in rising order")
+    prices = [name for name in table.columns if name.startswith("price_")]
+    carbon = table.numbers("carbon_kg_per_kwh")[at]
+    return (
+        frozen(table.numbers(prices[0])[at]) if prices else None,
+        None if np.isnan(carbon).any() else frozen(carbon),
+    )
+
+
+def _sessions(folder: Path, sites: tuple[str, ...]) -> tuple[Session, ...]:
+    file = folder / "ev_sessions.csv"
+    if not file.is_file():
+        return ()
+    times = ("arrival_utc", "departure_utc")
+    table = read_table(file, ("charger", *times, "energy_kwh", "max_kw"))
+    at_site: list[int | None] = [None] * len(table)
+    if "site" in table.columns:
+        at_site = list(table.positions("site", sites))
+    arrival, departure = (table.times(name) for name in times)
+    energy, power = table.numbers("energy_kwh"), table.numbers("max_kw")
+    for row in np.flatnonzero(departure <= arrival)[:1]:
+        raise table.wrong(int(row), "departure_utc", "an instant after the arrival")
+    for name, values in (("energy_kwh", energy), ("max_kw", power)):
+        for row in np.flatnonzero(~(values > 0))[:1]:
+            raise table.wrong(int(row), name, "a number above 0")
+    return tuple(
+        Session(
+            charger=charger,
+            site=at_site[row],
+            arrival_s=float(arrival[row]),
+            departure_s=float(departure[row]),
+            energy_kwh=float(energy[row]),
+            max_kw=float(power[row]),
+        )
+        for row, charger in enumerate(table.text("charger"))
+    )
+
+
+def _meta(folder: Path) -> dict[str, Any]:
+    file = folder / "meta.yaml"
+    if not file.is_file():
+        return {}
+    tree = read_text(file.read_text(encoding="utf-8"), str(file))
+    if tree.mistakes:
+        raise ConfigurationError(tree.mistakes)
+    if not isinstance(tree.value, dict):
+        raise wrong(file, None, "the whole file", "is not a mapping of keys to values")
+    return tree.value
