@@ -1,0 +1,1 @@
+"""The plan: forecasts and schedules; pure, synchronous, without network."""

@@ -1,0 +1,155 @@
+"""Why a plan is as it is: stage values, and every preference missed with what stood in its way."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from optimizer.model.battery import energy_targets
+from optimizer.model.decisions import Decisions
+from optimizer.model.network import Excess
+from optimizer.model.pool import PoolModel
+from optimizer.model.sessions import deliverable_kwh
+from optimizer.stages.order import Run
+from vpp.domain.arrays import Bools, Floats, Ints
+from vpp.domain.plan import Slack, StageValue
+
+LEAST = 1e-4
+"""kWh or kW below which a slack is rounding."""
+
+
+def stage_values(run: Run, x: Floats) -> tuple[StageValue, ...]:
+    """What every solved stage reached at the point that the plan ends in."""
+    return tuple(
+        StageValue(
+            stage=solved.stage.name,
+            value=float(solved.stage.cost @ x) + solved.stage.constant,
+            unit=solved.stage.unit,
+        )
+        for solved in run.solved
+    )
+
+
+def slacks(run: Run, decisions: Decisions, x: Floats) -> tuple[Slack, ...]:
+    """Limits exceeded, energy unmet, reserve missing."""
+    return (
+        *_exceeded_limits(run, x),
+        *_unmet_sessions(run, decisions),
+        *_missing_reserve(run, decisions),
+    )
+
+
+def _exceeded_limits(run: Run, x: Floats) -> Iterator[Slack]:
+    hours = run.model.problem.grid.hours
+    for part in run.model.network.excess:
+        for kept in np.unique(part.kept):
+            mine = part.kept == kept
+            over = x[part.column[mine]]
+            if over.max() > LEAST:
+                slots = part.slot[mine][over > LEAST]
+                yield Slack(
+                    what=f"{part.kind} of {_limit_name(run.model, int(kept), part.direction)}",
+                    amount=float(over @ hours[part.slot[mine]]),
+                    unit="kWh",
+                    limited_by=f"{_limit_name(run.model, int(kept), part.direction)} {part.kind}",
+                    dual=_excess_dual(run, part, mine),
+                    first_slot=int(slots.min()),
+                    last_slot=int(slots.max()),
+                )
+
+
+def _unmet_sessions(run: Run, decisions: Decisions) -> Iterator[Slack]:
+    problem = run.model.problem
+    sessions, deliverable = problem.sessions, deliverable_kwh(problem)
+    given = decisions.ev @ problem.grid.hours
+    for v, session in enumerate(sessions.ids):
+        unmet = float(sessions.need_kwh[v] - given[v])
+        stay = np.flatnonzero(sessions.max_kw[v] > 0)
+        if unmet <= LEAST:
+            continue
+        name, dual = "charger power and stay", 1.0
+        if deliverable[v] - given[v] > LEAST and len(stay):
+            name, dual = _limiting(run, "S0 EV", int(sessions.site[v]), stay)
+        yield Slack(
+            what=f"EV session {session} at {sessions.assets[v]}",
+            amount=unmet,
+            unit="kWh",
+            limited_by=name,
+            dual=dual,
+            first_slot=int(stay[0]) if len(stay) else 0,
+            last_slot=int(stay[-1]) if len(stay) else 0,
+        )
+
+
+def _missing_reserve(run: Run, decisions: Decisions) -> Iterator[Slack]:
+    problem = run.model.problem
+    fleet, targets = problem.batteries, energy_targets(problem)
+    energy = decisions.energy(problem)
+    asked = np.minimum(np.maximum(fleet.reserve_kwh, fleet.min_kwh), fleet.max_kwh)
+    below = np.maximum(asked[:, None] - energy, 0.0)
+    above = np.maximum(energy - fleet.max_kwh[:, None], 0.0)
+    for missing, what in ((below, "reserve"), (above, "upper end of the window")):
+        for b in np.flatnonzero(missing.max(1, initial=0.0) > LEAST):
+            slots = np.flatnonzero(missing[b] > LEAST)
+            more = np.maximum(targets.floor[b] - energy[b], energy[b] - targets.ceiling[b])
+            name, dual = "power of the battery", 1.0
+            if more.max() > LEAST:
+                name, dual = _limiting(run, "S0 reserve", int(fleet.site[b]), slots)
+            yield Slack(
+                what=f"{what} of {fleet.ids[b]}",
+                amount=float(missing[b].max()),
+                unit="kWh",
+                limited_by=name,
+                dual=dual,
+                first_slot=int(slots[0]),
+                last_slot=int(slots[-1]),
+            )
+
+
+def _limit_name(model: PoolModel, kept: int, direction: int) -> str:
+    node = model.problem.nodes.ids[model.network.nodes[kept]]
+    return f"node {node} {'import' if direction > 0 else 'export'}"
+
+
+def _excess_dual(run: Run, part: Excess, mine: Bools) -> float:
+    """Largest dual of this limit's rows in the stage that minimised its excess."""
+    rows = run.model.program.rows[
+        f"{part.kind} {'import' if part.direction > 0 else 'export'} excess"
+    ]
+    for solved in run.solved:
+        if solved.stage.name == f"S0 {part.kind} excess":
+            return float(np.abs(solved.solution.duals[rows[mine]]).max())
+    return 0.0
+
+
+def _limiting(run: Run, stage: str, site: int, slots: Ints) -> tuple[str, float]:
+    """The limit with the largest dual above a site in these slots, in the stage so named."""
+    model, network = run.model, run.model.network
+    solved = next((s for s in run.solved if s.stage.name.startswith(stage)), None)
+    if solved is None:
+        return "an earlier stage", 0.0
+    duals, reduced = solved.solution.duals, solved.solution.reduced_costs
+    best = ("an earlier stage", 0.0)
+    for kept in _path(model, site):
+        columns = network.imported if kept == 0 else network.flow[kept - 1]
+        candidates = [(f"{_limit_name(model, kept, 1)} rating", np.abs(reduced[columns[slots]]))]
+        for part in network.excess:
+            mine = (part.kept == kept) & np.isin(part.slot, slots)
+            way = "import" if part.direction > 0 else "export"
+            rows = model.program.rows[f"{part.kind} {way} excess"][mine]
+            candidates.append(
+                (f"{_limit_name(model, kept, part.direction)} {part.kind}", np.abs(duals[rows]))
+            )
+        for name, values in candidates:
+            if (largest := float(values.max(initial=0.0))) > best[1] + 1e-9:
+                best = (name, largest)
+    return best
+
+
+def _path(model: PoolModel, site: int) -> Iterator[int]:
+    """Kept nodes from a site's up to the pool's."""
+    position = {int(node): kept for kept, node in enumerate(model.network.nodes)}
+    node = int(model.problem.site_node[site])
+    while node >= 0:
+        if node in position:
+            yield position[node]
+        node = int(model.problem.nodes.parent[node])

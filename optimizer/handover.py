@@ -1,0 +1,130 @@
+"""What of a plan the tick gets beside the value curve: costs, bands, corridors, envelopes.
+
+All planners share it: the rule planner hands over the same, without duals.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optimizer.model.battery import energy_targets
+from optimizer.model.decisions import Decisions
+from optimizer.model.sessions import deliverable_kwh
+from optimizer.stages.objectives import export_not_above_import, grid_weights, import_price
+from vpp.domain.arrays import Floats
+from vpp.domain.curve import SlotCosts
+from vpp.domain.order import Order
+from vpp.domain.plan import Band, Corridor, Envelope, Schedule
+from vpp.domain.plan_check import flow_bounds, node_flows
+from vpp.domain.problem import Problem
+
+RECENT_PART = 0.85
+"""Part of the largest unmanaged net of the last 28 days up to which a peak is not defended."""
+
+
+def schedule(problem: Problem, decisions: Decisions) -> Schedule:
+    """Expected power and stored energy: batteries, plants, then chargers."""
+    fleet, sessions = problem.batteries, problem.sessions
+    chargers = tuple(dict.fromkeys(sessions.assets))
+    charging = np.zeros((len(chargers), len(problem.grid)))
+    np.add.at(charging, [chargers.index(asset) for asset in sessions.assets], decisions.ev)
+    power = np.concatenate([decisions.charge - decisions.discharge, -decisions.used, charging])
+    energy = np.full(power.shape, np.nan)
+    energy[: len(fleet.ids)] = decisions.energy(problem)
+    return Schedule(
+        assets=(*fleet.ids, *problem.pv.ids, *chargers),
+        power_kw=power,
+        energy_kwh=energy,
+        grid_kw=decisions.site_kw(problem).sum(0),
+    )
+
+
+def bands(problem: Problem, decisions: Decisions) -> tuple[Band, ...]:
+    """Ratings and contract limits per limited node; where the plan itself is beyond, up to it."""
+    nodes = problem.nodes
+    hard_low, hard_high = flow_bounds(problem)
+    flow = node_flows(problem, decisions.site_kw(problem))
+    high = np.minimum(hard_high, np.maximum(nodes.contract_import_kw, flow))
+    low = np.maximum(hard_low, np.minimum(-nodes.contract_export_kw, flow))
+    return tuple(
+        Band(node=node, lo_kw=low[n], hi_kw=high[n])
+        for n, node in enumerate(nodes.ids)
+        if np.isfinite(low[n]).any() or np.isfinite(high[n]).any()
+    )
+
+
+def corridors(problem: Problem, decisions: Decisions) -> tuple[Corridor, ...]:
+    """Reserve and the way back into the window: service only, no economics."""
+    targets, energy = energy_targets(problem), decisions.energy(problem)
+    low, high = np.minimum(targets.floor, energy), np.maximum(targets.ceiling, energy)
+    return tuple(
+        Corridor(asset=asset, lo_kwh=low[b], hi_kwh=high[b])
+        for b, asset in enumerate(problem.batteries.ids)
+    )
+
+
+def envelopes(problem: Problem, worth: Sequence[float]) -> tuple[Envelope, ...]:
+    """Per session the latest charging that still meets its need, and the earliest.
+
+    Both respect the session's power and its guaranteed part; a need beyond what charger and stay
+    can deliver counts as far as it can be met.
+    """
+    sessions, hours = problem.sessions, problem.grid.hours
+    guaranteed = np.cumsum(sessions.guaranteed_kw * hours, axis=1)
+    reach = np.cumsum(sessions.max_kw * hours, axis=1)
+    need = deliverable_kwh(problem)[:, None]
+    latest = need - (reach[:, -1:] - reach)
+    least = np.minimum(np.maximum(np.maximum(latest, 0.0), guaranteed), reach)
+    most = np.maximum(np.minimum(reach, np.maximum(need, guaranteed[:, -1:])), least)
+    return tuple(
+        Envelope(
+            asset=sessions.assets[v],
+            appointment=session,
+            least_kwh=least[v],
+            most_kwh=most[v],
+            worth=worth[v],
+        )
+        for v, session in enumerate(sessions.ids)
+    )
+
+
+def slot_costs(problem: Problem) -> SlotCosts:
+    """Import weight 1 in ``local``, money in ``cost``, the weighted sum in ``grid``."""
+    goals, slots = problem.goals, len(problem.grid)
+    imports, exports, unit = np.ones(slots), np.zeros(slots), "kWh of import"
+    ramp = goals.ramp_per_kw
+    if goals.order is Order.COST:
+        imports, unit = import_price(problem) + problem.prices.fee_per_kwh, "money"
+        exports = export_not_above_import(problem)
+    elif goals.order is Order.GRID:
+        weights = grid_weights(problem)
+        imports, unit = weights.import_weight(problem), "weighted sum"
+        exports = weights.export_weight(problem)
+        ramp = max(ramp, weights.ramp)
+    return SlotCosts(
+        unit=unit,
+        import_weight=imports,
+        export_weight=exports,
+        flatten=np.full(slots, goals.flatten_per_kw2),
+        peak_threshold_kw=peak_threshold_kw(problem),
+        peak_weight=np.full(slots, goals.peak_per_kw),
+        ramp_weight=np.full(slots, ramp),
+    )
+
+
+def peak_threshold_kw(problem: Problem) -> Floats:
+    """Above this, import is a peak; the greatest of what is paid, contracted and usual.
+
+    With neither a contract nor 7 days of measurements: none in ``local``, and where the plan may
+    charge from the grid the largest net that is foreseen.
+    """
+    contract = problem.nodes.contract_import_kw[0]
+    stated = np.where(np.isfinite(contract), contract, 0.0)
+    floor = np.maximum(stated, problem.prices.peak_paid_kw)
+    if problem.recent_peak_kw is not None:
+        return np.maximum(floor, RECENT_PART * problem.recent_peak_kw)
+    if np.isfinite(contract).all():
+        return floor
+    if problem.goals.order is Order.LOCAL:
+        return np.full(len(problem.grid), np.inf)
+    return np.maximum(floor, float(problem.net_kw.max()))

@@ -1,0 +1,1 @@
+"""The dispatch problem as named blocks of columns and rows."""

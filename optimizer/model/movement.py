@@ -1,0 +1,122 @@
+"""Absolute changes: of the schedule against the last one, and of grid power from slot to slot."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.model.battery import BatteryBlock
+from optimizer.model.blocks import Blocks
+from optimizer.model.decisions import Decisions
+from optimizer.model.network import NetworkBlock
+from optimizer.model.sessions import SessionBlock
+from vpp.domain.arrays import Floats, Ints
+from vpp.domain.problem import Problem
+
+STABLE_H = 2.0
+"""The last plan is kept to over the next two hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChangeBlock:
+    """Columns of ``|power - last power|`` of storage (batteries, slots) and of sessions (pairs)."""
+
+    battery: Ints
+    battery_last: Floats
+    row: Ints
+    slot: Ints
+    session: Ints
+    session_last: Floats
+    session_at: tuple[Ints, Ints]
+
+    def fill(self, x: Floats, decisions: Decisions) -> None:
+        power = (decisions.charge - decisions.discharge)[self.row[:, None], self.slot]
+        x[self.battery] = np.abs(power - self.battery_last)
+        x[self.session] = np.abs(decisions.ev[self.session_at] - self.session_last)
+
+
+def add_change(
+    blocks: Blocks, problem: Problem, batteries: BatteryBlock, sessions: SessionBlock
+) -> ChangeBlock | None:
+    """``d >= +-(power - last power)`` for the slots that the last schedule knows; else None."""
+    last, grid = problem.last_schedule, problem.last_grid
+    if last is None or grid is None:
+        return None
+    middle = (problem.grid.edges_s[:-1] + problem.grid.edges_s[1:]) / 2.0
+    soon = (middle < problem.grid.edges_s[0] + STABLE_H * 3600.0) & (middle >= grid.edges_s[0])
+    slot = np.flatnonzero(soon & (middle < grid.edges_s[-1]))
+    then = np.searchsorted(grid.edges_s, middle[slot], side="right") - 1
+    known = {asset: i for i, asset in enumerate(last.assets)}
+    row = np.array([b for b, a in enumerate(problem.batteries.ids) if a in known], dtype=np.int64)
+    rows_then = np.array([known[problem.batteries.ids[b]] for b in row], dtype=np.int64)
+    battery_last = last.power_kw[np.ix_(rows_then, then)].reshape(len(row), len(slot))
+    fleet = problem.batteries
+    rating = np.maximum(fleet.charge_kw, fleet.discharge_kw)[row, None]
+    at = (row[:, None], slot)
+    battery = _absolute(
+        blocks, "change of storage", battery_last, np.abs(battery_last) + rating,
+        (1.0, batteries.charge[at]), (-1.0, batteries.discharge[at]),
+    )  # fmt: skip
+    at_slot = dict(zip(slot.tolist(), then.tolist(), strict=True))
+    near = [
+        i
+        for i, (v, t) in enumerate(zip(sessions.session, sessions.slot, strict=True))
+        if problem.sessions.assets[v] in known and int(t) in at_slot
+    ]
+    v, t = sessions.session[near], sessions.slot[near]
+    session_last = np.array(
+        [
+            last.power_kw[known[problem.sessions.assets[i]], at_slot[int(j)]]
+            for i, j in zip(v, t, strict=True)
+        ]
+    )
+    session = _absolute(
+        blocks, "change of charging", session_last,
+        np.abs(session_last) + problem.sessions.max_kw[v, t], (1.0, sessions.power[near]),
+    )  # fmt: skip
+    return ChangeBlock(
+        battery=battery,
+        battery_last=battery_last,
+        row=row,
+        slot=slot,
+        session=session,
+        session_last=session_last,
+        session_at=(v, t),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GridShapeBlock:
+    """Columns of the ramp (slots - 1,) and of the horizon's highest import (1,)."""
+
+    ramp: Ints
+    highest: Ints
+
+    def fill(self, x: Floats, net: Floats) -> None:
+        x[self.ramp] = np.abs(np.diff(net))
+        x[self.highest] = max(float(net.max(initial=0.0)), 0.0)
+
+
+def add_grid_shape(
+    blocks: Blocks, problem: Problem, network: NetworkBlock, range_kw: float
+) -> GridShapeBlock:
+    """``r_t >= +-(F_t - F_(t-1))`` and ``H >= I_t``, for the weighted order."""
+    i, e = network.imported, network.exported
+    ramp = _absolute(
+        blocks, "ramp", np.zeros(len(problem.grid) - 1), range_kw,
+        (1.0, i[1:]), (-1.0, i[:-1]), (-1.0, e[1:]), (1.0, e[:-1]),
+    )  # fmt: skip
+    highest = blocks.columns("highest import", (1,), 0.0, range_kw)
+    rows = blocks.rows("highest import", i.shape, 0.0, np.inf, (-1.0, i))
+    blocks.add(rows, highest, 1.0)
+    return GridShapeBlock(ramp=ramp, highest=highest)
+
+
+def _absolute(
+    blocks: Blocks, name: str, target: Floats, most: Floats | float, *terms: tuple[float, Ints]
+) -> Ints:
+    """Columns at least ``|sum of terms - target|`` and at most ``most``."""
+    column = blocks.columns(name, target.shape, 0.0, most)
+    opposite = tuple((-factor, columns) for factor, columns in terms)
+    blocks.rows(f"{name} down", target.shape, target, np.inf, (1.0, column), *terms)
+    blocks.rows(f"{name} up", target.shape, -target, np.inf, (1.0, column), *opposite)
+    return column

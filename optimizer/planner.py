@@ -1,0 +1,128 @@
+"""The planner of the named orders: linear programs in stages, proven before they are used."""
+
+import numpy as np
+
+from optimizer.explanation import slacks, stage_values
+from optimizer.handover import bands, corridors, envelopes, schedule, slot_costs
+from optimizer.model.decisions import Decisions
+from optimizer.model.network import opened
+from optimizer.model.reject import reject_contradictions
+from optimizer.solving.mathopt import MathOptSolver
+from optimizer.solving.residuals import violation
+from optimizer.stages.exclusion import overlaps, shift
+from optimizer.stages.order import Run, StagedSolver
+from optimizer.value.plain import dual_curve, local_curve
+from vpp.domain.arrays import Floats
+from vpp.domain.curve import ValueCurve
+from vpp.domain.errors import PlannerFailed
+from vpp.domain.order import Order
+from vpp.domain.plan import Certificate, Explanation, Plan
+from vpp.domain.plan_check import broken_rules
+from vpp.domain.problem import Problem
+
+
+class LpPlanner:
+    """Entry point ``lp`` of ``vpp.planners``."""
+
+    def __init__(self) -> None:
+        self._stages = StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP"))
+
+    def plan(self, problem: Problem) -> Plan:
+        """The plan of one pool.
+
+        Raises:
+            ProblemRejected: the input contradicts itself.
+            PlannerFailed: no proven first stage, or a schedule that fails its validation even
+                after the repair; the message names assets and slots.
+        """
+        reject_contradictions(problem)
+        run = self._stages.run(problem)
+        repaired = shift(problem, run.model.decisions(run.x))
+        plan = _plan(run, repaired.decisions, repaired.shifted)
+        if broken := broken_rules(plan, problem):
+            raise PlannerFailed(f"pool {problem.pool}: " + "; ".join(broken))
+        return plan
+
+
+def _plan(run: Run, decisions: Decisions, shifted: int) -> Plan:
+    problem = run.model.problem
+    x = run.model.point(decisions)
+    certificate = Certificate(
+        max_violation=violation(run.model.program, x),
+        overlaps=int(overlaps(decisions).sum()),
+        repaired=shifted,
+    )
+    explanation = Explanation(
+        planner="lp",
+        stages=stage_values(run, x),
+        slacks=slacks(run, decisions, x),
+        certificate=certificate,
+        forecasts=problem.forecasts,
+        notes=(*_notes(run, shifted), *run.notes, *problem.extra),
+        solve_cpu_s=run.cpu_s,
+    )
+    return Plan(
+        pool=problem.pool,
+        grid=problem.grid,
+        issued_at=problem.issued_at,
+        order=problem.goals.order,
+        curve=_curve(run, decisions),
+        costs=slot_costs(problem),
+        bands=bands(problem, decisions),
+        corridors=corridors(problem, decisions),
+        envelopes=envelopes(problem, _session_worth(run)),
+        schedule=schedule(problem, decisions),
+        explanation=explanation,
+    )
+
+
+def _curve(run: Run, decisions: Decisions) -> ValueCurve:
+    problem = run.model.problem
+    if problem.goals.order is Order.LOCAL:
+        return local_curve(problem)
+    return dual_curve(problem, _stored_worth(run), decisions.energy(problem))
+
+
+def _stored_worth(run: Run) -> Floats:
+    """Dual of each battery's recursion in the first stage: worth of a stored kWh at slot's end.
+
+    A kWh more on the right side of the recursion is a kWh given, and lowers the cost.
+    """
+    return -run.first().solution.duals[run.model.batteries.soc]
+
+
+def _session_worth(run: Run) -> list[float]:
+    """Dual of each session's need in the first stage, at most what import costs at its dearest."""
+    duals = run.first().solution.duals[run.model.sessions.energy]
+    dearest = float(slot_costs(run.model.problem).import_weight.max())
+    return [float(dual) for dual in np.clip(duals, 0.0, max(dearest, 0.0))]
+
+
+def _notes(run: Run, shifted: int) -> list[str]:
+    problem, notes = run.model.problem, list[str]()
+    if problem.goals.order is Order.LOCAL:
+        notes.append("value curve: the measured-surplus rule")
+    else:
+        notes.append("value curve: duals of the schedule, without the forecast's distribution")
+        if (problem.prices.export_per_kwh > problem.prices.import_per_kwh).any():
+            notes.append("export prices above import prices count as import prices in this order")
+    both = np.minimum(run.x[run.model.network.imported], run.x[run.model.network.exported])
+    if (both > 1e-6).any():
+        slots = ", ".join(str(slot) for slot in np.flatnonzero(both > 1e-6))
+        notes.append(f"relaxation imports and exports at once in slots {slots}: cost is a bound")
+    if shifted:
+        notes.append(f"{shifted} overlaps of charge and discharge were removed by the shift")
+    notes += _opened_notes(problem)
+    return notes
+
+
+def _opened_notes(problem: Problem) -> list[str]:
+    notes = []
+    for way, places in zip(("import", "export"), opened(problem), strict=True):
+        for node in np.flatnonzero(places.any(1)):
+            slots = np.flatnonzero(places[node])
+            notes.append(
+                f"ALARM {way} rating of node {problem.nodes.ids[node]} is opened in slots"
+                f" {slots[0]} to {slots[-1]}: demand that nothing controls exceeds it"
+            )
+    return notes

@@ -1,0 +1,151 @@
+"""The surplus rule over a forecast: cars on arrival, surplus stored, deficits served."""
+
+import numpy as np
+
+from optimizer.model.decisions import Decisions
+from optimizer.model.network import sites_beneath
+from vpp.domain.arrays import Floats, Ints
+from vpp.domain.plan_check import (
+    RestFlows,
+    fixed_pv_kw,
+    rest_flows,
+    shared_out_kw,
+    usable_pv_kw,
+)
+from vpp.domain.problem import Problem
+
+LEVELLING = 50
+"""Halvings in the search for the common level of hours left."""
+
+
+class _Fitting:
+    """Which part of wished powers all nodes let through."""
+
+    def __init__(self, problem: Problem, rest: RestFlows, site: Ints) -> None:
+        """``site`` is that of each wish."""
+        beneath = sites_beneath(problem)
+        limited = np.isfinite(rest.lower).any(1) | np.isfinite(rest.upper).any(1)
+        self._rest = rest
+        self._members = [
+            (node, beneath[node], beneath[node][site]) for node in np.flatnonzero(limited)[::-1]
+        ]
+
+    def part(self, slot: int, base: Floats, wish: Floats) -> Floats:
+        """Part of each wish, all of one sign; ``base`` is the sites' net, inside all bounds."""
+        part = np.ones(len(wish))
+        for node, sites, mine in self._members:
+            flow, added = float(base[sites].sum()), float((wish * part)[mine].sum())
+            bound = (self._rest.upper if added > 0 else self._rest.lower)[node, slot]
+            if added != 0.0 and (flow + added - bound) * np.sign(added) > 0:
+                part[mine] *= max(0.0, (bound - flow) / added)
+        return part
+
+
+def simulate(problem: Problem) -> Decisions:
+    """A schedule inside every hard limit, slot after slot."""
+    rest = rest_flows(problem)
+    used = _used_at_rest(problem, rest)
+    ev = _cars(problem, rest, used)
+    resting = _decided(problem, used, ev, np.zeros((len(problem.batteries.ids), len(problem.grid))))
+    power = _storage(problem, rest, used, resting.site_kw(problem))
+    return _decided(problem, used, ev, power)
+
+
+def _decided(problem: Problem, used: Floats, ev: Floats, power: Floats) -> Decisions:
+    return Decisions(
+        charge=np.maximum(power, 0.0), discharge=np.maximum(-power, 0.0), used=used, ev=ev
+    )
+
+
+def _used_at_rest(problem: Problem, rest: RestFlows) -> Floats:
+    """PV used so that all nodes are inside their bounds: as much as can be, shared pro rata.
+
+    From the pool's node down, every node hands its members the same part of their ranges.
+    """
+    target = rest.low.copy()
+    share = np.zeros(target.shape)
+    for node in range(len(target)):
+        children = np.flatnonzero(problem.nodes.parent == node)
+        sites = np.flatnonzero(problem.site_node == node)
+        low = rest.low[children].sum(0) + rest.site_low[sites].sum(0)
+        width = rest.high[children].sum(0) + rest.site_high[sites].sum(0) - low
+        part = np.clip((target[node] - low) / np.maximum(width, 1e-12), 0.0, 1.0)
+        share[node] = np.where(width > 1e-12, part, 0.0)
+        target[children] = rest.low[children] + share[node] * (
+            rest.high[children] - rest.low[children]
+        )
+    most, fixed = usable_pv_kw(problem), fixed_pv_kw(problem)
+    curtailed = share[problem.site_node[problem.pv.site]]
+    return np.asarray(most - curtailed * (most - fixed))
+
+
+def _cars(problem: Problem, rest: RestFlows, used: Floats) -> Floats:
+    """Guaranteed power, and on top as much as fits, from arrival on until the need is met."""
+    sessions, hours = problem.sessions, problem.grid.hours
+    ev = sessions.guaranteed_kw.copy()
+    idle = np.zeros((len(problem.batteries.ids), len(problem.grid)))
+    base = _decided(problem, used, ev, idle).site_kw(problem)
+    left = sessions.need_kwh - ev @ hours
+    fitting = _Fitting(problem, rest, sessions.site)
+    for slot, h in enumerate(hours):
+        room = sessions.max_kw[:, slot] - sessions.guaranteed_kw[:, slot]
+        wish = np.clip(np.minimum(room, left / h), 0.0, None)
+        given = wish * fitting.part(slot, base[:, slot], wish)
+        ev[:, slot] += given
+        left = left - given * h
+    return ev
+
+
+def _storage(problem: Problem, rest: RestFlows, used: Floats, site_kw: Floats) -> Floats:
+    """Power of every battery, positive charging, shared by hours left."""
+    fleet, hours = problem.batteries, problem.grid.hours
+    power = np.zeros((len(fleet.ids), len(problem.grid)))
+    energy = fleet.energy_kwh.copy()
+    floor = np.minimum(np.maximum(fleet.reserve_kwh, fleet.min_kwh), fleet.max_kwh)
+    fitting = _Fitting(problem, rest, fleet.site)
+    for slot, h in enumerate(hours):
+        net = float(site_kw[:, slot].sum())
+        room = np.maximum(fleet.max_kwh - energy, 0.0)
+        stock = np.maximum(energy - floor, 0.0)
+        if net < 0:
+            wish = shared_by_hours_left(-net, room / fleet.eta_charge, fleet.charge_kw, h)
+        else:
+            wish = -shared_by_hours_left(net, stock * fleet.eta_discharge, fleet.discharge_kw, h)
+        wish = _within_shared(problem, wish, used[:, slot], slot)
+        wish = wish * fitting.part(slot, site_kw[:, slot], wish)
+        power[:, slot] = wish
+        gain = np.where(wish > 0, wish * fleet.eta_charge, wish / fleet.eta_discharge)
+        energy = energy + h * gain
+    return power
+
+
+def shared_by_hours_left(total_kw: float, energy_kwh: Floats, limit_kw: Floats, h: float) -> Floats:
+    """Split a power among storages: most hours left first, levelled; kW, all 0 or more.
+
+    ``energy_kwh`` is what each can still take or give at its terminals, ``h`` the slot's hours.
+    """
+    most = np.minimum(limit_kw, energy_kwh / h)
+    if most.sum() <= total_kw:
+        return np.asarray(most)
+    left = energy_kwh / np.maximum(limit_kw, 1e-9)
+    low, high = float(left.min(initial=0.0)) - h, float(left.max(initial=0.0))
+    for _ in range(LEVELLING):
+        level = (low + high) / 2.0
+        if np.clip((left - level) / h * limit_kw, 0.0, most).sum() > total_kw:
+            low = level
+        else:
+            high = level
+    return np.asarray(np.clip((left - high) / h * limit_kw, 0.0, most))
+
+
+def _within_shared(problem: Problem, wish: Floats, used: Floats, slot: int) -> Floats:
+    wish = wish.copy()
+    for index, rating in enumerate(problem.shared):
+        mine, sun = wish[rating.batteries], float(used[rating.pv].sum())
+        taken, given = mine[mine > 0].sum(), -mine[mine < 0].sum()
+        most_in = max(rating.in_kw + sun, 0.0)
+        most_out = max(float(shared_out_kw(problem, index)[slot]) - sun, 0.0)
+        scale_in = min(1.0, most_in / taken) if taken > 0 else 1.0
+        scale_out = min(1.0, most_out / given) if given > 0 else 1.0
+        wish[rating.batteries] = np.where(mine > 0, mine * scale_in, mine * scale_out)
+    return wish

@@ -1,0 +1,1 @@
+"""Linear programs: their form, the engine that solves them, and the proof of what it returns."""

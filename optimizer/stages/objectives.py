@@ -1,0 +1,188 @@
+"""What each stage minimises, as cost vectors over the columns of the pool's program."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.model.charges import billing_intervals
+from optimizer.model.pool import PoolModel
+from vpp.domain.arrays import Floats
+from vpp.domain.order import Order
+from vpp.domain.problem import Problem
+
+PREFER_USE = 1.0
+PREFER_EARLY = 0.02
+"""Weights of the last ties: PV rather used or exported than curtailed, stores rather full early."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """One objective of an order."""
+
+    name: str
+    unit: str
+    cost: Floats
+    constant: float = 0.0
+    """Part of the value that no column decides."""
+
+
+def service_stages(model: PoolModel) -> Iterator[Stage]:
+    """S0: limits (ratings, then contracts), energy for vehicles, reserve and window."""
+    hours = model.problem.grid.hours
+    for kind in ("rating", "contract"):
+        cost = np.zeros(len(model.program.lower))
+        for part in model.network.excess:
+            if part.kind == kind:
+                cost[part.column] = hours[part.slot]
+        if cost.any():
+            yield Stage(name=f"S0 {kind} excess", unit="kWh", cost=cost)
+    cost = np.zeros(len(model.program.lower))
+    cost[model.sessions.unmet] = 1.0
+    if cost.any():
+        yield Stage(name="S0 EV energy unmet", unit="kWh", cost=cost)
+    cost = np.zeros(len(model.program.lower))
+    cost[model.batteries.short] = hours[model.batteries.short_at[1]]
+    cost[model.batteries.over] = hours[model.batteries.over_at[1]]
+    if cost.any():
+        yield Stage(name="S0 reserve shortfall", unit="kWh h", cost=cost)
+
+
+def ordered_stages(model: PoolModel) -> Iterator[Stage]:
+    """S1 to S4 in the order that the portfolio names."""
+    order = model.problem.goals.order
+    if order is Order.LOCAL:
+        yield local_stage(model)
+        yield cost_stage(model, export=model.problem.prices.export_per_kwh)
+    elif order is Order.COST:
+        yield cost_stage(model, export=export_not_above_import(model.problem))
+        yield local_stage(model)
+    else:
+        yield grid_stage(model)
+        yield local_stage(model)
+    yield wear_stage(model)
+    if model.change is not None:
+        yield change_stage(model)
+    yield tie_stage(model)
+
+
+def local_stage(model: PoolModel) -> Stage:
+    """S1: ``sum of h I - value of what is stored at the end`` (formulation 5.3, kappa_b = 1)."""
+    cost = np.zeros(len(model.program.lower))
+    cost[model.network.imported] = model.problem.grid.hours
+    cost[model.terminal.segment] = -model.terminal.value.slope
+    return Stage(name="S1 boundary import", unit="kWh", cost=cost)
+
+
+def import_price(problem: Problem) -> Floats:
+    """Money per imported kWh with its CO2, shape (slots,)."""
+    prices = problem.prices
+    return np.asarray(prices.import_per_kwh + problem.goals.co2_per_kg * prices.co2_kg_per_kwh)
+
+
+def export_not_above_import(problem: Problem) -> Floats:
+    """Export prices where nothing but money counts: buying and selling at once earns nothing."""
+    return np.asarray(np.minimum(problem.prices.export_per_kwh, import_price(problem)))
+
+
+def cost_stage(model: PoolModel, export: Floats) -> Stage:
+    """S2: ``sum of h (pi_imp I - pi_exp X) + peak price P + fees - value of what is left``."""
+    problem, prices = model.problem, model.problem.prices
+    hours = problem.grid.hours
+    cost = np.zeros(len(model.program.lower))
+    cost[model.network.imported] = hours * import_price(problem)
+    cost[model.network.exported] = -hours * export
+    cost[model.charges.peak] = prices.peak_per_kw
+    cost[model.charges.site_import] = prices.fee_per_kwh * hours
+    cost[model.terminal.segment] = -model.terminal.value.price * model.terminal.value.slope
+    return Stage(name="S2 cost", unit="money", cost=cost)
+
+
+def wear_stage(model: PoolModel) -> Stage:
+    """S3: ``sum of w h (ch + dis) / 2``; w is at least 1 % of the largest, so that ties end."""
+    wear = model.problem.batteries.wear_per_kwh
+    largest = float(wear.max(initial=0.0)) or 1.0
+    weight = np.maximum(wear, 0.01 * largest)[:, None] * model.problem.grid.hours / 2.0
+    cost = np.zeros(len(model.program.lower))
+    cost[model.batteries.charge] = cost[model.batteries.discharge] = weight
+    return Stage(name="S3 wear", unit="money", cost=cost)
+
+
+def change_stage(model: PoolModel) -> Stage:
+    """S4: least change from the last schedule."""
+    cost = np.zeros(len(model.program.lower))
+    if model.change is not None:
+        cost[model.change.battery] = 1.0
+        cost[model.change.session] = 1.0
+    return Stage(name="S4 change", unit="kW", cost=cost)
+
+
+def tie_stage(model: PoolModel) -> Stage:
+    """S4, last ties: no needless curtailment, then energy stored early."""
+    hours = model.problem.grid.hours
+    cost = np.zeros(len(model.program.lower))
+    cost[model.plants.used] = -PREFER_USE * hours[model.plants.slot]
+    cost[model.batteries.energy] = -PREFER_EARLY * hours
+    return Stage(name="S4 ties", unit="kWh", cost=cost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GridWeights:
+    """Weights of the declared weighted order: one over each figure's value without storage."""
+
+    cost: float
+    co2: float
+    ramp: float
+    highest: float
+    """Of the highest import, which with the energy given is the load factor's counterpart."""
+
+    def import_weight(self, problem: Problem) -> Floats:
+        """Weighted sum per imported kWh, shape (slots,)."""
+        prices = problem.prices
+        return np.asarray(self.cost * prices.import_per_kwh + self.co2 * prices.co2_kg_per_kwh)
+
+    def export_weight(self, problem: Problem) -> Floats:
+        """Earned per exported kWh, not above what importing it costs."""
+        earned = self.cost * problem.prices.export_per_kwh
+        return np.asarray(np.minimum(earned, self.import_weight(problem)))
+
+
+def grid_weights(problem: Problem) -> GridWeights:
+    """A figure that is 0 without storage gets no weight."""
+    net, hours, prices = problem.net_kw, problem.grid.hours, problem.prices
+    imported, exported = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+    cost = hours @ (imported * prices.import_per_kwh - exported * prices.export_per_kwh)
+    return GridWeights(
+        cost=_inverse(float(cost)),
+        co2=_inverse(float(hours @ (imported * prices.co2_kg_per_kwh))),
+        ramp=_inverse(float(np.abs(np.diff(net)).sum())),
+        highest=_inverse(float(imported.max())),
+    )
+
+
+def grid_stage(model: PoolModel) -> Stage:
+    """Cost, CO2, ramp and load factor, each over its value without storage, in one sum.
+
+    Energy left at the end is worth the mean weight of import over the horizon.
+    """
+    problem, weights = model.problem, grid_weights(model.problem)
+    hours = problem.grid.hours
+    imports = weights.import_weight(problem)
+    cost = np.zeros(len(model.program.lower))
+    cost[model.network.imported] = hours * imports
+    cost[model.network.exported] = -hours * weights.export_weight(problem)
+    if model.shape is not None:
+        cost[model.shape.ramp] = weights.ramp
+        cost[model.shape.highest] = weights.highest
+    mean = max(float(hours @ imports / hours.sum()), 0.0)
+    cost[model.terminal.segment] = -mean * model.terminal.value.slope
+    return Stage(name="SG weighted sum", unit="of no storage", cost=cost)
+
+
+def highest_mean_kw(problem: Problem, net: Floats) -> float:
+    """Billed peak of a net power, kW, with what is paid already."""
+    return billing_intervals(problem).peak_kw(problem, np.maximum(net, 0.0))
+
+
+def _inverse(value: float) -> float:
+    return 0.0 if abs(value) < 1e-6 else 1.0 / abs(value)
