@@ -26,7 +26,9 @@ class Network:
 
     def per_site(self, per_unit: Floats) -> Floats:
         """Sums by site."""
-        return np.bincount(self.site_row, weights=per_unit, minlength=len(self.sites))
+        sums: Floats = np.zeros(len(self.sites))
+        np.add.at(sums, self.site_row, per_unit)
+        return sums
 
     def per_row(self, per_unit: Floats) -> Floats:
         """Sums by site, then by node."""
@@ -37,9 +39,8 @@ class Network:
         """By unit: 1 where it lies beneath a site or node, else 0."""
         row = self.row[node]
         if row < len(self.sites):
-            return (self.site_row == row).astype(np.float64)
-        beneath: Floats = self._beneath[row - len(self.sites)][self.site_row]
-        return beneath
+            return np.asarray(self.site_row == row, np.float64)
+        return np.asarray(self._beneath[row - len(self.sites)][self.site_row], np.float64)
 
 
 def _upwards(node: str | None, parents: dict[str, str | None]) -> list[str]:

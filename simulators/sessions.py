@@ -22,3 +22,8 @@ class EvSession:
     phases: int
     announces_departure: bool
     announces_need: bool
+
+    def missing_wh(self, instant: datetime) -> float:
+        """What it still needs at an instant if it has charged with full power since it came."""
+        waited_h = max(0.0, (instant - self.arrival).total_seconds()) / 3600
+        return max(0.0, self.energy_wh - self.max_w * waited_h)

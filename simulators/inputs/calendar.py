@@ -17,7 +17,7 @@ def holidays_of(country: str, year: int) -> frozenset[date]:
 
 
 def offsets_s(zone: ZoneInfo, at_s: Floats, *, standard: bool) -> Floats:
-    """Local time less UTC at each instant of a day; ``standard`` leaves daylight saving out.
+    """Local time less UTC at rising instants; ``standard`` leaves daylight saving out.
 
     Looked up once per quarter hour, the finest grid on which zones change.
     """

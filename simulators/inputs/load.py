@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 from demandlib import bdew
+from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from simulators.city import City
 from simulators.inputs.calendar import holidays_of, offsets_s
-from simulators.inputs.noise import Floats, column, smooth_normal, streams, uniform
+from simulators.inputs.noise import Floats, Streams, column, smooth_normal, streams, uniform
 from simulators.inputs.trace import Traces
 
 PROFILES = {"households": bdew.H25, "commerce": bdew.G25, "farm": bdew.L25}
@@ -57,6 +58,7 @@ class Buildings:
         self.profiles = [load.profile for load in city.loads]
         self.annual_mwh = column([load.annual_mwh for load in city.loads])
         self.fuse_w = column([load.max_w for load in city.loads])
+        self.mean_on = self.annual_mwh * 1e6 / 8760 * SWITCHED_SHARE / SWITCHED_W
         names = [load.id for load in city.loads]
         self.drift = streams(city.seed, "load-drift", names)
         self.switching = [
@@ -64,7 +66,7 @@ class Buildings:
         ]
 
     def power_w(self, at_s: Floats) -> Floats:
-        """Power by load at instants of one day, a minute apart."""
+        """Power by load at instants a minute apart."""
         if not self.profiles:
             return np.zeros((0, len(at_s)))
         individual = (1 + DRIFT * smooth_normal(self.drift, at_s, DRIFT_PERIOD_S)) * (
@@ -92,13 +94,21 @@ class Buildings:
 
     def _switched(self, at_s: Floats) -> Floats:
         """Appliances on over their mean number: Poisson starts each minute, fixed run times."""
-        mean_on = self.annual_mwh * 1e6 / 8760 * SWITCHED_SHARE / SWITCHED_W
         minute = np.round(at_s / 60).astype(np.int64)
         on = np.zeros((len(self.profiles), len(at_s)))
         for minutes, of in zip(SWITCHED_MINUTES, self.switching, strict=True):
             begun = np.arange(minute[0] - minutes + 1, minute[-1] + 1)
-            rate = mean_on / (len(SWITCHED_MINUTES) * minutes)
-            starts = np.cumsum(poisson.ppf(uniform(of, begun), rate), axis=1)
+            starts = np.cumsum(self._starts(of, begun, minutes), axis=1)
             on[:, 1:] += starts[:, minutes:] - starts[:, :-minutes]
             on[:, 0] += starts[:, minutes - 1]
-        return on / mean_on
+        return on / self.mean_on
+
+    def _starts(self, of: Streams, begun: NDArray[np.int64], minutes: int) -> Floats:
+        """How many appliances are switched on in each minute: Poisson, by inversion."""
+        chance = uniform(of, begun)
+        rates = self.mean_on[:, 0] / (len(SWITCHED_MINUTES) * minutes)
+        most = int(poisson.isf(1e-9, rates.max()))
+        below: Floats = np.asarray(poisson.cdf(np.arange(most), rates[:, None]), np.float64)
+        return np.stack(
+            [np.searchsorted(cdf, u) for cdf, u in zip(below, chance, strict=True)]
+        ).astype(np.float64)

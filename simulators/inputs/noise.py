@@ -31,7 +31,7 @@ def uniform(of: Streams, index: NDArray[np.int64]) -> Floats:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))
-    return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * TO_UNIT
+    return np.asarray(((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * TO_UNIT)
 
 
 def smooth_normal(of: Streams, at_s: Floats, period_s: float) -> Floats:

@@ -40,7 +40,7 @@ class PvField:
         self.clip_w = column([plant.clip_w for plant in city.pvs])
 
     def available_w(self, at_s: Floats) -> Floats:
-        """Available AC power by plant at instants of one day; zero while the sun is down."""
+        """Available AC power by plant at instants of one stretch; zero while the sun is down."""
         power = np.zeros((len(self.clip_w), len(at_s)))
         instants = pd.DatetimeIndex(at_s.astype("M8[s]"), tz="UTC")
         position = weather.sun(instants, self.latitude, self.longitude)

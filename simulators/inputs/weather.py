@@ -70,7 +70,7 @@ def clear_sky(position: pd.DataFrame) -> Floats:
 
 
 def hourly_values(zone: ZoneInfo, at_s: Floats) -> tuple[Floats, Floats, Floats]:
-    """Clear-sky index, air temperature (C) and wind (m/s) at instants of a day.
+    """Clear-sky index, air temperature (C) and wind (m/s) at rising instants.
 
     An hour's mean stands at its middle; straight lines join the middles.
     """

@@ -156,9 +156,8 @@ class ChargerUnit:
     def _catch_up(self) -> None:
         """A car that came before the world began has been charging at full power since."""
         self._let_events_act()
-        if self.session:
-            waited_h = (self._start - self.session.arrival).total_seconds() / 3600
-            self.session.delivered_wh = min(self.session.need_wh, self.session.max_w * waited_h)
+        if self.session and self._next:
+            self.session.delivered_wh = self.session.need_wh - self._next.missing_wh(self._start)
 
     def _run(self, until_s: float) -> None:
         if self.session is None:
