@@ -71,7 +71,8 @@ class Record:
 async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:
     """Series of every site's load and PV and every charger, up to ``until``.
 
-    A site's load is the sum of its load assets, its PV what its plants could have given.
+    A site's load is the sum of its load assets; its PV is what its plants could have given, or
+    where no device says so, what they gave.
     """
     start = until - MEMORY
     series: list[Series] = []
@@ -83,7 +84,9 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
             series.append(_series(site, Quantity.POWER_KW, start, load_kw))
         if plants:
             ids = [plant.id for plant in plants]
-            sun_kw = await _sum(history, ids, Quantity.AVAILABLE_KW, start, until)
+            possible_kw = await _sum(history, ids, Quantity.AVAILABLE_KW, start, until)
+            given_kw = -await _sum(history, ids, Quantity.POWER_KW, start, until)
+            sun_kw = np.where(np.isnan(possible_kw), given_kw, possible_kw)
             series.append(_sun(portfolio, site, plants, start, sun_kw))
         for asset in assets:
             if isinstance(portfolio.assets[asset], EvCharger):

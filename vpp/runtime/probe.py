@@ -44,6 +44,20 @@ async def probe(city: City) -> tuple[Finding, ...]:
     Raises:
         VppError: a running daemon holds the portfolio's devices.
     """
+    return tuple(finding for finding, _ in await _ask_all(city))
+
+
+async def measure_all(city: City) -> tuple[Batch, ...]:
+    """What every device that answers as itself measures now.
+
+    Raises:
+        VppError: a running daemon holds the portfolio's devices.
+    """
+    answers = await _ask_all(city)
+    return tuple(batch for finding, batch in answers if finding.well and batch is not None)
+
+
+async def _ask_all(city: City) -> list[tuple[Finding, Batch | None]]:
     portfolio = city.portfolio
     if holding := holder(state_dir(portfolio.id)):
         raise VppError(
@@ -54,10 +68,10 @@ async def probe(city: City) -> tuple[Finding, ...]:
     async with AsyncExitStack() as stack:
         links = await open_links(city, clocks, stack)
         asked = [_ask(links, device) for device in portfolio.devices.values()]
-        return tuple(await asyncio.gather(*asked))
+        return await asyncio.gather(*asked)
 
 
-async def _ask(links: dict[LinkId, OpenLink], device: Device) -> Finding:
+async def _ask(links: dict[LinkId, OpenLink], device: Device) -> tuple[Finding, Batch | None]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             port = links[device.link].port(device.id)
@@ -65,14 +79,15 @@ async def _ask(links: dict[LinkId, OpenLink], device: Device) -> Finding:
             batch = await _measure(port)
     except (VppError, TimeoutError) as fault:
         trouble = str(fault) or f"no answer within {PATIENCE_S:.0f} s"
-        return Finding(device=device.id, trouble=trouble)
+        return Finding(device=device.id, trouble=trouble), None
     wrong = device.identity.contradicts(identity)
-    return Finding(
+    finding = Finding(
         device=device.id,
         identity=_name(identity),
         measured=_values(batch) if batch else "",
         trouble=f"another device answers: {wrong}" if wrong else "",
     )
+    return finding, batch
 
 
 async def _measure(port: DevicePort) -> Batch | None:

@@ -4,9 +4,13 @@ Deadline, memory cap, one request in flight, killed and restarted cold.
 """
 
 import asyncio
+import contextlib
+import os
 import pickle
+import signal
 import struct
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -22,7 +26,8 @@ FORECAST_DEADLINE_S = 20.0
 class PlanningWorker:
     """Makes the synchronous planner and forecaster asynchronous, and harmless."""
 
-    def __init__(self, *, planner: str, forecaster: str, memory_mb: int = 2048) -> None:
+    def __init__(self, *, planner: str, forecaster: str, log: Path, memory_mb: int = 2048) -> None:
+        """Planner and forecaster by entry-point name; what the process prints goes to ``log``."""
         self._command = (
             sys.executable,
             "-m",
@@ -31,6 +36,7 @@ class PlanningWorker:
             forecaster,
             str(memory_mb),
         )
+        self._log = log
         self._child: asyncio.subprocess.Process | None = None
         self._one = asyncio.Lock()
 
@@ -73,7 +79,8 @@ class PlanningWorker:
                     f"no {request[0]} within {deadline_s:.0f} s; the worker was killed"
                 ) from error
             except (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError) as error:
-                raise PlannerFailed(f"the worker died during a {request[0]}: {error!r}") from error
+                words = await asyncio.to_thread(_last_words, self._log)
+                raise PlannerFailed(f"the worker died during a {request[0]}: {words}") from error
             finally:
                 if not answered:
                     await self._kill()
@@ -93,20 +100,30 @@ class PlanningWorker:
         return answer
 
     async def _start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        log = await asyncio.to_thread(self._log.open, "ab")
+        with log:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
 
     async def _kill(self) -> None:
         child, self._child = self._child, None
         if child is None:
             return
         if child.returncode is None:
-            child.kill()
+            # Not child.kill(): that may reap a dead child before the loop's watcher does.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
         await child.wait()
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_bytes().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"nothing is said in {log}"
 
 
 Answer = TypeVar("Answer")

@@ -1,0 +1,92 @@
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.vpp.control.planning.cities import NOON, forecast, snapshot, two_sites
+from vpp.control.problems import Outlook, build
+from vpp.domain.errors import PlannerFailed
+from vpp.domain.forecast import ForecastRequest, Series
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.plan_check import broken_rules
+from vpp.domain.points import Quantity
+from vpp.domain.problem import Problem
+from vpp.domain.slots import SlotGrid
+from vpp.runtime.worker import PlanningWorker
+
+GRID = SlotGrid.regular(NOON, count=96, step_s=900.0)
+
+
+def problem(**changes: object) -> Problem:
+    forecasts = [
+        forecast("home", Quantity.POWER_KW, GRID, 2.0),
+        forecast("home", Quantity.AVAILABLE_KW, GRID, np.linspace(8.0, 0.0, 96)),
+        forecast("shop", Quantity.POWER_KW, GRID, 5.0),
+    ]
+    measured = {"home-bat": {Quantity.SOC: 0.5}}
+    outlook = Outlook(
+        snapshot=snapshot(two_sites(), measured),
+        grid=GRID,
+        forecasts={(f.subject, f.quantity): f for f in forecasts},
+        writable=frozenset([AssetId("home-bat")]),
+        **changes,  # type: ignore[arg-type]
+    )
+    return build(two_sites(), PoolId("street"), outlook)
+
+
+def worker(directory: Path, planner: str = "lp") -> PlanningWorker:
+    return PlanningWorker(planner=planner, forecaster="persistence", log=directory / "worker.log")
+
+
+@pytest.mark.parametrize("planner", ["lp", "rule"])
+async def test_a_plan_made_in_the_worker_passes_its_check(tmp_path: Path, planner: str) -> None:
+    async with worker(tmp_path, planner) as planning:
+        asked = problem()
+        assert broken_rules(await planning.plan(asked), asked) == ()
+
+
+async def test_a_forecast_made_in_the_worker_answers_every_series(tmp_path: Path) -> None:
+    series = Series(
+        subject="home",
+        quantity=Quantity.POWER_KW,
+        start=NOON - timedelta(days=8),
+        step_s=900.0,
+        values_kw=np.full(8 * 96, 3.0),
+    )
+    request = ForecastRequest(issued_at=NOON, grid=GRID, series=(series,), time_zone="Asia/Seoul")
+    async with worker(tmp_path) as planning:
+        (made,) = await planning.forecast(request)
+    np.testing.assert_allclose(made.middle_kw, 3.0)
+
+
+async def test_a_late_worker_is_killed_and_the_next_request_finds_a_cold_one(
+    tmp_path: Path,
+) -> None:
+    async with worker(tmp_path) as planning:
+        with pytest.raises(PlannerFailed, match="no plan within 0 s"):
+            await planning.plan(problem(deadline_s=0.01))
+        await planning.plan(problem())
+
+
+async def test_a_planner_that_is_not_there_is_a_fault_that_says_so(tmp_path: Path) -> None:
+    async with worker(tmp_path, "oracle") as planning:
+        with pytest.raises(PlannerFailed, match=r"no vpp\.planners named 'oracle'"):
+            await planning.plan(problem())
+
+
+async def test_the_loop_goes_on_while_the_worker_thinks(tmp_path: Path) -> None:
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep(0.005)
+
+    async with worker(tmp_path) as planning:
+        beating = asyncio.create_task(beat())
+        await planning.plan(problem())
+        beating.cancel()
+    assert beats > 20

@@ -1,0 +1,159 @@
+"""``vpp plan``: one plan now."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vpp.cli.check import BasePort
+from vpp.cli.exits import FAILED, errors, faults_as_exits
+from vpp.cli.live_view import kw
+from vpp.cli.spans import instant
+from vpp.config.city import City, load_city
+from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.ids import AssetId
+from vpp.domain.plan import Plan
+from vpp.runtime.one_plan import HISTORY, OnePlan, Request, plan_once
+from vpp.runtime.state_home import state_dir
+
+
+def plan(
+    file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole plan as JSON.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no device; stored energy from the history.")
+    ] = False,
+    soc: Annotated[
+        list[str] | None,
+        typer.Option("--soc", metavar="ASSET=0.5", help="State of charge to take; repeatable."),
+    ] = None,
+    history: Annotated[
+        Path | None, typer.Option("--history", help="History file, instead of the daemon's.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="Plan from this time, as 2026-07-15T12:00+09:00.")
+    ] = None,
+    planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
+    base_port: BasePort = None,
+) -> None:
+    """Make one plan now and print it, hour by hour; nothing is written to any device."""
+    with faults_as_exits():
+        city = load_city(file, base_port=base_port)
+        home = state_dir(city.portfolio.id)
+        request = Request(
+            state_dir=home,
+            history=history or home / HISTORY,
+            planner=planner,
+            soc=dict(_stated(one) for one in soc or ()),
+            offline=offline,
+            at=instant(at) if at else None,
+        )
+        made = asyncio.run(plan_once(city, request))
+    if as_json:
+        typer.echo(json.dumps(_plain(made), indent=1))
+    else:
+        _show(city, made)
+    for pool, trouble in made.troubles.items():
+        errors.print(f"[bold red]no plan for {pool}:[/] {trouble}")
+    if made.troubles:
+        raise typer.Exit(FAILED)
+
+
+def _stated(text: str) -> tuple[AssetId, float]:
+    asset, _, value = text.partition("=")
+    try:
+        return AssetId(asset), float(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: write --soc ASSET=0.5") from error
+
+
+def _show(city: City, made: OnePlan) -> None:
+    console = Console()
+    for note in made.notes:
+        console.print(f"[yellow]{note}[/]")
+    for one in made.plans.values():
+        console.print(_hours(city, one))
+        for stage in one.explanation.stages:
+            console.print(f"  {stage.stage}: {stage.value:,.2f} {stage.unit}")
+        for slack in one.explanation.slacks:
+            console.print(
+                f"  [yellow]{slack.what}: {slack.amount:.2f} {slack.unit} short because of"
+                f" {slack.limited_by} (dual {slack.dual:.3g})[/]"
+            )
+        for note in one.explanation.notes:
+            console.print(f"  [dim]{note}[/]")
+
+
+def _hours(city: City, one: Plan) -> Table:
+    table = Table(title=f"{one.pool}: order {one.order}", title_justify="left")
+    table.add_column("from")
+    for name in ("grid", "sun", "batteries", "cars", "stored"):
+        table.add_column(name, justify="right")
+    every = max(round(1.0 / float(one.grid.hours[0])), 1)
+    kinds = {
+        kind: [i for i, a in enumerate(one.schedule.assets) if isinstance(_of(city, a), kind)]
+        for kind in (Pv, Battery, EvCharger)
+    }
+    for slot in range(0, len(one.grid), every):
+        span = slice(slot, slot + every)
+        powers = [
+            float(one.schedule.power_kw[rows, span].sum(0).mean()) if rows else None
+            for rows in kinds.values()
+        ]
+        stored = float(np.nansum(one.schedule.energy_kwh[kinds[Battery], span][:, -1]))
+        table.add_row(
+            local_hour(city, one, slot),
+            kw(float(one.schedule.grid_kw[span].mean())),
+            *map(kw, powers),
+            f"{stored:,.0f} kWh",
+        )
+    return table
+
+
+def local_hour(city: City, one: Plan, slot: int) -> str:
+
+    start = one.grid.starts[slot].astimezone(ZoneInfo(city.portfolio.time_zone))
+    return start.strftime("%a %H:%M")
+
+
+def _of(city: City, asset: AssetId) -> object:
+    return city.portfolio.assets.get(asset)
+
+
+def _plain(made: OnePlan) -> dict[str, Any]:
+    return {
+        "notes": list(made.notes),
+        "troubles": dict(made.troubles),
+        "plans": {pool: _plan(one) for pool, one in made.plans.items()},
+    }
+
+
+def _plan(one: Plan) -> dict[str, Any]:
+    schedule, explained = one.schedule, one.explanation
+    return {
+        "issued_at": one.issued_at.isoformat(),
+        "order": one.order,
+        "slots": [start.isoformat() for start in one.grid.starts],
+        "grid_kw": schedule.grid_kw.round(4).tolist(),
+        "power_kw": {
+            asset: row.round(4).tolist()
+            for asset, row in zip(schedule.assets, schedule.power_kw, strict=True)
+        },
+        "stored_kwh": {
+            asset: row.round(4).tolist()
+            for asset, row in zip(schedule.assets, schedule.energy_kwh, strict=True)
+            if not np.isnan(row).any()
+        },
+        "stages": {stage.stage: [stage.value, stage.unit] for stage in explained.stages},
+        "slacks": [
+            [slack.what, slack.amount, slack.unit, slack.limited_by, slack.dual]
+            for slack in explained.slacks
+        ],
+        "notes": list(explained.notes),
+    }

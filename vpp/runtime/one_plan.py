@@ -1,0 +1,164 @@
+"""One plan of every pool, made now, from what the devices say or from what is on record."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from vpp.config.city import City
+from vpp.control.replanning import Replanner, Rhythm
+from vpp.domain.assets import Battery
+from vpp.domain.batch import Batch
+from vpp.domain.errors import InvariantError
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.plan import Plan
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.quality import Quality
+from vpp.domain.session import EvSession
+from vpp.domain.snapshot import Column, DeviceState, Layout, Snapshot
+from vpp.ports.clock import Clocks
+from vpp.ports.store import History
+from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.probe import measure_all
+from vpp.runtime.worker import PlanningWorker
+
+USUAL_SOC = 0.5
+"""Taken for a battery of which nothing is known, and said so."""
+HISTORY = "history.db"
+_SLOT = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is known beside the city file."""
+
+    state_dir: Path
+    history: Path
+    planner: str = "lp"
+    forecaster: str = "persistence"
+    soc: Mapping[AssetId, float]
+    """Stated by hand; wins over everything."""
+    offline: bool = False
+    """Ask no device; stored energy from the history."""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnePlan:
+    """What came of it."""
+
+    plans: Mapping[PoolId, Plan]
+    troubles: Mapping[PoolId, str]
+    notes: Sequence[str]
+
+
+async def plan_once(city: City, request: Request) -> OnePlan:
+    """Forecast, plan and check once.
+
+    Raises:
+        InvariantError: a state of charge is stated for something that is no battery.
+        VppError: a device is held by a running daemon, or no history can be read.
+    """
+    portfolio, wire = city.portfolio, WireClock()
+    _check_stated(portfolio, request.soc)
+    clocks = Clocks(city=CityClock(wire, start=request.at), wire=wire)
+    batches = () if request.offline else await measure_all(city)
+    async with AsyncExitStack() as stack:
+        history = await stack.enter_async_context(SqliteHistory(request.history))
+        worker = await stack.enter_async_context(
+            PlanningWorker(
+                planner=request.planner,
+                forecaster=request.forecaster,
+                log=request.state_dir / "worker.log",
+            )
+        )
+        now = clocks.city.now()
+        soc, notes = await _stored(portfolio, request, history, batches, now)
+        replanner = Replanner(
+            portfolio, planning=worker, history=history, clocks=clocks, rhythm=Rhythm()
+        )
+        await replanner.round(_snapshot(portfolio, soc, batches, now))
+    return OnePlan(
+        plans=replanner.plans,
+        troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},
+        notes=notes,
+    )
+
+
+def _check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:
+    for asset, value in soc.items():
+        if not isinstance(portfolio.assets.get(asset), Battery):
+            raise InvariantError(f"{asset!r} is no battery of {portfolio.id}")
+        if not 0 <= value <= 1:
+            raise InvariantError(f"the state of charge of {asset} is {value}, expected 0..1")
+
+
+async def _stored(
+    portfolio: Portfolio,
+    request: Request,
+    history: History,
+    batches: Sequence[Batch],
+    now: datetime,
+) -> tuple[Mapping[AssetId, float], list[str]]:
+    """State of charge of every battery, by the best source there is, and which were assumed."""
+    measured = {
+        AssetId(point.subject): float(value)
+        for batch in batches
+        for point, value, quality in zip(batch.points, batch.values, batch.quality, strict=True)
+        if point.quantity is Quantity.SOC and quality == Quality.GOOD
+    }
+    found: dict[AssetId, float] = {}
+    notes: list[str] = []
+    for asset in portfolio.assets.values():
+        if not isinstance(asset, Battery):
+            continue
+        stated = request.soc.get(asset.id, measured.get(asset.id))
+        if stated is None:
+            end = datetime.fromtimestamp(now.timestamp() // 900 * 900, now.tzinfo)
+            past = await history.read(asset.id, Quantity.SOC, end - 8 * _SLOT, end, 900.0)
+            known = past[~np.isnan(past)]
+            stated = float(known[-1]) if len(known) else None
+        if stated is None:
+            notes.append(f"{asset.id}: stored energy unknown, {USUAL_SOC:.0%} assumed (--soc)")
+        found[asset.id] = USUAL_SOC if stated is None else stated
+    return found, notes
+
+
+def _snapshot(
+    portfolio: Portfolio,
+    soc: Mapping[AssetId, float],
+    batches: Sequence[Batch],
+    now: datetime,
+) -> Snapshot:
+    layout = Layout(assets=tuple(portfolio.assets), meters=tuple(portfolio.meters))
+    values = np.array([soc.get(asset, np.nan) for asset in layout.assets])
+    there = ~np.isnan(values)
+    column = Column(
+        values=values,
+        quality=np.where(there, Quality.GOOD, Quality.MISSING).astype(np.uint8),
+        measured_s=np.where(there, 0.0, -np.inf),
+    )
+    sessions: dict[AssetId, EvSession | None] = {}
+    for batch in batches:
+        sessions |= batch.sessions
+    devices = {
+        device.id: DeviceState(
+            online=True, authority=device.authority, identified=True, read_back=True
+        )
+        for device in portfolio.devices.values()
+    }
+    return Snapshot(
+        tick=0,
+        at=now,
+        now_s=0.0,
+        layout=layout,
+        assets={Quantity.SOC: column},
+        meters={},
+        sessions=sessions,
+        devices=devices,
+    )
