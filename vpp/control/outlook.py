@@ -86,7 +86,7 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
             ids = [plant.id for plant in plants]
             possible_kw = await _sum(history, ids, Quantity.AVAILABLE_KW, start, until)
             given_kw = -await _sum(history, ids, Quantity.POWER_KW, start, until)
-            sun_kw = np.where(np.isnan(possible_kw), given_kw, possible_kw)
+            sun_kw = np.where(np.isnan(possible_kw), np.maximum(given_kw, 0.0), possible_kw)
             series.append(_sun(portfolio, site, plants, start, sun_kw))
         for asset in assets:
             if isinstance(portfolio.assets[asset], EvCharger):

@@ -117,7 +117,7 @@ def _site(outlook: Outlook, site: SiteId, quantity: Quantity, notes: list[str]) 
     if forecast is None:
         notes.append(f"no {quantity} forecast for {site}: counted as 0")
         return np.zeros(len(outlook.grid))
-    return np.array(forecast.middle_kw)
+    return np.maximum(forecast.middle_kw, 0.0)
 
 
 def _batteries(

@@ -1,0 +1,178 @@
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from optimizer.fallback import RulePlanner
+from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
+from vpp.control.replanning import Replanner, Rhythm
+from vpp.domain.arrays import Floats
+from vpp.domain.devices import Authority
+from vpp.domain.errors import PlannerFailed, StoreUnavailable
+from vpp.domain.forecast import Forecast, ForecastRequest
+from vpp.domain.history import Mean
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.plan import Plan
+from vpp.domain.points import Quantity
+from vpp.domain.problem import Problem
+from vpp.domain.session import EvSession
+from vpp.domain.snapshot import Snapshot
+from vpp.ports.clock import Clocks
+
+POOL = PoolId("street")
+PORTFOLIO = two_sites()
+
+
+class LoopClock:
+    """Both clocks on the test's virtual loop."""
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Remembered:
+    """A history in which every value is the same."""
+
+    def __init__(self) -> None:
+        self.fault: StoreUnavailable | None = None
+
+    async def append(self, means: Sequence[Mean]) -> None:
+        raise NotImplementedError
+
+    async def read(
+        self, subject: str, quantity: Quantity, start: datetime, end: datetime, step_s: float
+    ) -> Floats:
+        if self.fault:
+            raise self.fault
+        count = round((end - start).total_seconds() / step_s)
+        value = {POOL: 15.0, "home-pv": -2.0, "home-pv-2": 0.1}.get(subject, 3.0)
+        return np.full(count, np.nan if quantity is Quantity.AVAILABLE_KW else value)
+
+
+class InProcess:
+    """The rule planner and a flat forecast, without a process between; faults on demand."""
+
+    def __init__(self) -> None:
+        self.fault: PlannerFailed | None = None
+        self.spoil = False
+        self.problems: list[Problem] = []
+
+    async def plan(self, problem: Problem) -> Plan:
+        self.problems.append(problem)
+        if self.fault:
+            raise self.fault
+        plan = RulePlanner().plan(problem)
+        return replace(plan, pool=PoolId("elsewhere")) if self.spoil else plan
+
+    async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
+        return tuple(
+            Forecast(
+                subject=series.subject,
+                quantity=series.quantity,
+                grid=request.grid,
+                issued_at=request.issued_at,
+                values_kw=np.full((3, len(request.grid)), np.nanmean(series.values_kw)),
+                source="mean",
+            )
+            for series in request.series
+        )
+
+
+def seen(at_s: float, **changes: object) -> Snapshot:
+    measured = {"home-bat": {Quantity.SOC: 0.5}}
+    return snapshot(
+        PORTFOLIO,
+        measured,
+        at=NOON + timedelta(seconds=at_s),
+        now_s=at_s,
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def replanner(planning: InProcess, history: Remembered) -> Replanner:
+    clock = LoopClock()
+    return Replanner(
+        PORTFOLIO,
+        planning=planning,
+        history=history,
+        clocks=Clocks(city=clock, wire=clock),
+        rhythm=Rhythm(horizon_s=6 * 3600.0),
+    )
+
+
+async def test_a_round_stands_on_history_and_what_is_paid() -> None:
+    planning = InProcess()
+    planner = replanner(planning, Remembered())
+    await planner.round(seen(0.0))
+    assert planner.plans[POOL].pool == POOL
+    (problem,) = planning.problems
+    assert problem.prices.peak_paid_kw == 15.0
+    np.testing.assert_allclose(problem.load_kw.sum(0), 3.0 + 3.0 + 3.0)
+    np.testing.assert_allclose(problem.pv.available_kw.sum(0), 2.0 - 0.1)
+    assert {f.subject for f in planner.site_forecasts[PORTFOLIO.sites["home"].id]} == {"home"}  # type: ignore[index]
+
+
+@pytest.mark.virtual_time
+async def test_it_plans_again_a_little_into_each_slot_and_when_something_changes() -> None:
+    planning = InProcess()
+    planner = replanner(planning, Remembered())
+    running = asyncio.create_task(planner.run())
+    rounds: list[tuple[float, int]] = []
+    car = EvSession(id="s1", asset=AssetId("shop-cp"), arrival=datetime(2026, 7, 15, tzinfo=UTC))
+    for second in range(0, 2000, 5):
+        now = seen(float(second), sessions={car.asset: car if second >= 500 else None})
+        planner.observe(now)
+        await asyncio.sleep(5)
+        if not rounds or rounds[-1][1] != planner.rounds:
+            rounds.append((second, planner.rounds))
+    running.cancel()
+    assert [second for second, _ in rounds] == [0, 500, 905, 1805]
+
+
+@pytest.mark.virtual_time
+async def test_an_asset_that_may_no_longer_be_commanded_is_planned_without() -> None:
+    planning = InProcess()
+    planner = replanner(planning, Remembered())
+    running = asyncio.create_task(planner.run())
+    planner.observe(seen(0.0))
+    await asyncio.sleep(1)
+    planner.observe(seen(1.0, authority={"home-ess": Authority.OBSERVE}))
+    await asyncio.sleep(1)
+    running.cancel()
+    assert [problem.batteries.ids for problem in planning.problems] == [("home-bat",), ()]
+
+
+async def test_a_failure_leaves_the_last_plan_and_says_why_until_it_works_again() -> None:
+    planning, history = InProcess(), Remembered()
+    planner = replanner(planning, history)
+    await planner.round(seen(0.0))
+    good = planner.plans[POOL]
+    planning.fault = PlannerFailed("the solver hung")
+    await planner.round(seen(900.0))
+    assert planner.plans[POOL] is good
+    assert planner.troubles[POOL].text == "the solver hung"
+    planning.fault, history.fault = None, StoreUnavailable("disk gone")
+    await planner.round(seen(1800.0))
+    assert planner.troubles[POOL].text == "disk gone"
+    history.fault = None
+    await planner.round(seen(2700.0))
+    assert planner.troubles == {}
+    assert planner.plans[POOL] is not good
+
+
+async def test_a_plan_that_breaks_a_rule_is_rejected_whole() -> None:
+    planning = InProcess()
+    planning.spoil = True
+    planner = replanner(planning, Remembered())
+    await planner.round(seen(0.0))
+    assert planner.plans == {}
+    assert planner.troubles[POOL].text.startswith("plan rejected: ")
