@@ -1,0 +1,139 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.vpp.control.living.fakes import (
+    FakeBattery,
+    LoopClock,
+    battery,
+    battery_device,
+    battery_facts,
+    city_of,
+    decide,
+)
+from tests.vpp.control.living.rooms import rig
+from vpp.control.control_room import OnExit
+from vpp.control.inputs import Decision, TickInputs
+from vpp.control.safe_exit import Ending
+from vpp.domain.audit import Event
+from vpp.domain.capability import Form
+from vpp.domain.command import WriteClass
+from vpp.domain.devices import Authority, SafeState
+from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.outcome import Outcome
+
+pytestmark = pytest.mark.virtual_time
+
+
+def fake(name: str = "d1", asset: str = "b1", **said: object) -> FakeBattery:
+    return FakeBattery(DeviceId(name), AssetId(asset), LoopClock(), battery_facts(asset), **said)  # type: ignore[arg-type]
+
+
+def hold(power_kw: float) -> list[Decision]:
+    return [decide(power_kw, now_s=asyncio.get_running_loop().time())]
+
+
+async def test_a_value_goes_from_the_device_through_the_step_and_back(tmp_path: Path) -> None:
+    port = fake(soc=0.4)
+    sent: list[float] = []
+
+    def once(inputs: TickInputs) -> list[Decision]:
+        soc = inputs.snapshot.asset(AssetId("b1"), next(iter(inputs.snapshot.assets)))
+        if soc is None or sent:
+            return []
+        sent.append(inputs.snapshot.now_s)
+        return hold(5.0)
+
+    made = rig(city_of([battery()], [battery_device()]), {"d1": port}, tmp_path, decide=once)
+    async with made.room:
+        await asyncio.sleep(12)
+        news = [one.outcome for inputs in made.step.asked for one in inputs.news]
+        assert news == [Outcome.ACCEPTED, Outcome.FOLLOWED]
+        made.room.on_exit = OnExit.RELEASE
+    assert [command.setpoint.lo_kw for _, command in port.written] == [5.0]
+    intent, outcome = made.audit.of(Event.INTENT)[0], made.audit.of(Event.OUTCOME)[0]
+    assert intent.command == outcome.command
+    assert (intent.epoch, intent.who, outcome.outcome) == (7, "plan", "followed")
+
+
+async def test_nothing_is_written_before_the_device_was_identified_and_read_back(
+    tmp_path: Path,
+) -> None:
+    port = fake(answers=False)
+
+    def always(_: TickInputs) -> list[Decision]:
+        return hold(5.0)
+
+    made = rig(city_of([battery()], [battery_device()]), {"d1": port}, tmp_path, decide=always)
+    async with made.room:
+        await asyncio.sleep(20)
+        assert port.written == []
+        first_read = len(port.reads)
+        port.answers = True
+        await asyncio.sleep(120)
+        assert len(port.reads) > first_read
+        assert port.written[0][0] > port.reads[first_read]
+    refused = made.audit.of(Event.GATE_REFUSED)
+    assert len(refused) == 1  # once, although every tick was refused
+
+
+async def test_observing_writes_nothing_also_on_the_way_out(tmp_path: Path) -> None:
+    port = fake()
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0), observe=True)
+    async with made.room:
+        await asyncio.sleep(30)
+        left = await made.room.stop(OnExit.SAFE)
+    assert port.written == []
+    assert [one.ending for one in left] == [Ending.NOT_WRITTEN]
+    assert made.step.asked[-1].snapshot.devices[DeviceId("d1")].authority is Authority.OBSERVE
+
+
+async def test_leaving_safe_stops_and_reads_back_every_device(tmp_path: Path) -> None:
+    port = fake()
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(10)
+        left = await made.room.stop(OnExit.SAFE)
+        assert [one.ending for one in left] == [Ending.READ_BACK]
+    assert port.written[-1][1].setpoint.form is Form.STOP
+    assert port.written[-1][1].write_class is WriteClass.PROTECTION
+    assert port.power_kw == 0.0
+
+
+async def test_a_hung_device_does_not_keep_the_others_from_their_safe_state(
+    tmp_path: Path,
+) -> None:
+    ports = {f"d{i}": fake(f"d{i}", f"b{i}", power_kw=3.0 * i) for i in (1, 2, 3)}
+    ports["d2"].writes_hang = True
+    portfolio = city_of(
+        [battery(f"b{i}") for i in (1, 2, 3)],
+        [
+            battery_device("d1", "b1"),
+            battery_device("d2", "b2"),
+            battery_device("d3", "b3", safe=SafeState.AUTONOMOUS),
+        ],
+    )
+    made = rig(portfolio, ports, tmp_path)
+    async with made.room:
+        await asyncio.sleep(10)
+        began = asyncio.get_running_loop().time()
+        left = {one.device: one.ending for one in await made.room.stop(OnExit.SAFE)}
+    assert asyncio.get_running_loop().time() - began < 5.0
+    assert left == {"d1": Ending.READ_BACK, "d2": Ending.UNKNOWN, "d3": Ending.READ_BACK}
+    assert ports["d3"].written[-1][1].setpoint.form is Form.RELEASE
+    assert ports["d1"].written[-1][0] < ports["d3"].written[-1][0]  # decreases first
+
+
+async def test_releasing_writes_nothing_on_the_way_out(tmp_path: Path) -> None:
+    port = fake()
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(10)
+        before = len(port.written)
+        assert await made.room.stop(OnExit.RELEASE) == ()
+        await asyncio.sleep(20)
+        assert len(port.written) == before

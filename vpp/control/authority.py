@@ -1,0 +1,133 @@
+"""What may be done to each device: remembered, and taken back when the device is another one."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vpp.control.authority_file import Entry, read, write
+from vpp.control.dispatch import DAEMON
+from vpp.control.pace import Pace
+from vpp.control.supervision import Health, Supervisor
+from vpp.domain.audit import AuditRecord, Event
+from vpp.domain.devices import Authority, Device, Identity
+from vpp.domain.ids import DeviceId
+from vpp.ports.store import Audit
+
+FILE = "authority.json"
+
+
+class AuthorityBook:
+    """Every change holds at once and is on disk soon after; leaving waits for the disk."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        devices: Mapping[DeviceId, Device],
+        *,
+        audit: Audit,
+        pace: Pace,
+        observe: bool = False,
+    ) -> None:
+        """``observe``: the whole daemon only looks, whatever is remembered."""
+        self._path, self._devices = state_dir / FILE, devices
+        self._audit, self._pace, self._observe = audit, pace, observe
+        self._entries: dict[DeviceId, Entry] = {}
+        self._changed = asyncio.Event()
+        self._tasks = Supervisor(pace.wire)
+
+    async def __aenter__(self) -> Self:
+        """Read the file.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        self._entries = dict(await asyncio.to_thread(read, self._path))
+        for device in self._devices.values():
+            self._check_profile(device)
+        self._tasks.watch("authority file", self._keep)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, trace)
+        if self._changed.is_set():
+            await asyncio.to_thread(write, self._path, dict(self._entries))
+
+    def of(self, device: DeviceId) -> Authority:
+        """What holds now, but for a device that says itself that it is under local control."""
+        configured = self._devices[device].authority
+        remembered = self.entry(device).authority
+        if configured is Authority.OUT_OF_SERVICE:
+            return configured
+        found = configured if remembered is None else remembered
+        may_write = found.writable or found is Authority.SHADOW
+        return Authority.OBSERVE if self._observe and may_write else found
+
+    def entry(self, device: DeviceId) -> Entry:
+        """What is remembered of it."""
+        return self._entries.get(device, Entry())
+
+    def set(self, device: DeviceId, authority: Authority, *, who: str, why: str) -> None:
+        """From now on this authority, on record with who and why."""
+        now = self._pace.city.now()
+        entry = replace(self.entry(device), authority=authority, who=who, when=now, why=why)
+        self._store(device, entry)
+        self._audit.note(
+            AuditRecord(
+                event=Event.AUTHORITY, at=now, subject=device, who=who, why=why, outcome=authority
+            )
+        )
+
+    def seen(self, device: DeviceId, identity: Identity) -> None:
+        """Who answered. Another maker, model, serial or firmware than before: only observe it."""
+        before = self.entry(device).identity
+        if before == identity:
+            return
+        profile = self._devices[device].profile
+        self._store(device, replace(self.entry(device), identity=identity, profile=profile))
+        changes = _changes(before, identity)
+        if changes:
+            self._observe_only(device, changes)
+
+    def _check_profile(self, device: Device) -> None:
+        before = self.entry(device.id).profile
+        if before and before != device.profile:
+            self._store(device.id, replace(self.entry(device.id), profile=device.profile))
+            self._observe_only(device.id, f"profile changed from {before} to {device.profile}")
+
+    def _observe_only(self, device: DeviceId, why: str) -> None:
+        if self.of(device) is not Authority.OUT_OF_SERVICE:
+            self.set(device, Authority.OBSERVE, who=DAEMON, why=why)
+
+    def _store(self, device: DeviceId, entry: Entry) -> None:
+        self._entries[device] = entry
+        self._changed.set()
+
+    async def _keep(self, health: Health) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await asyncio.to_thread(write, self._path, dict(self._entries))
+            except BaseException:
+                self._changed.set()
+                raise
+            health.good()
+
+
+def _changes(before: Identity | None, now: Identity) -> str:
+    """What is another than before, in words; empty if nothing is, or nothing was known."""
+    if before is None:
+        return ""
+    return ", ".join(
+        f"{field.name} changed from {old or 'none'} to {new or 'none'}"
+        for field in fields(Identity)
+        if (old := getattr(before, field.name)) != (new := getattr(now, field.name))
+    )

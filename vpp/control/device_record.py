@@ -1,0 +1,83 @@
+"""One device as it is connected, identified and read, apart from its values."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from vpp.domain.batch import Batch
+from vpp.domain.devices import Authority, Device
+from vpp.domain.ids import AssetId
+from vpp.domain.points import OperatingState, Point, Quantity
+from vpp.domain.quality import Quality
+from vpp.domain.snapshot import DeviceState
+
+
+@dataclass(slots=True)
+class DeviceRecord:
+    """Changes with what sensing sees; ``state`` gives it out frozen."""
+
+    writes: frozenset[AssetId]
+    unread: frozenset[AssetId]
+    """Written assets whose setpoint was not read since the connection was made."""
+    online: bool = False
+    identified: bool = False
+    local: bool = False
+    arrived_s: float = -np.inf
+    trouble: str = "has not answered yet"
+    wrong: bool = False
+    """Another device answers in its place."""
+    alarming: bool = False
+    _points: tuple[Point, ...] = ()
+    _setpoints: tuple[tuple[int, AssetId], ...] = ()
+    _states: tuple[int, ...] = field(default=())
+
+    @classmethod
+    def of(cls, device: Device) -> Self:
+        writes = frozenset(device.written_assets)
+        return cls(writes=writes, unread=writes)
+
+    def note(self, batch: Batch) -> None:
+        """What decides at once whether it may be written: setpoints read, and its key switch."""
+        self.arrived_s = max(self.arrived_s, batch.arrived_s)
+        if batch.points is not self._points:
+            self._find(batch.points)
+        if self.unread:
+            self.unread -= {a for i, a in self._setpoints if batch.quality[i] == Quality.GOOD}
+        said = [batch.values[i] for i in self._states if batch.quality[i] == Quality.GOOD]
+        if said:
+            self.local = OperatingState.LOCAL in said
+
+    def answers(self) -> None:
+        self.identified, self.unread = True, self.writes
+
+    def well(self) -> None:
+        self.online, self.trouble = True, ""
+        self.wrong = self.alarming = False
+
+    def disconnected(self) -> None:
+        self.identified, self.unread = False, self.writes
+
+    def lost(self, trouble: str, *, wrong: bool) -> None:
+        self.disconnected()
+        self.online, self.trouble = False, trouble
+        self.wrong, self.alarming = wrong, True
+
+    def state(self, authority: Authority) -> DeviceState:
+        """``authority`` is what it would have if it were not under local control."""
+        return DeviceState(
+            online=self.online,
+            authority=Authority.LOCAL if self.local and authority.writable else authority,
+            identified=self.identified,
+            read_back=self.identified and not self.unread,
+            arrived_s=self.arrived_s,
+            trouble=self.trouble,
+        )
+
+    def _find(self, points: tuple[Point, ...]) -> None:
+        mine = [(i, p) for i, p in enumerate(points) if p.subject in self.writes]
+        self._points = points
+        self._setpoints = tuple(
+            (i, AssetId(p.subject)) for i, p in mine if p.quantity is Quantity.SETPOINT_KW
+        )
+        self._states = tuple(i for i, p in mine if p.quantity is Quantity.STATE)

@@ -1,0 +1,154 @@
+"""What must hold for a write to leave, rule by rule; pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vpp.domain.capability import Capability, Form
+from vpp.domain.command import Command, WriteClass
+from vpp.domain.facts import DeviceFacts
+from vpp.domain.ids import AssetId
+from vpp.domain.outcome import GateRefusal
+from vpp.domain.setpoint import LONGEST_LIFE_S, SHORTEST_LIFE_S, Setpoint
+from vpp.domain.snapshot import DeviceState
+
+CLOSING, AUTHORITY, EXPIRY = "closing", "authority", "expiry"
+_ROUNDING_S, _ROUNDING_KW = 1e-3, 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything beside the command that the rules look at, at one moment."""
+
+    state: DeviceState
+    facts: DeviceFacts
+    writes: frozenset[AssetId]
+    """Assets that are written through this device; empty where its port cannot write."""
+    epoch: int
+    lease_left_s: float
+    """Wire seconds for which the right to write is certain."""
+    now_s: float
+    """City monotonic."""
+    decided: bool
+    """The device was decided in a tick that completed just now."""
+    budget_left: bool = True
+    """The device's writes per day are not used up."""
+    closing: bool = False
+    """The daemon is leaving, and this write is not part of that."""
+
+
+def refusal(command: Command, situation: Situation) -> GateRefusal | None:
+    """The first rule that this write breaks, or None."""
+    for rule, check in _RULES:
+        detail = check(command, situation)
+        if detail is not None:
+            return GateRefusal(rule=rule, detail=detail)
+    return None
+
+
+def _closing(_: Command, situation: Situation) -> str | None:
+    return "the daemon is stopping" if situation.closing else None
+
+
+def _writer(command: Command, situation: Situation) -> str | None:
+    if command.setpoint.asset in situation.writes:
+        return None
+    return f"{command.setpoint.asset} is not written through {command.device}"
+
+
+def _authority(_: Command, situation: Situation) -> str | None:
+    authority = situation.state.authority
+    return None if authority.writable else f"authority is {authority}"
+
+
+def _identified(_: Command, situation: Situation) -> str | None:
+    if situation.state.identified:
+        return None
+    return situation.state.trouble or "not identified since the connection was made"
+
+
+def _read_back(_: Command, situation: Situation) -> str | None:
+    if situation.state.read_back:
+        return None
+    return "its setpoint was not read since the connection was made"
+
+
+def _life(command: Command, _: Situation) -> str | None:
+    least_s, most_s = SHORTEST_LIFE_S - _ROUNDING_S, LONGEST_LIFE_S + _ROUNDING_S
+    if least_s <= command.valid_s <= most_s:
+        return None
+    return f"lives {command.valid_s:g} s, allowed are {SHORTEST_LIFE_S:g} to {LONGEST_LIFE_S:g} s"
+
+
+def _expiry(command: Command, situation: Situation) -> str | None:
+    over_s = situation.now_s - command.setpoint.expires_s
+    return f"expired {over_s:.1f} s ago" if over_s >= 0 else None
+
+
+def _capability(command: Command, situation: Situation) -> str | None:
+    capability = situation.facts.capabilities.get(command.setpoint.asset)
+    if capability is None:
+        return f"nothing is known of what {command.setpoint.asset} accepts"
+    if command.setpoint.form not in capability.forms:
+        return f"{command.setpoint.asset} accepts no {command.setpoint.form}"
+    return _power(command.setpoint, capability)
+
+
+def _power(setpoint: Setpoint, capability: Capability) -> str | None:
+    if setpoint.form in (Form.STOP, Form.RELEASE):
+        return None
+    if setpoint.form is Form.TARGET:
+        off_kw = abs(capability.allowed.nearest(setpoint.lo_kw) - setpoint.lo_kw)
+        if off_kw <= max(capability.resolution_kw, _ROUNDING_KW):
+            return None
+    elif capability.allowed.within(setpoint.lo_kw, setpoint.hi_kw) is not None:
+        return None
+    return f"[{setpoint.lo_kw:g}, {setpoint.hi_kw:g}] kW is outside what it may do"
+
+
+def _epoch(command: Command, situation: Situation) -> str | None:
+    if command.epoch == situation.epoch:
+        return None
+    return f"epoch {command.epoch} is not the running one, {situation.epoch}"
+
+
+def _lease(_: Command, situation: Situation) -> str | None:
+    if situation.lease_left_s > situation.facts.timeout_s:
+        return None
+    return f"the lease is certain for {situation.lease_left_s:.1f} s only"
+
+
+def _stored(command: Command, situation: Situation) -> str | None:
+    if command.write_class is WriteClass.REFRESH and situation.facts.refresh_s is None:
+        return "its register is stored and never refreshed"
+    return None
+
+
+def _undecided(command: Command, situation: Situation) -> str | None:
+    kept_alive = command.write_class in (WriteClass.REFRESH, WriteClass.HEARTBEAT)
+    if kept_alive and not situation.decided:
+        return "not decided in a tick that completed just now"
+    return None
+
+
+def _budget(command: Command, situation: Situation) -> str | None:
+    if situation.budget_left or command.write_class is WriteClass.PROTECTION:
+        return None
+    return f"its {situation.facts.writes_per_day} writes of the day are used up"
+
+
+_RULES: tuple[tuple[str, Callable[[Command, Situation], str | None]], ...] = (
+    (CLOSING, _closing),
+    ("writer", _writer),
+    (AUTHORITY, _authority),
+    ("identified", _identified),
+    ("read_back", _read_back),
+    ("life", _life),
+    (EXPIRY, _expiry),
+    ("capability", _capability),
+    ("epoch", _epoch),
+    ("lease", _lease),
+    ("stored", _stored),
+    ("undecided", _undecided),
+    ("budget", _budget),
+)
+"""In the order in which they are told."""

@@ -1,0 +1,89 @@
+"""Takes in what one streaming device sends, and identifies it whenever it comes back."""
+
+import asyncio
+from collections.abc import Callable
+
+from vpp.control.connection import Connection
+from vpp.control.state_table import StateTable
+from vpp.control.supervision import Health, end_all
+from vpp.domain.batch import Batch
+from vpp.domain.errors import ConnectionLost, DeviceError
+from vpp.domain.ids import AssetId
+from vpp.domain.points import Point
+from vpp.domain.session import EvSession
+from vpp.ports.clock import Clock
+from vpp.ports.device import Streaming
+
+SHAPES_HELD = 64
+SLOWEST_LOOK_S = 1.0
+"""Wire seconds between two looks at whether the device is there."""
+
+
+class Listener:
+    """What comes before the device is identified is held, newest of each shape, and then used."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        port: Streaming,
+        table: StateTable,
+        *,
+        wire: Clock,
+        period_s: Callable[[], float],
+    ) -> None:
+        self._connection, self._port, self._table = connection, port, table
+        self._wire, self._period_s = wire, period_s
+        self._held: dict[tuple[Point, ...], Batch] = {}
+        self._held_sessions: dict[AssetId, EvSession | None] = {}
+
+    async def live(self, health: Health) -> None:
+        listening = asyncio.create_task(
+            self._listen(health), name=f"stream {self._connection.device.id}"
+        )
+        try:
+            while not listening.done():
+                await self._wire.sleep(await self._look(health))
+            listening.result()
+        except Exception as fault:
+            self._connection.failed(fault, health)
+            raise
+        finally:
+            await end_all([listening])
+
+    async def _listen(self, health: Health) -> None:
+        async for batch in self._port.batches():
+            if self._connection.identified:
+                self._table.apply(batch)
+                self._connection.good(health)
+            else:
+                self._hold(batch)
+        raise ConnectionLost("the stream ended")
+
+    async def _look(self, health: Health) -> float:
+        """Identify a device that came back; wire seconds until the next look."""
+        if not self._port.connected:
+            if self._connection.identified:
+                self._connection.gone("not connected")
+                health.failed(ConnectionLost("not connected"))
+        elif not self._connection.identified:
+            try:
+                await self._connection.identify()
+            except DeviceError as fault:
+                self._held.clear()
+                self._connection.failed(fault, health)
+                return max(health.failed(fault), self._period_s())
+            self._release_held()
+            self._connection.good(health)
+        return min(self._period_s(), SLOWEST_LOOK_S)
+
+    def _hold(self, batch: Batch) -> None:
+        self._held_sessions.update(batch.sessions)
+        if batch.points in self._held or len(self._held) < SHAPES_HELD:
+            self._held[batch.points] = batch
+
+    def _release_held(self) -> None:
+        for batch in self._held.values():
+            self._table.apply(batch)
+        self._table.plugged(self._held_sessions)
+        self._held.clear()
+        self._held_sessions.clear()

@@ -1,0 +1,185 @@
+"""The fixed tick: one frozen snapshot, one decision per pool, writes handed to the gate."""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self
+
+import structlog
+
+from vpp.control.alarms import AlarmBoard
+from vpp.control.inputs import Alarm, State, TickResult
+from vpp.control.outcome_book import OutcomeBook
+from vpp.control.pace import Pace
+from vpp.control.pool_loop import Guidance, PoolLoop
+from vpp.control.proposing import Proposing
+from vpp.control.state_table import StateTable
+from vpp.control.supervision import Health, Supervisor
+from vpp.control.write_gate import WriteGate
+from vpp.domain.ids import DeviceId, PoolId
+from vpp.domain.snapshot import Snapshot
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TickView(Generic[State]):
+    """What observers see of a tick that completed."""
+
+    snapshot: Snapshot
+    pools: Mapping[PoolId, PoolLoop[State]]
+    results: Mapping[PoolId, TickResult[State]]
+    """The newest of every pool; from an earlier tick where the pool is in ``failed``."""
+    failed: frozenset[PoolId]
+    alarms: tuple[Alarm, ...]
+    """All that hold now, of every origin."""
+    took_s: float
+    """Wire seconds from the snapshot to the last decision handed over."""
+    late_s: float
+    """City seconds after it was due."""
+
+
+@dataclass(slots=True)
+class LoopCounters:
+    """Since the start."""
+
+    ticks: int = 0
+    skipped: int = 0
+    """Due ticks that did not run because an earlier one was late; they are not made up for."""
+    failed: int = 0
+    """Steps of a pool that raised."""
+    observer_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a tick reads from and writes to."""
+
+    table: StateTable
+    gate: WriteGate
+    outcomes: OutcomeBook
+    board: AlarmBoard
+    guidance: Guidance
+    proposing: Proposing
+
+
+Observer = Callable[[TickView[State]], None]
+
+
+class ControlLoop(Generic[State]):
+    """Ticks from entering to leaving; nothing that watches it can break it."""
+
+    def __init__(
+        self,
+        pools: Sequence[PoolLoop[State]],
+        surroundings: Surroundings,
+        pace: Pace,
+        observers: Sequence[Observer[State]] = (),
+    ) -> None:
+        self._pools = {pool.model.pool: pool for pool in pools}
+        self._around, self._pace = surroundings, pace
+        self._observers = list(observers)
+        self._broken: set[object] = set()
+        self._tasks = Supervisor(pace.wire)
+        self._stall: Alarm | None = None
+        self.counters = LoopCounters()
+        self.view: TickView[State] | None = None
+        """Of the newest tick."""
+
+    async def __aenter__(self) -> Self:
+        self._tasks.watch("control loop", self._run)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, trace)
+
+    def on_tick(self, observer: Observer[State]) -> None:
+        """Call ``observer`` after every tick; it must be quick; what it raises is only logged."""
+        self._observers.append(observer)
+
+    async def _run(self, health: Health) -> None:
+        city, tick_s = self._pace.city, self._pace.timing.tick_s
+        due_s = city.monotonic()
+        while True:
+            await city.sleep(due_s - city.monotonic())
+            await self.tick(late_s=city.monotonic() - due_s)
+            health.good()
+            turns = max(math.floor((city.monotonic() - due_s) / tick_s + 1e-6) + 1, 1)
+            self._note_skipped(turns - 1)
+            due_s += turns * tick_s
+
+    async def tick(self, *, late_s: float = 0.0) -> TickView[State]:
+        """One turn: freeze, judge, decide, hand over, tell."""
+        around, city, wire = self._around, self._pace.city, self._pace.wire
+        began_s = wire.monotonic()
+        self.counters.ticks += 1
+        snapshot = around.table.freeze(self.counters.ticks, city.now(), city.monotonic())
+        around.outcomes.observe(snapshot)
+        news = around.outcomes.news()
+        proposals = around.proposing.all(snapshot.now_s)
+        failed: dict[PoolId, Alarm] = {}
+        decided: set[DeviceId] = set()
+        for pool_id, pool in self._pools.items():
+            pool.hear(news)
+            try:
+                result = pool.tick(snapshot, around.guidance, proposals)
+            except Exception as fault:  # noqa: BLE001 - one pool's trouble is its own
+                failed[pool_id] = self._failed(pool_id, fault)
+                continue
+            decided |= result.decided
+            for decision in result.commands:
+                around.gate.submit(decision)
+            await asyncio.sleep(0)
+        around.gate.completed(frozenset(decided))
+        results = {id_: pool.result for id_, pool in self._pools.items() if pool.result is not None}
+        self._broken = {key for key in self._broken if key not in self._pools or key in failed}
+        self.view = TickView(
+            snapshot=snapshot,
+            pools=self._pools,
+            results=results,
+            failed=frozenset(failed),
+            alarms=around.board.show(self._alarms(results, failed), snapshot.at),
+            took_s=wire.monotonic() - began_s,
+            late_s=late_s,
+        )
+        self._show(self.view)
+        return self.view
+
+    def _alarms(
+        self, results: Mapping[PoolId, TickResult[State]], failed: Mapping[PoolId, Alarm]
+    ) -> list[Alarm]:
+        found = [*failed.values(), *self._around.table.alarms(), *self._around.outcomes.alarms()]
+        found.extend(self._around.proposing.alarms())
+        for result in results.values():
+            found.extend(result.alarms)
+        return found if self._stall is None else [*found, self._stall]
+
+    def _failed(self, pool: PoolId, fault: Exception) -> Alarm:
+        self.counters.failed += 1
+        if pool not in self._broken:
+            self._broken.add(pool)
+            _log.error("tick failed", pool=pool, exc_info=fault)
+        return Alarm(code="TICK_FAILED", subject=pool, text=repr(fault))
+
+    def _note_skipped(self, skipped: int) -> None:
+        self.counters.skipped += skipped
+        lost_s = skipped * self._pace.timing.tick_s
+        text = f"{skipped} ticks, {lost_s:g} city seconds, were skipped"
+        self._stall = Alarm(code="LOOP_STALL", subject="loop", text=text) if skipped else None
+
+    def _show(self, view: TickView[State]) -> None:
+        for observer in self._observers:
+            try:
+                observer(view)
+            except Exception as fault:  # noqa: BLE001 - whoever only watches must not break the loop
+                self.counters.observer_failures += 1
+                if observer not in self._broken:
+                    self._broken.add(observer)
+                    _log.error("observer failed", observer=repr(observer), exc_info=fault)

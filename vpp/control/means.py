@@ -1,0 +1,105 @@
+"""Time-weighted means per slot, with how much of the slot was really measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from vpp.domain.arrays import Bools, Floats
+from vpp.domain.history import Mean
+from vpp.domain.points import Quantity
+from vpp.domain.pool_net import pool_net_kw
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.quality import Quality
+from vpp.domain.snapshot import Column, Snapshot
+
+SLOT_S = 900.0
+_OF_ASSETS = (Quantity.POWER_KW, Quantity.AVAILABLE_KW, Quantity.SOC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    subject: str
+    quantity: Quantity
+
+
+class SlotMeans:
+    """Of every asset, meter and pool; slots lie on multiples of their length in UTC."""
+
+    def __init__(self, portfolio: Portfolio, *, hold_s: float, step_s: float = SLOT_S) -> None:
+        """A value counts from its tick to the next, but no longer than ``hold_s`` city seconds."""
+        self._portfolio, self._hold_s, self._step_s = portfolio, hold_s, step_s
+        self._series = (
+            *(_Series(asset, quantity) for quantity in _OF_ASSETS for asset in portfolio.assets),
+            *(_Series(meter, Quantity.POWER_KW) for meter in portfolio.meters),
+            *(_Series(pool, Quantity.POWER_KW) for pool in portfolio.pools),
+        )
+        self._at_end: Bools = np.array([s.quantity is Quantity.SOC for s in self._series])
+        self._held = np.full(len(self._series), np.nan)
+        self._counted_s = float("inf")
+        self._begin(self._counted_s)
+
+    def add(self, snapshot: Snapshot) -> tuple[Mean, ...]:
+        """Take in one tick; the means of the slots that ended since the last one."""
+        now_s, ended = snapshot.at.timestamp(), list[Mean]()
+        if now_s < self._counted_s:  # the first tick, or the clock was set back
+            self._begin(now_s)
+        hold_until_s = min(now_s, self._counted_s + self._hold_s)
+        while now_s >= self._start_s + self._step_s:
+            end_s = self._start_s + self._step_s
+            self._count(min(hold_until_s, end_s))
+            ended.extend(self._means())
+            self._begin(end_s)
+        self._count(hold_until_s)
+        self._held, self._counted_s = self._values(snapshot), now_s
+        return tuple(ended)
+
+    def _begin(self, at_s: float) -> None:
+        self._start_s = at_s - at_s % self._step_s
+        self._counted_s = at_s
+        self._sum: Floats = np.zeros(len(self._series))
+        self._covered_s: Floats = np.zeros(len(self._series))
+        self._newest: Floats = np.full(len(self._series), np.nan)
+
+    def _count(self, until_s: float) -> None:
+        """What was measured at the last tick holds up to here."""
+        elapsed_s = until_s - self._counted_s
+        known = np.isfinite(self._held)
+        if elapsed_s <= 0:
+            return
+        self._sum[known] += self._held[known] * elapsed_s
+        self._covered_s[known] += elapsed_s
+        self._newest[known] = self._held[known]
+        self._counted_s = until_s
+
+    def _means(self) -> Iterator[Mean]:
+        start = datetime.fromtimestamp(self._start_s, UTC)
+        for i in np.flatnonzero(self._covered_s > 0):
+            mean = self._newest[i] if self._at_end[i] else self._sum[i] / self._covered_s[i]
+            yield Mean(
+                subject=self._series[i].subject,
+                quantity=self._series[i].quantity,
+                start=start,
+                step_s=self._step_s,
+                value=float(mean),
+                coverage=min(float(self._covered_s[i] / self._step_s), 1.0),
+            )
+
+    def _values(self, snapshot: Snapshot) -> Floats:
+        """Good values in the order of the series, NaN for any other."""
+        assets, meters = len(snapshot.layout.assets), len(snapshot.layout.meters)
+        nets = (pool_net_kw(self._portfolio, pool, snapshot) for pool in self._portfolio.pools)
+        return np.concatenate(
+            [
+                *(_good(snapshot.assets.get(quantity), assets) for quantity in _OF_ASSETS),
+                _good(snapshot.meters.get(Quantity.POWER_KW), meters),
+                np.array([np.nan if net is None else net for net in nets]),
+            ]
+        )
+
+
+def _good(column: Column | None, count: int) -> Floats:
+    if column is None:
+        return np.full(count, np.nan)
+    return np.where(column.quality == Quality.GOOD, column.values, np.nan)

@@ -1,0 +1,112 @@
+"""Whether a command was accepted, and whether the asset follows it: a pure judge over snapshots."""
+
+import math
+from dataclasses import replace
+
+from vpp.control.evidence import Evidence
+from vpp.control.following import Verdict, verdict
+from vpp.control.trials import POLLS, Rules, Trial, Trouble
+from vpp.domain.capability import Form
+from vpp.domain.outcome import Outcome
+from vpp.domain.setpoint import Setpoint
+
+
+def judge(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
+    """The trial after one more snapshot; the same object where nothing became known.
+
+    Foreign writers and lost setpoints end a trial; a verdict on following may still change while
+    the command lives (a battery that follows and then is full).
+    """
+    if trial.trouble is not None or trial.outcome in (Outcome.EXPIRED, Outcome.REFUSED):
+        return trial
+    if evidence.now_s >= trial.setpoint.expires_s:
+        return trial if trial.outcome.final else replace(trial, outcome=Outcome.EXPIRED)
+    trial = _judge_holding(trial, evidence, rules)
+    return trial if trial.trouble is not None else _judge_following(trial, evidence, rules)
+
+
+def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
+    read_kw = evidence.setpoint_kw
+    if read_kw is None or evidence.setpoint_s <= trial.sent_s:
+        return _unconfirmed(trial, evidence, rules)
+    if is_held(trial.setpoint, read_kw, rules.held_kw):
+        if trial.held:
+            return trial
+        pending = trial.outcome in (Outcome.SENT, Outcome.UNKNOWN)
+        return replace(trial, held=True, outcome=Outcome.ACCEPTED if pending else trial.outcome)
+    if trial.held:
+        lost = math.isnan(read_kw)
+        return replace(
+            trial,
+            outcome=Outcome.UNKNOWN if lost else Outcome.NOT_OBEYING,
+            trouble=Trouble.SETPOINT_LOST if lost else Trouble.FOREIGN_WRITER,
+        )
+    if evidence.setpoint_s >= trial.sent_s + max(rules.confirm.within_s, POLLS * rules.poll_s):
+        return replace(trial, outcome=Outcome.NOT_OBEYING, trouble=Trouble.NOT_APPLIED)
+    return trial
+
+
+def _unconfirmed(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
+    """Nothing was read back since it was sent."""
+    patience_s = max(rules.confirm.within_s, POLLS * rules.poll_s)
+    if trial.outcome is Outcome.SENT and evidence.now_s > trial.sent_s + patience_s:
+        return replace(trial, outcome=Outcome.UNKNOWN)
+    return trial
+
+
+def is_held(setpoint: Setpoint, read_kw: float, tolerance_kw: float) -> bool:
+    """Whether what was read back (NaN: none) is this setpoint."""
+    match setpoint.form:
+        case Form.RELEASE:
+            return math.isnan(read_kw)
+        case Form.STOP:
+            return math.isnan(read_kw) or abs(read_kw) <= tolerance_kw
+        case Form.TARGET:
+            return abs(read_kw - setpoint.lo_kw) <= tolerance_kw
+        case Form.CEILING:
+            bound_kw = setpoint.hi_kw if math.isfinite(setpoint.hi_kw) else setpoint.lo_kw
+            return abs(read_kw - bound_kw) <= tolerance_kw
+        case Form.WINDOW:
+            return True
+
+
+def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
+    if trial.outcome in (Outcome.SENT, Outcome.UNKNOWN):
+        return trial
+    dead_time_s = rules.capability.dead_time_s
+    due_s = trial.sent_s + _time_to_follow_s(trial, rules)
+    if evidence.power_kw is None:
+        overdue_s = evidence.now_s - due_s - POLLS * rules.poll_s
+        pending = trial.outcome is Outcome.ACCEPTED
+        return replace(trial, outcome=Outcome.UNKNOWN) if pending and overdue_s > 0 else trial
+    if evidence.power_s <= trial.seen_s:
+        return trial
+    trial = replace(trial, seen_s=evidence.power_s)
+    found = verdict(trial, evidence, rules)
+    due_s = due_s if found[0] is not Outcome.FOLLOWED else trial.sent_s + dead_time_s
+    if evidence.power_s < due_s:
+        return trial
+    return _changed(trial, found) if trial.outcome.final else _settled(trial, found)
+
+
+def _time_to_follow_s(trial: Trial, rules: Rules) -> float:
+    """Dead time, ramp and two rounds."""
+    way_kw = 2 * rules.rating_kw
+    if trial.baseline_kw is not None and trial.setpoint.form in (Form.TARGET, Form.STOP):
+        way_kw = abs(trial.setpoint.target_kw - trial.baseline_kw)
+    ramp_s = way_kw / rules.capability.ramp_kw_per_s
+    return rules.capability.dead_time_s + ramp_s + POLLS * rules.poll_s
+
+
+def _settled(trial: Trial, found: Verdict) -> Trial:
+    return replace(trial, outcome=found[0], cause=found[1], changing=None, changing_for=0)
+
+
+def _changed(trial: Trial, found: Verdict) -> Trial:
+    """A settled verdict gives way only to another one that lasts."""
+    if found == (trial.outcome, trial.cause):
+        return replace(trial, changing=None, changing_for=0)
+    lasted = trial.changing_for + 1 if found == trial.changing else 1
+    if lasted >= POLLS:
+        return _settled(trial, found)
+    return replace(trial, changing=found, changing_for=lasted)

@@ -1,0 +1,25 @@
+"""How time runs for everything that lives in the control loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from vpp.control.inputs import Timing
+from vpp.ports.clock import Clock, Clocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Both clocks, the periods in city seconds, and the speed that joins them."""
+
+    clocks: Clocks
+    timing: Timing = field(default_factory=Timing)
+    speed: Callable[[], float] = lambda: 1.0
+    """City seconds per wire second, now."""
+
+    @property
+    def city(self) -> Clock:
+        return self.clocks.city
+
+    @property
+    def wire(self) -> Clock:
+        return self.clocks.wire

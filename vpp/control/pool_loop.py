@@ -1,0 +1,58 @@
+"""One pool as the loop runs it: its model, its state, its newest result."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, Protocol
+
+from vpp.control.inputs import CommandNews, PoolModel, State, TickInputs, TickResult
+from vpp.domain.forecast import Forecast
+from vpp.domain.ids import PoolId, SiteId
+from vpp.domain.plan import Plan
+from vpp.domain.proposal import Proposal
+from vpp.domain.snapshot import Snapshot
+
+Step = Callable[[State, TickInputs], TickResult[State]]
+"""The pure tick."""
+
+
+class Guidance(Protocol):
+    """Where plans and forecasts are looked up each tick; cheap."""
+
+    @property
+    def plans(self) -> Mapping[PoolId, Plan]: ...
+
+    @property
+    def site_forecasts(self) -> Mapping[SiteId, tuple[Forecast, ...]]: ...
+
+
+class PoolLoop(Generic[State]):
+    """Holds the state between ticks; a step that raises changes nothing."""
+
+    def __init__(self, model: PoolModel, state: State, step: Step[State]) -> None:
+        self.model, self._state, self._step = model, state, step
+        self.inputs: TickInputs | None = None
+        """Of the newest tick, for recording and replay."""
+        self.result: TickResult[State] | None = None
+        """Of the newest tick that completed."""
+        self._news: list[CommandNews] = []
+        self._assets = frozenset(model.portfolio.assets_of_pool(model.pool))
+
+    def hear(self, news: Sequence[CommandNews]) -> None:
+        """Keep what concerns this pool until a tick has taken it in."""
+        self._news.extend(one for one in news if one.asset in self._assets)
+
+    def tick(
+        self, snapshot: Snapshot, guidance: Guidance, proposals: tuple[Proposal, ...]
+    ) -> TickResult[State]:
+        """Decide once."""
+        self.inputs = TickInputs(
+            model=self.model,
+            snapshot=snapshot,
+            plan=guidance.plans.get(self.model.pool),
+            proposals=proposals,
+            news=tuple(self._news),
+            site_forecasts=guidance.site_forecasts,
+        )
+        result = self._step(self._state, self.inputs)
+        self._state, self.result = result.state, result
+        self._news.clear()
+        return result

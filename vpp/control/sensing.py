@@ -1,0 +1,84 @@
+"""One supervised task per device; each has its own rhythm, and none waits for another."""
+
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from vpp.control.cells import poll_period_s
+from vpp.control.connection import OFFLINE_AFTER, Connection, Counters, IdentityWatch
+from vpp.control.listening import Listener
+from vpp.control.pace import Pace
+from vpp.control.polling import Poller
+from vpp.control.state_table import StateTable
+from vpp.control.supervision import Supervisor
+from vpp.domain.devices import Device
+from vpp.domain.ids import DeviceId
+from vpp.ports.device import DevicePort, Polled, Streaming
+
+LATENESS_KEPT = 8192
+
+
+class Sensing:
+    """Reads every device into the table from entering to leaving."""
+
+    def __init__(
+        self,
+        *,
+        devices: Mapping[DeviceId, Device],
+        ports: Mapping[DeviceId, DevicePort],
+        table: StateTable,
+        identities: IdentityWatch,
+        pace: Pace,
+    ) -> None:
+        """Prepare a reader per port.
+
+        Raises:
+            TypeError: a port can neither be polled nor listened to.
+        """
+        self._table, self._pace = table, pace
+        self._tasks = Supervisor(pace.wire)
+        self.lateness_s: deque[float] = deque(maxlen=LATENESS_KEPT)
+        """Of the newest rounds of all polled devices, wire seconds."""
+        self._connections = {
+            device: Connection(devices[device], port, table, identities)
+            for device, port in ports.items()
+        }
+        self._readers = {device: self._reader(device, port) for device, port in ports.items()}
+
+    @property
+    def counters(self) -> Mapping[DeviceId, Counters]:
+        return {device: one.counters for device, one in self._connections.items()}
+
+    async def __aenter__(self) -> Self:
+        for device, reader in self._readers.items():
+            lost_after = OFFLINE_AFTER if isinstance(reader, Poller) else 1
+            self._tasks.watch(f"device {device}", reader.live, lost_after=lost_after)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, trace)
+
+    def _reader(self, device: DeviceId, port: DevicePort) -> Poller | Listener:
+        connection = self._connections[device]
+
+        def period_s() -> float:
+            return poll_period_s(port.facts, self._pace.timing) / self._pace.speed()
+
+        if isinstance(port, Streaming):
+            return Listener(connection, port, self._table, wire=self._pace.wire, period_s=period_s)
+        if isinstance(port, Polled):
+            return Poller(
+                connection,
+                port,
+                self._table,
+                wire=self._pace.wire,
+                period_s=period_s,
+                lateness_s=self.lateness_s,
+            )
+        raise TypeError(f"device {device} can neither be polled nor listened to")

@@ -1,0 +1,76 @@
+"""A command under judgement: what was promised about it, and what is known so far."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vpp.domain.assets import Asset
+from vpp.domain.capability import Capability
+from vpp.domain.command import Command
+from vpp.domain.facts import Confirm
+from vpp.domain.outcome import Cause, Outcome
+from vpp.domain.setpoint import Setpoint
+
+FOLLOWED_PART = 0.03
+"""Of the rating; closer is followed."""
+POLLS = 2
+"""Rounds that a judgement waits for beyond dead time and ramp, and that a change of it takes."""
+
+
+class Trouble(StrEnum):
+    """What a judgement may find beside the outcome."""
+
+    FOREIGN_WRITER = "foreign_writer"
+    """The device holds a value that is not ours, after it had held ours."""
+    SETPOINT_LOST = "setpoint_lost"
+    """The device holds none any more, before the expiry: it rebooted or fell back."""
+    NOT_APPLIED = "not_applied"
+    """It never came to hold what it was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What an asset's profile promises about following."""
+
+    asset: Asset
+    capability: Capability
+    confirm: Confirm
+    poll_s: float
+    """City seconds between two rounds."""
+    rating_kw: float
+
+    @property
+    def near_kw(self) -> float:
+        """Power within this of what was asked is followed."""
+        return max(FOLLOWED_PART * self.rating_kw, self.capability.resolution_kw)
+
+    @property
+    def held_kw(self) -> float:
+        """A setpoint read back within this is the one that was sent."""
+        return max(self.confirm.tolerance_kw, self.capability.resolution_kw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One command that left, and what is known of it so far."""
+
+    command: Command
+    sent_s: float
+    """City monotonic."""
+    outcome: Outcome
+    """From the start ACCEPTED if the device acknowledged, UNKNOWN if no answer came."""
+    baseline_kw: float | None
+    """Power before it was sent."""
+    cause: Cause | None = None
+    trouble: Trouble | None = None
+    held: bool = False
+    """The device was seen holding it."""
+    changing: tuple[Outcome, Cause | None] | None = None
+    """Another verdict than the last one, on samples so far."""
+    changing_for: int = 0
+    seen_s: float = -math.inf
+    """Time of the newest power sample that was judged."""
+
+    @property
+    def setpoint(self) -> Setpoint:
+        return self.command.setpoint

@@ -1,0 +1,215 @@
+"""The one door through which every write of any origin passes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from vpp.control.connection import PATIENCE
+from vpp.control.device_writer import DeviceWriter, Pending
+from vpp.control.dispatch import Dispatch
+from vpp.control.gate_ledger import GateLedger
+from vpp.control.gate_rules import EXPIRY, Situation, refusal
+from vpp.control.inputs import Decision
+from vpp.control.intents import Intents
+from vpp.control.pace import Pace
+from vpp.control.state_table import StateTable
+from vpp.control.supervision import Supervisor
+from vpp.control.tenure import Tenure
+from vpp.domain.capability import Form
+from vpp.domain.command import Command, WriteClass
+from vpp.domain.errors import NoAnswer
+from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.outcome import GateRefusal, Outcome
+from vpp.domain.portfolio import Portfolio
+from vpp.ports.device import Beating, DevicePort, Writable
+from vpp.ports.store import Audit
+
+RECENT_TICKS = 3
+"""A tick counts as just completed for so many tick lengths."""
+
+
+class WriteGate:
+    """Nothing else calls ``send`` or ``beat`` of a port.
+
+    ``submit`` never waits; commands leave by a task per device, from entering to leaving.
+    """
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        ports: Mapping[DeviceId, DevicePort],
+        *,
+        table: StateTable,
+        audit: Audit,
+        tenure: Tenure,
+        pace: Pace,
+    ) -> None:
+        self._portfolio, self._ports, self._table = portfolio, ports, table
+        self._tenure, self._pace = tenure, pace
+        self._intents = Intents(audit)
+        self._tasks = Supervisor(pace.wire)
+        self._writers: dict[DeviceId, DeviceWriter] = {}
+        self._listeners: list[Callable[[Dispatch], None]] = []
+        self._decided: frozenset[DeviceId] = frozenset()
+        self._completed_s = -float("inf")
+        self._closing = False
+        self._seq = 0
+        self.ledger = GateLedger(audit, pace.city)
+
+    async def __aenter__(self) -> Self:
+        for device, port in self._ports.items():
+            if isinstance(port, Writable) and self._written(device):
+                writer = self._writer(port)
+                self._writers[device] = writer
+                self._tasks.watch(f"writer {device}", writer.live)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, trace)
+        await self._intents.__aexit__(kind, error, trace)
+
+    def listen(self, listener: Callable[[Dispatch], None]) -> None:
+        """Tell ``listener`` of everything that left, or did not."""
+        self._listeners.append(listener)
+
+    def submit(self, decision: Decision) -> GateRefusal | None:
+        """Queue what a tick decided; why not, if it breaks a rule already now."""
+        pending = self._pending(decision, leaving=False)
+        refused = self._check(pending)
+        if refused is not None:
+            self._report(_untouched(pending, refused, self._pace), refused)
+            return refused
+        self._writers[decision.device].put(pending)
+        return None
+
+    async def carry(self, decision: Decision) -> Dispatch:
+        """Write on the daemon's way out, and wait for what came of it."""
+        pending = self._pending(decision, leaving=True)
+        refused = self._check(pending)
+        if refused is not None:
+            dispatch = _untouched(pending, refused, self._pace)
+            self._report(dispatch, refused)
+            return dispatch
+        self._writers[decision.device].put(pending)
+        return await pending.done
+
+    def completed(self, decided: frozenset[DeviceId]) -> None:
+        """A tick completed; only what it decided may be kept alive by refreshes and heartbeats."""
+        self._decided, self._completed_s = decided, self._pace.city.monotonic()
+
+    def close(self) -> None:
+        """From here on only ``carry`` writes; what waits is dropped."""
+        self._closing = True
+        self._decided = frozenset()
+        for writer in self._writers.values():
+            writer.drop()
+
+    async def beat(self, device: DeviceId) -> GateRefusal | None:
+        """Send one heartbeat, or say which rule forbids it.
+
+        Raises:
+            DeviceError: it did not arrive.
+        """
+        port, writer = self._ports[device], self._writers.get(device)
+        if writer is None or not isinstance(port, Beating):
+            return GateRefusal(rule="writer", detail=f"{device} takes no heartbeat")
+        async with writer.hand:
+            refused = self._beat_refused(device)
+            if refused is None:
+                limit_s = PATIENCE * port.facts.timeout_s
+                try:
+                    async with asyncio.timeout(limit_s):
+                        await port.beat()
+                except TimeoutError as late:
+                    raise NoAnswer(f"the heartbeat did not end within {limit_s:g} s") from late
+                self.ledger.written[WriteClass.HEARTBEAT] += 1
+        return refused
+
+    def _beat_refused(self, device: DeviceId) -> GateRefusal | None:
+        for asset in self._written(device):
+            live = self.ledger.alive(asset)
+            if live is not None and live.setpoint.form is not Form.RELEASE:
+                beat = replace(live, write_class=WriteClass.HEARTBEAT)
+                return refusal(beat, self._situation(device, leaving=False))
+        return GateRefusal(rule="setpoint", detail="it holds no live setpoint")
+
+    def _pending(self, decision: Decision, *, leaving: bool) -> Pending:
+        covering = self.ledger.covering(decision.setpoint)
+        write_class = decision.write_class
+        if write_class is WriteClass.REFRESH and covering is None:
+            write_class = WriteClass.COMMAND  # no record covers it
+        self._seq += 1
+        epoch = self._tenure.epoch
+        command = Command(
+            id=covering.id
+            if covering is not None and write_class is WriteClass.REFRESH
+            else f"{epoch}-{self._seq}",
+            device=decision.device,
+            setpoint=decision.setpoint,
+            write_class=write_class,
+            epoch=epoch,
+            seq=self._seq,
+            issued_at=self._pace.city.now(),
+            issued_s=self._pace.city.monotonic(),
+        )
+        return Pending(command, asyncio.get_running_loop().create_future(), leaving)
+
+    def _check(self, pending: Pending) -> GateRefusal | None:
+        return refusal(
+            pending.command, self._situation(pending.command.device, leaving=pending.leaving)
+        )
+
+    def _situation(self, device: DeviceId, *, leaving: bool) -> Situation:
+        port, city, wire = self._ports[device], self._pace.city, self._pace.wire
+        recent_s = RECENT_TICKS * self._pace.timing.tick_s
+        return Situation(
+            state=self._table.device(device),
+            facts=port.facts,
+            writes=self._written(device) if device in self._writers else frozenset(),
+            epoch=self._tenure.epoch,
+            lease_left_s=self._tenure.until_s() - wire.monotonic(),
+            now_s=city.monotonic(),
+            decided=device in self._decided and city.monotonic() - self._completed_s <= recent_s,
+            budget_left=self.ledger.budget_left(device, port.facts),
+            closing=self._closing and not leaving,
+        )
+
+    def _written(self, device: DeviceId) -> frozenset[AssetId]:
+        return frozenset(self._portfolio.devices[device].written_assets)
+
+    def _writer(self, port: Writable) -> DeviceWriter:
+        interval_s = max(port.facts.min_write_interval_s, self._pace.timing.write_interval_s)
+        return DeviceWriter(
+            port,
+            intents=self._intents,
+            city=self._pace.city,
+            interval_s=interval_s,
+            check=self._check,
+            report=self._report,
+        )
+
+    def _report(self, dispatch: Dispatch, refused: GateRefusal | None) -> None:
+        if dispatch.left:
+            self.ledger.left(dispatch)
+        elif refused is not None:
+            state = self._table.device(dispatch.command.device)
+            self.ledger.refused(dispatch.command, refused, state)
+        for listener in self._listeners:
+            listener(dispatch)
+
+
+def _untouched(pending: Pending, refused: GateRefusal, pace: Pace) -> Dispatch:
+    """A command that was refused before it was queued."""
+    return Dispatch(
+        command=pending.command,
+        at_s=pace.city.monotonic(),
+        outcome=Outcome.EXPIRED if refused.rule == EXPIRY else Outcome.REFUSED,
+        detail=refused.detail,
+    )
