@@ -111,11 +111,11 @@ class _Sessions:
 
     def __init__(self, sessions: Sequence[Session], edges_s: Floats) -> None:
         self._edges_s = edges_s
-        self._arrival_s = np.array([session.arrival_s for session in sessions])
-        self._departure_s = np.array([session.departure_s for session in sessions])
-        self._max_kw = np.array([session.max_kw for session in sessions])
+        self._arrival_s = np.array([session.arrival_s for session in sessions], dtype=float)
+        self._departure_s = np.array([session.departure_s for session in sessions], dtype=float)
+        self._max_kw = np.array([session.max_kw for session in sessions], dtype=float)
         self.site = np.array([session.site or 0 for session in sessions], dtype=np.int64)
-        self.need_kwh = np.array([session.energy_kwh for session in sessions])
+        self.need_kwh = np.array([session.energy_kwh for session in sessions], dtype=float)
 
     def present(self, slot: int) -> Bools:
         """Which cars are there and still want something."""

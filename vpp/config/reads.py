@@ -8,7 +8,8 @@ from vpp.config.findings import Findings
 from vpp.domain.points import Quantity
 
 _POWER = (Quantity.POWER_KW, Quantity.ENERGY_IN_KWH, Quantity.ENERGY_OUT_KWH)
-_WRITTEN = (Quantity.SETPOINT_KW, Quantity.REVERSION_S, Quantity.STATE)
+_HELD = (Quantity.SETPOINT_KW, Quantity.REVERSION_S)
+_WRITTEN = (*_HELD, Quantity.STATE)
 _CURRENTS = (Quantity.CURRENT_L1_A, Quantity.CURRENT_L2_A, Quantity.CURRENT_L3_A)
 _BATTERY = (
     Quantity.SOC,
@@ -38,7 +39,8 @@ def reads_of(carried: CarriedEntry, kind: str) -> dict[Quantity, int]:
     no write goes unseen.
     """
     if carried.reads is None:
-        return dict.fromkeys(quantities(kind), 0)
+        unwritten = () if carried.writes else _HELD
+        return {quantity: 0 for quantity in quantities(kind) if quantity not in unwritten}
     named = {Quantity(name): rank for name, rank in carried.reads.items()}
     return {**dict.fromkeys(_WRITTEN if carried.writes else (), 0), **named}
 
@@ -62,16 +64,15 @@ def check_reads(draft: Draft, findings: Findings) -> None:
             known = [quantity.value for quantity in quantities(kind)]
             wrong = [name for name in carried.reads or {} if name not in known]
             for name in wrong:
-                findings.unknown((*where, "reads", name), f"quantity of a {kind}", name, known)
+                findings.unknown((*where, "reads", name), f"{kind} quantity", name, known)
             if wrong:
                 continue
             subject = carried.asset or carried.meter or ""
-            rivals = {
-                sources.setdefault((subject, quantity, rank), device.id): (quantity, rank)
-                for quantity, rank in reads_of(carried, kind).items()
-            }
-            for rival, (quantity, rank) in rivals.items():
-                if rival != device.id:
+            rivals: set[str] = {device.id}
+            for quantity, rank in reads_of(carried, kind).items():
+                rival = sources.setdefault((subject, quantity, rank), device.id)
+                if rival not in rivals:
+                    rivals.add(rival)
                     findings.add(
                         (*where, "reads") if carried.reads else where,
                         f"{rival!r} and {device.id!r} are both source {rank} of"

@@ -108,9 +108,11 @@ def read_text(text: str, file: str) -> TextTree:
 def _line(error: Exception, text: str) -> int | None:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
-        return int(mark.line) + 1
-    position = getattr(error, "position", getattr(error, "start", None))
-    return None if position is None else text.count("\n", 0, position) + 1
+        return min(int(mark.line) + 1, max(len(text.splitlines()), 1))
+    if isinstance(error, UnicodeEncodeError):
+        return text.count("\n", 0, error.start) + 1
+    position = getattr(error, "position", None)
+    return None if position is None else text.encode().count(b"\n", 0, position) + 1
 
 
 def _said(error: Exception) -> str:

@@ -1,0 +1,200 @@
+"""Mistakes between assets, links and devices."""
+
+import pytest
+
+from tests.vpp.config.spoiling import Case, check, name_of
+
+WRITES = "      - asset: block-bat\n        writes: true\n        reads: {power_kw: 0, soc: 1}\n"
+BMS = "      - asset: block-bat\n        reads: {soc: 0}\n"
+
+EQUIPMENT: list[Case] = [
+    (
+        WRITES,
+        WRITES.replace("        writes: true\n", ""),
+        "id: block-bat",
+        "assets[0]",
+        "no device writes the battery 'block-bat'",
+        "carries: [{asset: block-bat, writes: true}]",
+    ),
+    (
+        "    peak_kw: 30\n",
+        "    peak_kw: 30\n    curtailable: true\n",
+        "id: block-pv",
+        "assets[1]",
+        "no device writes the curtailable PV 'block-pv'",
+        "writes: true",
+    ),
+    (
+        "      - asset: hub-cp\n        writes: true\n",
+        "      - asset: hub-cp\n",
+        "id: hub-cp",
+        "assets[3]",
+        "no device writes the charger 'hub-cp'",
+        "writes: true",
+    ),
+    (
+        BMS,
+        BMS + "        writes: true\n",
+        "writes: true",
+        "devices[1].carries[0].writes",
+        "written by two devices: 'block-ess' and 'block-bms'",
+        "one writer",
+    ),
+    (
+        "    link: stations\n",
+        "    link: station\n",
+        "link: station",
+        "devices[3].link",
+        "link 'station' is unknown",
+        "did you mean 'stations'?",
+    ),
+    (
+        "    link: stations\n",
+        "    link: block-link\n",
+        "adapter: mqtt",
+        "devices[3].adapter",
+        "its link 'block-link' is of adapter 'modbus'",
+        "'modbus'",
+    ),
+    (
+        "    site: hub\n",
+        "    site: hup\n",
+        "site: hup",
+        "assets[3].site",
+        "site 'hup' is unknown",
+        "did you mean 'hub'?",
+    ),
+    (
+        "      - asset: hub-cp\n",
+        "      - asset: hub-cq\n",
+        "asset: hub-cq",
+        "devices[3].carries[0].asset",
+        "asset 'hub-cq' is unknown",
+        "did you mean 'hub-cp'?",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "      - meter: south-meter\n",
+        "meter: south-meter",
+        "devices[2].carries[1].meter",
+        "meter 'south-meter' is unknown",
+        "did you mean",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "",
+        "id: north-meter",
+        "meters[1]",
+        "no device carries the meter 'north-meter'",
+        "carries: [{meter: north-meter}]",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "      - meter: north-meter\n        writes: true\n",
+        "writes: true",
+        "devices[2].carries[1].writes",
+        "a meter cannot be written",
+        "leave",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "      - meter: north-meter\n      - {}\n",
+        "- {}",
+        "devices[2].carries[2]",
+        "neither or both",
+        "exactly one",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "      - meter: north-meter\n      - {asset: block-load, writes: true}\n",
+        "block-load, writes",
+        "devices[2].carries[2].writes",
+        "the load 'block-load' cannot be written",
+        "leave",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "      - meter: north-meter\n      - {asset: block-pv, writes: true}\n",
+        "block-pv, writes",
+        "devices[2].carries[2].writes",
+        "written, but not curtailable",
+        "curtailable: true",
+    ),
+    (
+        "      - meter: north-meter\n",
+        "      - meter: north-meter\n      - meter: north-meter\n",
+        "meter: north-meter",
+        "devices[2].carries[1]",
+        "stands more than once on the device 'block-grid'",
+        "one entry",
+    ),
+    (
+        "    profile: sunspec-ess\n",
+        "    profile: sunspec-ess\n    safe: floor\n",
+        "asset: block-bat",
+        "devices[0].carries[0]",
+        "safe is floor",
+        "autonomous or zero",
+    ),
+    (
+        "    port: 1883\n",
+        "    port: 1883\n    port_offset: 3\n",
+        "port_offset: 3",
+        "links[1].port_offset",
+        "stands beside 'port'",
+        "one of the two",
+    ),
+    (
+        "    port: 1883\n",
+        "    port_offset: 10\n",
+        "id: stations",
+        "links[1]",
+        "127.0.0.1:15030 is already the address of the link 'block-link'",
+        "one link per address",
+    ),
+    (
+        "    port: 1883\n",
+        "    port_offset: 60000\n",
+        "port_offset: 60000",
+        "links[1].port_offset",
+        "15020 + 60000 is above 65535",
+        "lower",
+    ),
+    (
+        "soc: 1}",
+        "soc: 0}",
+        "reads: {soc: 0}",
+        "devices[1].carries[0].reads",
+        "'block-ess' and 'block-bms' are both source 0 of soc of 'block-bat'",
+        "different ranks",
+    ),
+    (
+        BMS,
+        "      - asset: block-bat\n",
+        "- asset: block-bat",
+        "devices[1].carries[0]",
+        "are both source 0 of power_kw of 'block-bat'",
+        "'reads'",
+    ),
+    (
+        "reads: {soc: 0}",
+        "reads: {scc: 0}",
+        "scc",
+        "devices[1].carries[0].reads.scc",
+        "battery quantity 'scc' is unknown",
+        "did you mean 'soc'?",
+    ),
+    (
+        "      - asset: hub-cp\n",
+        "      - asset: hub-cp\n        reads: {health: 0}\n",
+        "health",
+        "devices[3].carries[0].reads.health",
+        "ev_charger quantity 'health' is unknown",
+        "one of",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", EQUIPMENT, ids=name_of)
+def test_a_mistake_names_line_path_problem_and_remedy(case: Case) -> None:
+    check(case)
