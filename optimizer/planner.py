@@ -1,5 +1,7 @@
 """The planner of the named orders: linear programs in stages, proven before they are used."""
 
+import time
+
 import numpy as np
 
 from optimizer.explanation import slacks, stage_values
@@ -9,7 +11,8 @@ from optimizer.model.network import opened
 from optimizer.model.reject import reject_contradictions
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.solving.residuals import violation
-from optimizer.stages.exclusion import overlaps, shift
+from optimizer.stages.exact import as_good, excluded
+from optimizer.stages.exclusion import Repaired, overlaps, shift
 from optimizer.stages.order import Run, StagedSolver
 from optimizer.value.plain import dual_curve, local_curve
 from vpp.domain.arrays import Floats
@@ -20,12 +23,16 @@ from vpp.domain.plan import Certificate, Explanation, Plan
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.problem import Problem
 
+SOLVING_PART = 0.8
+"""Of the deadline; the rest is for building, proving and handing over."""
+
 
 class LpPlanner:
     """Entry point ``lp`` of ``vpp.planners``."""
 
     def __init__(self) -> None:
         self._stages = StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP"))
+        self._mixed = MathOptSolver("GSCIP")
 
     def plan(self, problem: Problem) -> Plan:
         """The plan of one pool.
@@ -36,12 +43,31 @@ class LpPlanner:
                 after the repair; the message names assets and slots.
         """
         reject_contradictions(problem)
-        run = self._stages.run(problem)
-        repaired = shift(problem, run.model.decisions(run.x))
+        run, repaired = self._excluding(problem)
         plan = _plan(run, repaired.decisions, repaired.shifted)
         if broken := broken_rules(plan, problem):
             raise PlannerFailed(f"pool {problem.pool}: " + "; ".join(broken))
         return plan
+
+    def _excluding(self, problem: Problem) -> tuple[Run, Repaired]:
+        """Stages, certificate, shift; and binaries where the shift would cost an earlier stage."""
+        deadline = time.monotonic() + SOLVING_PART * problem.deadline_s
+        run = self._stages.run(problem, deadline - time.monotonic())
+        repaired = shift(problem, run.model.decisions(run.x))
+        if not repaired.shifted or as_good(run, repaired.decisions):
+            return run, repaired
+        for elastic in (run.model.elastic, True):
+            if elastic is not run.model.elastic:
+                run = self._stages.run(problem, _left(deadline), elastic=True)
+            decisions = excluded(run, self._mixed, _left(deadline) / 4.0)
+            if decisions is not None:
+                return run, Repaired(decisions=decisions, shifted=0)
+        run.notes.append("the shift costs an earlier stage; binaries found no better in time")
+        return run, shift(problem, run.model.decisions(run.x))
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.0)
 
 
 def _plan(run: Run, decisions: Decisions, shifted: int) -> Plan:

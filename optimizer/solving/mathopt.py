@@ -16,15 +16,17 @@ from ortools.math_opt import (
     result_pb2,
 )
 from ortools.math_opt.core.python import solver as core
+from pybind11_abseil.status import StatusNotOk  # type: ignore[import-untyped]  # part of OR-Tools
 
 from optimizer.solving.program import LinearProgram, Solution, Status
 from vpp.domain.arrays import Floats
 
-Engine = Literal["HIGHS", "GLOP"]
+Engine = Literal["HIGHS", "GLOP", "GSCIP"]
 
 _TYPES = {
     "HIGHS": parameters_pb2.SOLVER_TYPE_HIGHS,
     "GLOP": parameters_pb2.SOLVER_TYPE_GLOP,
+    "GSCIP": parameters_pb2.SOLVER_TYPE_GSCIP,
 }
 _EMPTY = np.zeros(0)
 _REASONS = {
@@ -38,16 +40,18 @@ _REASONS = {
 
 
 class MathOptSolver:
-    """Dual simplex of HiGHS or GLOP; deterministic, one thread."""
+    """Dual simplex of HiGHS or GLOP, and SCIP for whole columns; deterministic, one thread."""
 
     def __init__(self, engine: Engine = "HIGHS") -> None:
         self._engine: Engine = engine
 
     def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
         """The cost is scaled to a largest coefficient of 1 for the engine's tolerances."""
+        if (program.lower > program.upper).any() or (program.row_lower > program.row_upper).any():
+            return _without_point(Status.INFEASIBLE, 0.0, "a lower bound is above its upper bound")
         scale = float(np.abs(cost).max(initial=0.0)) or 1.0
         model = model_proto(program, cost / scale)
-        parameters = _parameters(self._engine, time_limit_s)
+        parameters = _parameters(self._engine, time_limit_s, whole=program.whole.size > 0)
         started = time.process_time()
         try:
             result = core.solve(  # type: ignore[no-untyped-call]  # compiled
@@ -61,7 +65,7 @@ class MathOptSolver:
                 None,
                 None,
             )
-        except (ValueError, RuntimeError, AttributeError) as error:
+        except (StatusNotOk, ValueError, AttributeError) as error:
             # A status that the wrapper cannot translate arrives as AttributeError.
             return _without_point(Status.FAILED, time.process_time() - started, repr(error))
         spent = time.process_time() - started
@@ -69,6 +73,9 @@ class MathOptSolver:
         if status is not Status.OPTIMAL or not result.solutions:
             return _without_point(status, spent, result.termination.detail)
         found = result.solutions[0]
+        if program.whole.size:
+            x = _dense(found.primal_solution.variable_values, len(program.lower))
+            return Solution(status=status, x=x, duals=_EMPTY, reduced_costs=_EMPTY, cpu_s=spent)
         return Solution(
             status=status,
             x=_dense(found.primal_solution.variable_values, len(program.lower)),
@@ -85,7 +92,7 @@ def model_proto(program: LinearProgram, cost: Floats) -> model_pb2.ModelProto:
     model.variables.ids.extend(range(columns))
     model.variables.lower_bounds.extend(program.lower.tolist())
     model.variables.upper_bounds.extend(program.upper.tolist())
-    model.variables.integers.extend([False] * columns)
+    model.variables.integers.extend(np.isin(np.arange(columns), program.whole).tolist())
     model.linear_constraints.ids.extend(range(rows))
     model.linear_constraints.lower_bounds.extend(program.row_lower.tolist())
     model.linear_constraints.upper_bounds.extend(program.row_upper.tolist())
@@ -100,10 +107,15 @@ def model_proto(program: LinearProgram, cost: Floats) -> model_pb2.ModelProto:
     return model
 
 
-def _parameters(engine: Engine, time_limit_s: float) -> parameters_pb2.SolveParametersProto:
-    parameters = parameters_pb2.SolveParametersProto(
-        lp_algorithm=parameters_pb2.LP_ALGORITHM_DUAL_SIMPLEX
-    )
+def _parameters(
+    engine: Engine, time_limit_s: float, *, whole: bool
+) -> parameters_pb2.SolveParametersProto:
+    parameters = parameters_pb2.SolveParametersProto()
+    if whole:
+        parameters.relative_gap_tolerance = parameters.absolute_gap_tolerance = 1e-9
+    else:
+        # Refused together with whole columns.
+        parameters.lp_algorithm = parameters_pb2.LP_ALGORITHM_DUAL_SIMPLEX
     parameters.time_limit.FromNanoseconds(max(1, int(time_limit_s * 1e9)))
     if engine == "GLOP":
         # Else it ends as imprecise, and without the point that it has.

@@ -1,10 +1,11 @@
 """A linear program as arrays, and the port of whatever solves it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+import numpy as np
 from scipy.sparse import csc_array
 
 from vpp.domain.arrays import Floats, Ints
@@ -25,6 +26,8 @@ class LinearProgram:
     columns: Mapping[str, Ints]
     """Column indices by block, in the shape of the block."""
     rows: Mapping[str, Ints]
+    whole: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Columns that may only take whole values; a program with any has no duals."""
 
 
 class Status(StrEnum):

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from optimizer.model.network import opened
 from optimizer.model.pool import PoolModel, build
 from optimizer.solving.program import LinearProgram, Solution, Solver, Status
 from optimizer.solving.residuals import residuals
@@ -48,18 +49,22 @@ class StagedSolver:
         self._engine = engine
         self._second = second
 
-    def run(self, problem: Problem) -> Run:
+    def run(self, problem: Problem, time_limit_s: float, *, elastic: bool = False) -> Run:
         """Rigid first: if service and limits can all be kept, S0 is zero and needs no solve.
+
+        ``elastic`` says that they are known not to be.
 
         Raises:
             PlannerFailed: not even the first stage of the order was solved and proven.
         """
-        deadline = time.monotonic() + 0.8 * problem.deadline_s
-        rigid = Run(model=build(problem, elastic=False))
-        status = self._stages(rigid, deadline)
-        if status is Status.OPTIMAL:
-            return rigid
-        run = Run(model=build(problem, elastic=True), cpu_s=rigid.cpu_s)
+        deadline = time.monotonic() + time_limit_s
+        spent_s = 0.0
+        if not elastic and not any(places.any() for places in opened(problem)):
+            rigid = Run(model=build(problem, elastic=False))
+            if self._stages(rigid, deadline) is Status.OPTIMAL:
+                return rigid
+            spent_s = rigid.cpu_s
+        run = Run(model=build(problem, elastic=True), cpu_s=spent_s)
         status = self._stages(run, deadline)
         if status is not Status.OPTIMAL:
             raise PlannerFailed(

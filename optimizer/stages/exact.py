@@ -1,0 +1,116 @@
+"""Binaries, only where the exclusion certificate fails: charge or discharge, in these slots."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import coo_array, csc_array, hstack, vstack
+
+from optimizer.model.decisions import Decisions
+from optimizer.model.pool import PoolModel
+from optimizer.solving.program import LinearProgram, Solver, Status
+from optimizer.solving.residuals import violation
+from optimizer.stages.exclusion import overlaps
+from optimizer.stages.order import Run
+from vpp.domain.arrays import Bools, Floats
+
+ROUNDS = 5
+"""An excluded overlap may come up elsewhere; so many times the places are widened."""
+KEPT = 1e-8
+"""By how much a later stage may miss a former optimum, over its size: cap rows, not faces."""
+LOSS = 1e-6
+PREFERENCES = ("S0", "S1", "S2", "SG")
+"""Stages that a repair may not worsen; wear falls with it and ties do not matter."""
+
+
+def as_good(run: Run, decisions: Decisions) -> bool:
+    """Whether decisions keep every row and reach what the relaxation reached, stage by stage."""
+    x = run.model.point(decisions)
+    if violation(run.model.program, x) > LOSS:
+        return False
+    return all(
+        stage.cost @ x <= value + LOSS * max(1.0, abs(value))
+        for stage, value in (
+            (solved.stage, float(solved.stage.cost @ run.x))
+            for solved in run.solved
+            if solved.stage.name.startswith(PREFERENCES)
+        )
+    )
+
+
+def excluded(run: Run, engine: Solver, time_limit_s: float) -> Decisions | None:
+    """The stages once more as mixed-integer programs; None if one of them was not solved."""
+    model = run.model
+    places = overlaps(model.decisions(run.x))
+    for _ in range(ROUNDS):
+        x = _ordered(run, _with_switches(model, places), engine, time_limit_s)
+        if x is None:
+            return None
+        decisions = model.decisions(x)
+        more = overlaps(decisions)
+        if not more.any():
+            run.notes.append(
+                f"relaxation charged and discharged at once: {int(places.sum())} binaries decide,"
+                " and later stages keep to former ones within 1e-8"
+            )
+            return decisions
+        places |= more
+    return None
+
+
+def _with_switches(model: PoolModel, places: Bools) -> LinearProgram:
+    """``ch <= P_ch y`` and ``dis <= P_dis (1 - y)`` with y whole, at these places."""
+    program, fleet = model.program, model.problem.batteries
+    battery, _ = np.nonzero(places)
+    count, width = len(battery), len(program.lower)
+    charge, discharge = fleet.charge_kw[battery], fleet.discharge_kw[battery]
+    index = np.arange(count)
+    rows = np.concatenate([index, index, count + index, count + index])
+    columns = np.concatenate(
+        [
+            model.batteries.charge[places],
+            width + index,
+            model.batteries.discharge[places],
+            width + index,
+        ]
+    )
+    ones = np.ones(count)
+    factors = np.concatenate([ones, -charge, ones, discharge])
+    switches = coo_array((factors, (rows, columns)), shape=(2 * count, width + count))
+    wider = hstack([program.matrix, csc_array((program.matrix.shape[0], count))])
+    return replace(
+        program,
+        matrix=csc_array(vstack([wider, switches])),
+        lower=np.append(program.lower, np.zeros(count)),
+        upper=np.append(program.upper, ones),
+        row_lower=np.append(program.row_lower, np.full(2 * count, -np.inf)),
+        row_upper=np.concatenate([program.row_upper, np.zeros(count), discharge]),
+        whole=width + index,
+    )
+
+
+def _ordered(
+    run: Run, program: LinearProgram, engine: Solver, time_limit_s: float
+) -> Floats | None:
+    width, x = len(run.model.program.lower), None
+    for solved in run.solved:
+        cost = np.zeros(len(program.lower))
+        cost[:width] = solved.stage.cost
+        solution = engine.solve(program, cost, time_limit_s)
+        run.cpu_s += solution.cpu_s
+        if solution.status is not Status.OPTIMAL:
+            return None
+        x = solution.x[:width]
+        program = _capped(program, cost, float(cost @ solution.x))
+    return x
+
+
+def _capped(program: LinearProgram, cost: Floats, value: float) -> LinearProgram:
+    """The program with ``cost @ x <= value`` as a row, scaled to a largest factor of 1."""
+    scale = float(np.abs(cost).max())
+    row = csc_array(cost[None, :] / scale)
+    return replace(
+        program,
+        matrix=csc_array(vstack([program.matrix, row])),
+        row_lower=np.append(program.row_lower, -np.inf),
+        row_upper=np.append(program.row_upper, (value + KEPT * max(1.0, abs(value))) / scale),
+    )
