@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import inf, isfinite
+from math import isfinite
 
 from simulators.city import Charger
 from simulators.physics.ramp import approach, mean_on_the_way
@@ -61,8 +61,17 @@ class Session:
         """What the car itself would draw: less near the end, nothing when content."""
         if self.missing_wh <= 0:
             return 0.0
-        taper_wh = min(TAPER_SHARE * self.need_wh, TAPER_MOST_H * self.max_w)
-        return self.max_w * min(1.0, max(TAPER_LEAST, self.missing_wh / taper_wh))
+        return self.max_w * min(1.0, max(TAPER_LEAST, self.missing_wh / self._taper_wh))
+
+    def steady_step_s(self, step_s: float) -> float:
+        """The step, cut short where the car may taper within it."""
+        reach_wh = self._taper_wh + self.max_w * step_s / 3600
+        tapers = 0 < self.missing_wh < reach_wh
+        return min(step_s, TAPER_STEP_S) if tapers else step_s
+
+    @property
+    def _taper_wh(self) -> float:
+        return min(TAPER_SHARE * self.need_wh, TAPER_MOST_H * self.max_w)
 
 
 class ChargerUnit:
@@ -164,13 +173,9 @@ class ChargerUnit:
             self.now_s = until_s
             return
         while self.now_s < until_s:
-            step_s = min(until_s - self.now_s, self._steady_step_s(self.session))
+            step_s = self.session.steady_step_s(until_s - self.now_s)
             self._move(self.session, step_s)
             self.now_s = min(until_s, self.now_s + step_s)
-
-    def _steady_step_s(self, session: Session) -> float:
-        tapering = session.accepts_w() < session.max_w or self.power_w > 0
-        return TAPER_STEP_S if tapering and session.missing_wh > 0 else inf
 
     def _move(self, session: Session, step_s: float) -> None:
         fits_w = session.missing_wh * 3600 / step_s
