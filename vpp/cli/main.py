@@ -9,6 +9,7 @@ app = typer.Typer(
     name="vpp",
     no_args_is_help=True,
     rich_markup_mode="markdown",
+    add_completion=False,
     pretty_exceptions_enable=False,
     help="Run a city's batteries, chargers and rooftop sun as one power plant.",
     epilog=f"{LEGEND} Start with: vpp demo.",

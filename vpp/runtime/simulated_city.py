@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,6 @@ from vpp.domain.errors import VppError
 
 START_WITHIN_S = 60.0
 END_WITHIN_S = 5.0
-FIRST_PORT, LAST_PORT = 20_000, 60_000
-
-
-def free_base_port(offsets: Sequence[int]) -> int:
-    """A port from which every offset is free on this host now.
-
-    Raises:
-        VppError: no such block of ports exists.
-    """
-    span = max(offsets, default=0) + 1
-    for base in range(FIRST_PORT, LAST_PORT - span, span):
-        if all(_free(base + offset) for offset in offsets):
-            return base
-    raise VppError(f"no {span} free ports in a row between {FIRST_PORT} and {LAST_PORT}")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @asynccontextmanager

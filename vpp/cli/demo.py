@@ -1,0 +1,168 @@
+"""``vpp demo``: the simulated city and the daemon, side by side."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from vpp.backtest.data import read_recording
+from vpp.cli.baselines import Baseline, baselines
+from vpp.cli.demo_screen import Screen
+from vpp.cli.exits import faults_as_exits
+from vpp.cli.past import past_means
+from vpp.cli.run import end, on_fast_loop, stop_on_signals
+from vpp.cli.spans import instant, seconds
+from vpp.config.city import City, load_city
+from vpp.config.examples import example_city
+from vpp.control.safe_exit import Left
+from vpp.domain.errors import ConfigurationError
+from vpp.domain.ids import PortfolioId
+from vpp.ports.clock import Clocks
+from vpp.runtime.clocks import FASTEST, CityClock, WireClock
+from vpp.runtime.daemon import Options, running
+from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.logs import to_file
+from vpp.runtime.one_plan import HISTORY
+from vpp.runtime.simulated_city import export, simulators
+from vpp.runtime.state_home import state_dir
+
+PAST = timedelta(days=8)
+LONGEST_SCORE = timedelta(days=2)
+"""Of the demo's own time, for which the score knows what others would have done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """What the user asked for."""
+
+    file: Path
+    speed: float
+    start: datetime
+    lasts_s: float | None
+
+
+def demo(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[CITY.YAML]", help="Another city than the example.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", min=1, max=FASTEST, help="City seconds per real second.")
+    ] = 60.0,
+    lasts: Annotated[
+        str | None, typer.Option("--for", help="End by itself after this real time, as 60s.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="Begin at this time instead of the city's own sunrise."),
+    ] = None,
+) -> None:
+    """Start the simulated city and run it as one plant, with a live view and a score.
+
+    Real sockets all the way: Modbus TCP to batteries, roofs and meters, MQTT to charging stations.
+    Ctrl-C leaves every device in its safe state.
+    """
+    with faults_as_exits():
+        path = file or example_city()
+        show = Show(
+            file=path,
+            speed=speed,
+            start=instant(start) if start else _own_start(load_city(path)),
+            lasts_s=seconds(lasts) if lasts else None,
+        )
+        left = on_fast_loop(_demo(show))
+    end(left)
+
+
+def _own_start(city: City) -> datetime:
+    given = city.simulation.get("start")
+    if isinstance(given, str):
+        with contextlib.suppress(ValueError):
+            given = datetime.fromisoformat(given)
+    if not isinstance(given, datetime) or given.tzinfo is None:
+        problem, remedy = "is missing or has no offset", "as 2026-07-15T05:20:00+09:00, or --start"
+        raise ConfigurationError([city.mistake("simulation.start", problem, remedy)])
+    return given
+
+
+async def _demo(show: Show) -> Sequence[Left]:
+    stop, console = stop_on_signals(), Console()
+    async with AsyncExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
+        with console.status("working out the city's last eight days, and its day without control"):
+            await _export(show, scratch)
+        with console.status("starting the simulated city"):
+            ready = await stack.enter_async_context(_simulated(show))
+        city = _city(show, ready)
+        home = state_dir(city.portfolio.id)
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        to_file(home / "demo.log")
+        others = await _others(city, home, scratch)
+        daemon = await stack.enter_async_context(
+            running(city, Options(state_dir=home), _clocks(show, ready))
+        )
+        with Screen(console, others, show.start).shown() as screen:
+            daemon.on_view(screen.show)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), show.lasts_s)
+    screen.final()
+    return daemon.left
+
+
+async def _export(show: Show, scratch: Path) -> None:
+    """The world's truth before the start, and from the start on."""
+    spans = {
+        "past": (show.start - PAST, show.start),
+        "ahead": (show.start, show.start + LONGEST_SCORE),
+    }
+    for name, (first, last) in spans.items():
+        edges = (_quarter(first), _quarter(last))
+        await export(
+            show.file, "--export", str(scratch / name),
+            "--from", edges[0].isoformat(), "--to", edges[1].isoformat(),
+        )  # fmt: skip
+
+
+def _quarter(at: datetime) -> datetime:
+    return datetime.fromtimestamp(at.timestamp() // 900 * 900, at.tzinfo)
+
+
+def _simulated(show: Show) -> contextlib.AbstractAsyncContextManager[Mapping[str, Any]]:
+    return simulators(
+        show.file, "--base-port", "0", "--speed", f"{show.speed:g}",
+        "--start", show.start.isoformat(),
+    )  # fmt: skip
+
+
+def _city(show: Show, ready: Mapping[str, Any]) -> City:
+    """The city at the ports it listens on, under an id of its own, so that demos do not meet."""
+    base_port = int(ready["base_port"])
+    city = load_city(show.file, base_port=base_port)
+    own = PortfolioId(f"{city.portfolio.id}-demo-{base_port}")
+    return replace(city, portfolio=replace(city.portfolio, id=own))
+
+
+def _clocks(show: Show, ready: Mapping[str, Any]) -> Clocks:
+    """Both clocks, the city's in step with the simulators'."""
+    since_s = time.monotonic() - float(ready["monotonic_s"])
+    passed = timedelta(seconds=float(ready["elapsed_s"]) + since_s * show.speed)
+    wire = WireClock()
+    return Clocks(city=CityClock(wire, speed=show.speed, start=show.start + passed), wire=wire)
+
+
+async def _others(city: City, home: Path, scratch: Path) -> tuple[Baseline, ...]:
+    """Bring the past into the history; what other controllers will have reached."""
+    past = await asyncio.to_thread(read_recording, scratch / "past")
+    async with SqliteHistory(home / HISTORY) as history:
+        await history.append(past_means(past, city.portfolio))
+    ahead = await asyncio.to_thread(read_recording, scratch / "ahead")
+    return await asyncio.to_thread(baselines, ahead, city.portfolio)

@@ -1,0 +1,87 @@
+"""What the demo shows: a live view on a terminal, a line per simulated quarter hour elsewhere."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+
+from vpp.cli.baselines import Baseline
+from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, percent, score_table
+from vpp.cli.run import reached_row, score_row
+from vpp.runtime.view import View
+
+_SLOT = timedelta(minutes=15)
+
+
+class Screen:
+    """Takes every view; keeps the newest for the final table."""
+
+    def __init__(self, console: Console, others: Sequence[Baseline], start: datetime) -> None:
+        self._console, self._others, self._start = console, others, start
+        self._live: Live | None = None
+        self._first: datetime | None = None
+        self._slot: datetime | None = None
+        self._last: View | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[Self]:
+        """Take the terminal while entered, where there is one."""
+        if not self._console.is_terminal:
+            yield self
+            return
+        with Live(console=self._console, auto_refresh=False, screen=True) as live:
+            self._live = live
+            yield self
+        self._live = None
+
+    def show(self, view: View) -> None:
+        """Bring one view to the screen."""
+        self._first, self._last = self._first or view.snapshot.at, view
+        if self._live is not None:
+            height = self._console.height
+            self._live.update(live_view(view, self.rows(view), height=height), refresh=True)
+        elif not self._console.is_terminal:
+            self._line(view)
+
+    def final(self) -> None:
+        """The table of all controllers at the end, and what is alarming."""
+        if self._last is None:
+            self._console.print("No tick completed.")
+            return
+        self._console.print(score_table(self.rows(self._last)))
+        for alarm in self._last.alarms:
+            self._console.print(f"{alarm.code} {alarm.subject}: {alarm.text}", style="red")
+
+    def rows(self, view: View) -> list[ScoreRow]:
+        """This daemon, and the others over the same time."""
+        since = self._first or view.snapshot.at
+        compared = [score_row(o.name, o.reached(since, view.snapshot.at)) for o in self._others]
+        return [*compared, reached_row(view)]
+
+    def _line(self, view: View) -> None:
+        slot = datetime.fromtimestamp(
+            view.snapshot.at.timestamp() // _SLOT.total_seconds() * _SLOT.total_seconds(),
+            view.snapshot.at.tzinfo,
+        )
+        if slot == self._slot:
+            return
+        self._slot = slot
+        pools = []
+        for pool in view.portfolio.pools:
+            flows = view.flows(pool)
+            pools.append(
+                f"{pool}: load {kw(flows.load_kw)} cars {kw(flows.ev_kw)} sun {kw(flows.pv_kw)}"
+                f" batteries {kw(flows.battery_kw)} grid {kw(flows.net_kw)}"
+                f" stored {percent(flows.soc)} {view.rung(pool).name.lower()}"
+            )
+        stamp = local_time(view.snapshot.at, view.portfolio.time_zone)
+        share = percent(view.reached.self_consumption)
+        self._console.print(
+            f"{stamp} | {' | '.join(pools)} | self-consumption {share}"
+            f" | {len(view.alarms)} alarms | {view.writes} writes",
+            soft_wrap=True,
+            highlight=False,
+        )

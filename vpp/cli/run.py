@@ -1,0 +1,148 @@
+"""``vpp run``: a city under control, day and night."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.live import Live
+
+from vpp.cli.check import BasePort
+from vpp.cli.exits import UNSAFE, errors, faults_as_exits
+from vpp.cli.live_view import ScoreRow, live_view
+from vpp.cli.spans import seconds
+from vpp.config.city import City, load_city
+from vpp.control.control_room import OnExit
+from vpp.control.safe_exit import Ending, Left
+from vpp.ports.clock import Clocks
+from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.daemon import Daemon, Options, running
+from vpp.runtime.logs import to_standard_error
+from vpp.runtime.score import Reached
+from vpp.runtime.state_home import state_dir
+from vpp.runtime.view import View
+from vpp.web.health import application
+from vpp.web.server import serving
+
+Result = TypeVar("Result")
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Run the whole loop; write not one byte.")
+    ] = False,
+    on_exit: Annotated[
+        OnExit,
+        typer.Option(
+            "--on-exit",
+            help="safe: every device to its safe state; release: setpoints run to their expiry.",
+        ),
+    ] = OnExit.SAFE,
+    lasts: Annotated[
+        str | None, typer.Option("--for", help="End by itself after this time, as 10min.")
+    ] = None,
+    http: Annotated[
+        str, typer.Option("--http", metavar="HOST:PORT", help="Health and metrics; off: none.")
+    ] = "127.0.0.1:9464",
+    redis: Annotated[
+        str | None, typer.Option("--redis", metavar="URL", help="Mirror the live state to Redis.")
+    ] = None,
+    planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
+    watch: Annotated[bool, typer.Option("--watch", help="Show the live view here.")] = False,
+    base_port: BasePort = None,
+) -> None:
+    """Run a city's batteries, chargers and sun as one plant until Ctrl-C or SIGTERM.
+
+    On the way out every device is brought to its safe state and read back, within 5 s.
+    """
+    with faults_as_exits():
+        city = load_city(file, base_port=base_port)
+        wire = WireClock()
+        clocks = Clocks(city=CityClock(wire), wire=wire)
+        options = Options(
+            state_dir=state_dir(city.portfolio.id),
+            observe=observe,
+            on_exit=on_exit,
+            planner=planner,
+            redis_url=redis,
+            wire_period_s=1.0,
+        )
+        if not watch:
+            to_standard_error()
+        left = on_fast_loop(_run(city, options, clocks, http, lasts, watch=watch))
+    end(left)
+
+
+async def _run(
+    city: City, options: Options, clocks: Clocks, http: str, lasts: str | None, *, watch: bool
+) -> Sequence[Left]:
+    stop = stop_on_signals()
+    async with AsyncExitStack() as stack:
+        daemon = await stack.enter_async_context(running(city, options, clocks))
+        if http != "off":
+            host, _, port = http.rpartition(":")
+            await stack.enter_async_context(serving(application(daemon), host=host, port=int(port)))
+        if watch:
+            stack.enter_context(_watching(daemon))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds(lasts) if lasts else None)
+    return daemon.left
+
+
+def _watching(daemon: Daemon) -> Live:
+    live = Live(auto_refresh=False, screen=True)
+
+    def show(view: View) -> None:
+        live.update(live_view(view, [reached_row(view)], height=live.console.height), refresh=True)
+
+    daemon.on_view(show)
+    return live
+
+
+def reached_row(view: View) -> ScoreRow:
+    return score_row("this daemon", view.reached)
+
+
+def score_row(controller: str, reached: Reached) -> ScoreRow:
+    return ScoreRow(
+        controller=controller,
+        self_consumption=reached.self_consumption,
+        self_sufficiency=reached.self_sufficiency,
+        import_kwh=reached.import_kwh,
+        peak_kw=reached.peak_kw,
+    )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set; leaving is bounded, so a second one changes nothing."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def on_fast_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+def end(left: Sequence[Left]) -> None:
+    """Say how devices were left; exit as unsafe if one of ours was not made safe."""
+    sure = sum(one.ending is Ending.READ_BACK for one in left)
+    if left:
+        typer.echo(f"{sure} of {len(left)} assets read back in their safe state")
+    doubtful = [one for one in left if one.ending in (Ending.UNKNOWN, Ending.SENT)]
+    for one in doubtful:
+        errors.print(f"[red]{one.asset} ({one.device}): {one.ending}[/] {one.detail}")
+    if doubtful:
+        raise typer.Exit(UNSAFE)

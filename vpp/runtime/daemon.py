@@ -1,0 +1,292 @@
+"""The composition root: everything that lives while a portfolio is under control."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from vpp.config.city import City
+from vpp.control import state, tick
+from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
+from vpp.control.inputs import Timing
+from vpp.control.loop import TickView
+from vpp.control.pace import Pace
+from vpp.control.replanning import Replanner, Rhythm
+from vpp.control.safe_exit import Left
+from vpp.control.state import ControlState
+from vpp.control.supervision import Health as TaskHealth
+from vpp.control.supervision import Supervisor
+from vpp.control.tenure import Tenure
+from vpp.domain.audit import AuditRecord, Event
+from vpp.domain.devices import Authority
+from vpp.domain.errors import ConfigurationError, InvariantError, Mistake
+from vpp.domain.ids import DeviceId
+from vpp.domain.portfolio import Portfolio
+from vpp.ports import plugins
+from vpp.ports.clock import Clocks
+from vpp.ports.device import DevicePort
+from vpp.ports.sources import Source, SourceFactory, SourceRequest
+from vpp.runtime.audit_log import AuditLog
+from vpp.runtime.clocks import CityClock
+from vpp.runtime.command_socket import CommandSocket
+from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.lease import hold
+from vpp.runtime.links import open_links
+from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
+from vpp.runtime.metrics import DaemonMetrics, FleetMetrics
+from vpp.runtime.mirror import Mirror
+from vpp.runtime.one_plan import HISTORY
+from vpp.runtime.score import Score
+from vpp.runtime.view import View
+from vpp.runtime.worker import PlanningWorker
+
+STALLED_AFTER_S = 10.0
+"""A daemon that has completed no tick for so long, on the wire, is not healthy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a daemon is run."""
+
+    state_dir: Path
+    observe: bool = False
+    """Run the whole loop and write not one byte to any device."""
+    on_exit: OnExit = OnExit.SAFE
+    planner: str = "lp"
+    forecaster: str = "persistence"
+    redis_url: str | None = None
+    wire_period_s: float = 0.1
+    """Fastest tick on the wire; at speed 1 a tick is one second."""
+
+
+class Daemon:
+    """A portfolio under control. Made by ``running``; lives until that context is left."""
+
+    def __init__(
+        self, city: City, room: ControlRoom[ControlState], replanner: Replanner, clocks: Clocks
+    ) -> None:
+        self.portfolio = city.portfolio
+        self._room, self._replanner, self._clocks = room, replanner, clocks
+        self._score = Score(city.portfolio)
+        self._metrics = DaemonMetrics()
+        self._fleet = FleetMetrics(city.portfolio, room.table.layout)
+        self._listeners: list[Callable[[View], None]] = []
+        self._ticked_s = clocks.wire.monotonic()
+        self.view: View | None = None
+        """Of the newest tick."""
+        self.left: Sequence[Left] = ()
+        """How devices were left, after the end."""
+        room.loop.on_tick(self._observe)
+
+    def on_view(self, listener: Callable[[View], None]) -> None:
+        """Call ``listener`` with every new view; it must be quick."""
+        self._listeners.append(listener)
+
+    def ills(self) -> Sequence[str]:
+        silent_s = self._clocks.wire.monotonic() - self._ticked_s
+        if silent_s > STALLED_AFTER_S:
+            return [f"no tick completed for {silent_s:.0f} s"]
+        return []
+
+    def lacks(self) -> Sequence[str]:
+        if self.view is None:
+            return ["no tick has completed yet"]
+        states = self.view.snapshot.devices
+        return [f"device {name} is not heard" for name, one in states.items() if not one.online]
+
+    def metrics(self) -> bytes:
+        if self.view is None:
+            return self._metrics.text()
+        return self._metrics.text() + self._fleet.text(self.view.snapshot, self.view.reached)
+
+    async def set_authority(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The command ``set-authority``: ``device``, ``authority``, ``who``, ``why``."""
+        device = DeviceId(asked["device"])
+        if device not in self.portfolio.devices:
+            raise InvariantError(f"no device is called {device!r}")
+        if not asked.get("why"):
+            raise InvariantError("give a reason: it goes on record")
+        authority = Authority(asked["authority"])
+        self._room.authority.set(device, authority, who=str(asked["who"]), why=str(asked["why"]))
+        return {}
+
+    async def status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The command ``status``: the newest view as plain data."""
+        if self.view is None:
+            raise InvariantError("no tick has completed yet")
+        found: Mapping[str, Any] = msgspec.to_builtins(self.view.fields())
+        return found
+
+    def _observe(self, seen: TickView[ControlState]) -> None:
+        self._ticked_s = self._clocks.wire.monotonic()
+        self._replanner.observe(seen.snapshot)
+        self._score.observe(seen.snapshot)
+        self._metrics.tick_seconds.observe(seen.took_s)
+        self._metrics.alarms.set(len(seen.alarms))
+        self.view = View(
+            portfolio=self.portfolio,
+            snapshot=seen.snapshot,
+            results=seen.results,
+            plans=self._replanner.plans,
+            alarms=seen.alarms,
+            reached=self._score.reached,
+            writes=self._room.gate.ledger.written.total(),
+            speed=getattr(self._clocks.city, "speed", 1.0),
+            plan_rounds=self._replanner.rounds,
+        )
+        for listener in self._listeners:
+            listener(self.view)
+
+
+@asynccontextmanager
+async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator[Daemon]:
+    """Take the portfolio under control, until left; then every device is left as the options say.
+
+    Raises:
+        AlreadyRunning: another daemon controls this portfolio.
+        ConfigurationError: an adapter refuses its options, or a plugin is not installed.
+    """
+    portfolio, timing = city.portfolio, _timing(clocks, options)
+    _check_plugins(options)
+    pace = Pace(clocks=clocks, timing=timing, speed=lambda: _speed(clocks))
+    async with AsyncExitStack() as stack:
+        lease = stack.enter_context(hold(options.state_dir, portfolio=portfolio.id))
+        audit = await stack.enter_async_context(AuditLog(options.state_dir / "audit.jsonl"))
+        history = await stack.enter_async_context(SqliteHistory(options.state_dir / HISTORY))
+        commands = await stack.enter_async_context(CommandSocket(options.state_dir))
+        sources = await _sources(portfolio, options, commands, clocks, stack)
+        links = await open_links(city, clocks, stack, epoch=lease.epoch)
+        ports = {d.id: links[d.link].port(d.id) for d in portfolio.devices.values()}
+        _check_watchdogs(city, ports, timing)
+        worker = await stack.enter_async_context(
+            PlanningWorker(
+                planner=options.planner,
+                forecaster=options.forecaster,
+                log=options.state_dir / "worker.log",
+            )
+        )
+        replanner = Replanner(
+            portfolio,
+            planning=worker,
+            history=history,
+            clocks=clocks,
+            shared_limits=tuple(s for port in ports.values() for s in port.facts.shared_limits),
+            rhythm=Rhythm(),
+        )
+        services = Services(
+            audit=audit,
+            history=history,
+            guidance=replanner,
+            state_dir=options.state_dir,
+            tenure=Tenure(epoch=lease.epoch),
+            sources=sources,
+        )
+        room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)
+        daemon = Daemon(city, room, replanner, clocks)
+        commands.answer("set-authority", daemon.set_authority)
+        commands.answer("status", daemon.status)
+        store: MemoryLiveState | RedisLiveState = (
+            RedisLiveState(options.redis_url, portfolio.id)
+            if options.redis_url
+            else MemoryLiveState()
+        )
+        await stack.enter_async_context(store)
+        mirror = Mirror(store, lambda: daemon.view.fields() if daemon.view else {})
+        daemon.on_view(lambda _: mirror.touch())
+        tasks = await stack.enter_async_context(Supervisor(clocks.wire))
+        tasks.watch("live state", _work(mirror.run))
+        _lifecycle(audit, clocks, portfolio, f"started with epoch {lease.epoch}")
+        async with room:
+            tasks.watch("planning", _work(replanner.run))
+            try:
+                yield daemon
+            finally:
+                daemon.left = await room.stop(options.on_exit)
+                _lifecycle(audit, clocks, portfolio, f"stopped: {options.on_exit}")
+
+
+_BRAIN = Brain(step=tick.step, start=lambda model, now_s: state.start(model.compiled, now_s))
+
+
+def _work(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[TaskHealth], Any]:
+    async def work(_: TaskHealth) -> None:
+        await run()
+
+    return work
+
+
+def _speed(clocks: Clocks) -> float:
+    return clocks.city.speed if isinstance(clocks.city, CityClock) else 1.0
+
+
+def _timing(clocks: Clocks, options: Options) -> Timing:
+    return Timing.at_speed(_speed(clocks), options.wire_period_s)
+
+
+def _check_plugins(options: Options) -> None:
+    asked = ((plugins.PLANNERS, options.planner), (plugins.FORECASTERS, options.forecaster))
+    mistakes = [
+        Mistake(
+            file="command line",
+            line=None,
+            path=group,
+            problem=f"{name!r} is not installed",
+            remedy=f"one of {', '.join(plugins.names(group))}",
+        )
+        for group, name in asked
+        if name not in plugins.names(group)
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def _check_watchdogs(city: City, ports: Mapping[DeviceId, DevicePort], timing: Timing) -> None:
+    """Refuse a speed at which a device's own watchdog would fire between two refreshes."""
+    mistakes = [
+        city.mistake(
+            city.path("devices", device),
+            f"its watchdog of {port.facts.watchdog_s:g} s is shorter than two refreshes of"
+            f" {timing.refresh_s:g} s at this speed",
+            "a lower --speed",
+        )
+        for device, port in ports.items()
+        if port.facts.watchdog_s is not None and port.facts.watchdog_s < 2 * timing.refresh_s
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+async def _sources(
+    portfolio: Portfolio,
+    options: Options,
+    commands: CommandSocket,
+    clocks: Clocks,
+    stack: AsyncExitStack,
+) -> Mapping[str, Source]:
+    request = SourceRequest(
+        portfolio=portfolio,
+        state_dir=options.state_dir,
+        commands=commands,
+        city=clocks.city,
+        wire=clocks.wire,
+    )
+    sources: dict[str, Source] = {}
+    for name in plugins.names(plugins.SOURCES):
+        factory = cast("SourceFactory", plugins.load(plugins.SOURCES, name))
+        sources[name] = await stack.enter_async_context(factory(request))
+    return sources
+
+
+def _lifecycle(audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str) -> None:
+    audit.note(
+        AuditRecord(
+            event=Event.LIFECYCLE,
+            at=clocks.city.now(),
+            subject=portfolio.id,
+            who="daemon",
+            why=why,
+        )
+    )

@@ -1,0 +1,31 @@
+"""Where structured log lines go."""
+
+import sys
+from pathlib import Path
+
+import structlog
+
+_PROCESSORS = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+)
+
+
+def to_standard_error() -> None:
+    """JSON lines, or readable ones where a person looks at a terminal."""
+    person = sys.stderr.isatty()
+    last = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*_PROCESSORS[: 3 if person else 4], last],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def to_file(path: Path) -> None:
+    """JSON lines in a file: the terminal belongs to the live view."""
+    structlog.configure(
+        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(path.open("a")),
+    )
