@@ -44,7 +44,7 @@ def worker(directory: Path, planner: str = "lp") -> PlanningWorker:
 async def test_a_plan_made_in_the_worker_passes_its_check(tmp_path: Path, planner: str) -> None:
     async with worker(tmp_path, planner) as planning:
         asked = problem()
-        assert broken_rules(await planning.plan(asked), asked) == ()
+        assert broken_rules(await planning.plan(asked), asked) == []
 
 
 async def test_a_forecast_made_in_the_worker_answers_every_series(tmp_path: Path) -> None:
