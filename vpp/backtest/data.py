@@ -5,6 +5,7 @@
     sites.csv           site, and for sites with a battery: battery_capacity_kwh, battery_power_kw
                         or battery_charge_kw and battery_discharge_kw, eta_charge, eta_discharge,
                         soc_min_kwh, soc_max_kwh, soc_init_kwh
+    batteries.csv       battery, site and the same columns: each battery by itself (optional)
     sites_*.csv[.gz]    timestamp_utc, site, load_kw, pv_kw: every site at every step of one length
     signals_hourly.csv  timestamp_utc, price_*_per_kwh, carbon_kg_per_kwh (optional)
     ev_sessions.csv     charger, arrival_utc, departure_utc, energy_kwh, max_kw (optional)
@@ -18,11 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
 from vpp.backtest.tables import Table, read_table, wrong
-from vpp.domain.arrays import Floats, frozen
+from vpp.domain.arrays import Floats, Ints, frozen
 from vpp.domain.errors import ConfigurationError
 from vpp.domain.rules import Storage
 from vpp.domain.slots import SlotGrid
@@ -54,6 +56,8 @@ class Recording:
     """Without cars, shape (sites, slots)."""
     pv_kw: Floats
     """Magnitude, shape (sites, slots)."""
+    batteries: tuple[str, ...]
+    """Ids; the sites' where the data tell the batteries of a site not apart."""
     storage: Storage
     start_kwh: Floats
     """Stored energy at the start, shape (batteries,)."""
@@ -69,6 +73,12 @@ class Recording:
         """Length of a slot."""
         return float(self.grid.hours[0])
 
+    @property
+    def utc_offset_s(self) -> float:
+        """Distance of the local time from UTC at the start, positive in the east; 0 if unknown."""
+        offset = self.grid.start.astimezone(ZoneInfo(self.meta.get("time_zone", "UTC"))).utcoffset()
+        return offset.total_seconds() if offset else 0.0
+
 
 def read_recording(folder: Path | str) -> Recording:
     """Read a folder.
@@ -83,13 +93,14 @@ def read_recording(folder: Path | str) -> Recording:
         if site in sites[:row]:
             raise table.wrong(row, "site", "every site once")
     grid, load_kw, pv_kw = _powers(folder, sites)
-    storage, start_kwh = _storage(table)
+    batteries, storage, start_kwh = _batteries(folder, table)
     price, carbon = _signals(folder, grid)
     return Recording(
         sites=sites,
         grid=grid,
         load_kw=load_kw,
         pv_kw=pv_kw,
+        batteries=batteries,
         storage=storage,
         start_kwh=start_kwh,
         sessions=_sessions(folder, sites),
@@ -124,7 +135,17 @@ def _powers(folder: Path, sites: tuple[str, ...]) -> tuple[SlotGrid, Floats, Flo
     return grid, found[0], found[1]
 
 
-def _storage(table: Table) -> tuple[Storage, Floats]:
+def _batteries(folder: Path, sites: Table) -> tuple[tuple[str, ...], Storage, Floats]:
+    """Id, limits and start of every battery, from ``batteries.csv`` where there is one."""
+    file = folder / "batteries.csv"
+    table = read_table(file, ("battery", "site")) if file.is_file() else sites
+    names = table.text("battery" if file.is_file() else "site")
+    at_site = np.array(table.positions("site", sites.text("site")), dtype=np.int64)
+    there, storage, start_kwh = _storage(table, at_site)
+    return tuple(names[row] for row in there), storage, start_kwh
+
+
+def _storage(table: Table, at_site: Ints) -> tuple[Ints, Storage, Floats]:
     capacity = table.numbers("battery_capacity_kwh", 0.0)
     there = np.flatnonzero(capacity > 0)
     power = table.numbers("battery_power_kw")
@@ -140,7 +161,7 @@ def _storage(table: Table) -> tuple[Storage, Floats]:
             problem = "a battery without a power"
             raise wrong(table.file, int(row) + 2, f"battery_{name}", problem, "or battery_power_kw")
     storage = Storage(
-        site=there.astype(np.int64),
+        site=at_site[there],
         low_kwh=low[there],
         high_kwh=high[there],
         charge_kw=columns["charge_kw"][there],
@@ -148,7 +169,7 @@ def _storage(table: Table) -> tuple[Storage, Floats]:
         eta_charge=table.numbers("eta_charge", 0.95)[there],
         eta_discharge=table.numbers("eta_discharge", 0.95)[there],
     )
-    return storage, frozen(table.numbers("soc_init_kwh", 0.0)[there])
+    return there, storage, frozen(table.numbers("soc_init_kwh", 0.0)[there])
 
 
 def _signals(folder: Path, grid: SlotGrid) -> tuple[Floats | None, Floats | None]:
@@ -206,4 +227,9 @@ def _meta(folder: Path) -> dict[str, Any]:
         raise ConfigurationError(tree.mistakes)
     if not isinstance(tree.value, dict):
         raise wrong(file, None, "the whole file", "is not a mapping of keys to values")
+    zone = tree.value.get("time_zone", "UTC")
+    if zone not in available_timezones():
+        raise ConfigurationError(
+            [tree.mistake("time_zone", f"{zone!r} is unknown", "an IANA name such as Asia/Seoul")]
+        )
     return tree.value

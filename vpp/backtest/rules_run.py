@@ -138,7 +138,7 @@ class _Sessions:
 def dear_times(price: Floats | None, hours: float, slots: int) -> tuple[Bools, Floats]:
     """Which slots are dear, and the hours from each slot's start to the next dear one.
 
-    Dear is what costs more than the mean of the lowest and the highest price of its 24 hours.
+    Dear is the highest price of 24 hours, counted from the first slot, unless all are the same.
     """
     if price is None:
         return np.zeros(slots, dtype=bool), np.full(slots, np.inf)
@@ -146,7 +146,7 @@ def dear_times(price: Floats | None, hours: float, slots: int) -> tuple[Bools, F
     dear = np.zeros(slots, dtype=bool)
     for start in range(0, slots, day):
         part = price[start : start + day]
-        dear[start : start + day] = part > (part.min() + part.max()) / 2
+        dear[start : start + day] = (part == part.max()) & (part > part.min())
     waits = np.full(slots, np.inf)
     wait = np.inf
     for slot in reversed(range(slots)):

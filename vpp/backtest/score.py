@@ -39,11 +39,12 @@ def score(
     recording: Recording,
     *,
     pools: Sequence[Sequence[int]] | None = None,
-    day_offset_s: float = 0.0,
+    day_offset_s: float | None = None,
 ) -> Score:
-    """Score a run at the boundaries of its pools; days are cut at UTC midnight less the offset.
+    """Score a run at the boundaries of its pools.
 
-    ``day_offset_s`` is the local time's distance from UTC, positive in the east.
+    Days are cut at midnight of a clock that is ``day_offset_s`` ahead of UTC, by default the local
+    one at the start.
     """
     nets = pool_nets(run, recording, pools)
     hours, storage = recording.hours, recording.storage
@@ -58,7 +59,8 @@ def score(
         credit_kwh=credit,
     )
     imported = np.maximum(nets, 0.0).sum(axis=0)
-    day = (recording.grid.edges_s[:-1] + day_offset_s) // 86400.0
+    ahead_s = recording.utc_offset_s if day_offset_s is None else day_offset_s
+    day = (recording.grid.edges_s[:-1] + ahead_s) // 86400.0
     return Score(
         name=run.name,
         self_consumption=balances.self_consumption,

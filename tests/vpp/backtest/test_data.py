@@ -88,6 +88,7 @@ BROKEN = [
     ("ev_sessions.csv", SESSIONS.replace(",6,4", ",0,4"), "ev_sessions.csv:2: energy_kwh: is '0'"),
     ("ev_sessions.csv", SESSIONS.replace("energy_kwh", "energy"), "ev_sessions.csv:1: energy_kwh"),
     ("meta.yaml", "a: 1\na: 2\n", "meta.yaml:2: a: 'a' stands here twice"),
+    ("meta.yaml", "time_zone: Mars\n", "meta.yaml:1: time_zone: 'Mars' is unknown"),
     ("meta.yaml", "- a\n", "meta.yaml: the whole file: is not a mapping"),
 ]
 

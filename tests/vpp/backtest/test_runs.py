@@ -45,6 +45,7 @@ def days() -> Recording:
         grid=SlotGrid(edges_s=frozen(np.arange(241) * 3600.0)),
         load_kw=frozen(random.uniform(0.5, 3, (3, 240))),
         pv_kw=frozen(np.array([[9.0], [4.0], [6.0]]) * sun),
+        batteries=("a", "b", "c"),
         storage=Storage(
             site=np.array([0, 1, 2]),
             low_kwh=np.zeros(3),
@@ -164,8 +165,8 @@ def test_the_store_at_the_end_is_credited(recording: Recording) -> None:
     assert credited.self_consumption - plain.self_consumption == pytest.approx(0.9 * 10 / 208)
 
 
-def test_dear_is_what_lies_above_the_middle_of_the_day() -> None:
-    dear, wait = dear_times(np.array([1.0, 1, 3, 3, 1, 1] * 4), 1.0, 24)
+def test_dear_is_the_highest_price_of_the_day() -> None:
+    dear, wait = dear_times(np.array([1.0, 2, 3, 3, 1, 1] * 4), 1.0, 24)
     assert dear[:6].tolist() == [False, False, True, True, False, False]
     assert wait[:6].tolist() == [2, 1, 0, 0, 4, 3]
     assert wait[-1] == math.inf
