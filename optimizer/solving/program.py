@@ -57,6 +57,17 @@ class Solution:
     message: str = ""
 
 
+_NOTHING = np.zeros(0)
+UNSOLVED = Solution(
+    status=Status.TIME_LIMIT,
+    x=_NOTHING,
+    duals=_NOTHING,
+    reduced_costs=_NOTHING,
+    cpu_s=0.0,
+    message="no time left",
+)
+
+
 class Solver(Protocol):
     """Minimises ``cost @ x`` over a program."""
 

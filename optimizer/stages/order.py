@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from optimizer.model.network import opened
 from optimizer.model.pool import PoolModel, build
-from optimizer.solving.program import LinearProgram, Solution, Solver, Status
+from optimizer.solving.program import UNSOLVED, LinearProgram, Solution, Solver, Status
 from optimizer.solving.residuals import residuals
 from optimizer.stages.face import optimal_face
 from optimizer.stages.objectives import Stage, ordered_stages, service_stages
@@ -109,7 +109,10 @@ class StagedSolver:
         self, run: Run, engine: Solver, program: LinearProgram, cost: Floats, deadline: float
     ) -> Solution:
         """A solution whose own claim of optimality our residuals confirm."""
-        solution = engine.solve(program, cost, max(deadline - time.monotonic(), 1e-3))
+        left_s = deadline - time.monotonic()
+        if left_s <= 0.0:
+            return UNSOLVED
+        solution = engine.solve(program, cost, left_s)
         run.cpu_s += solution.cpu_s
         if solution.status is not Status.OPTIMAL:
             return solution

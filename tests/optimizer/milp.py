@@ -1,0 +1,237 @@
+"""The dispatch problem a second time: row by row, with binaries that exclude what physics excludes.
+
+Written apart from the planner and solved by another door (scipy), so that a wrong sign or a wrong
+relaxation cannot be wrong in both. Only data are shared: the hard bounds of the nodes and the
+segments of the terminal value.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import lil_array
+
+from optimizer.model.terminal import TerminalValue
+from vpp.domain.plan_check import flow_bounds
+from vpp.domain.problem import Problem
+
+Row = dict[str, float]
+BIG = 200.0
+
+
+class Exact:
+    """Variables by name; stages by cap rows."""
+
+    def __init__(self, problem: Problem, terminal: TerminalValue) -> None:
+        self.problem = problem
+        self._index: dict[str, int] = {}
+        self._low: list[float] = []
+        self._high: list[float] = []
+        self._whole: list[int] = []
+        self._rows: list[tuple[Row, float, float]] = []
+        self.hours = problem.grid.hours
+        self._storage()
+        self._sun_and_cars()
+        self._shared()
+        self._network()
+        self._end(terminal)
+
+    def var(self, name: str, low: float, high: float, *, whole: bool = False) -> str:
+        self._index[name] = len(self._low)
+        self._low.append(low)
+        self._high.append(high)
+        self._whole.append(int(whole))
+        return name
+
+    def row(self, terms: Mapping[str, float], low: float, high: float) -> None:
+        self._rows.append((dict(terms), low, high))
+
+    def minimise(self, cost: Mapping[str, float]) -> float:
+        """The optimum, which every later call keeps (to 1e-9)."""
+        width = len(self._low)
+        matrix = lil_array((len(self._rows), width))
+        for i, (terms, _, _) in enumerate(self._rows):
+            for name, factor in terms.items():
+                matrix[i, self._index[name]] += factor
+        vector = np.zeros(width)
+        for name, factor in cost.items():
+            vector[self._index[name]] += factor
+        found = milp(
+            vector,
+            constraints=LinearConstraint(
+                matrix.tocsr(), [r[1] for r in self._rows], [r[2] for r in self._rows]
+            ),
+            bounds=Bounds(self._low, self._high),
+            integrality=np.array(self._whole),
+            options={"mip_rel_gap": 0.0},
+        )
+        assert found.status == 0, found.message
+        self.row(cost, -np.inf, float(found.fun) + 1e-8)
+        return float(found.fun)
+
+    def _storage(self) -> None:
+        fleet = self.problem.batteries
+        for b in range(len(fleet.ids)):
+            reserve = min(max(fleet.reserve_kwh[b], fleet.min_kwh[b]), fleet.max_kwh[b])
+            start, passed, before = fleet.energy_kwh[b], 0.0, None
+            for t, h in enumerate(self.hours):
+                passed += h
+                charge = self.var(f"ch{b},{t}", 0, fleet.charge_kw[b])
+                discharge = self.var(f"dis{b},{t}", 0, fleet.discharge_kw[b])
+                way = self.var(f"way{b},{t}", 0, 1, whole=True)
+                self.row({charge: 1, way: -fleet.charge_kw[b]}, -np.inf, 0)
+                self.row({discharge: 1, way: fleet.discharge_kw[b]}, -np.inf, fleet.discharge_kw[b])
+                energy = self.var(
+                    f"E{b},{t}", min(fleet.min_kwh[b], start), max(fleet.max_kwh[b], start)
+                )
+                terms = {
+                    energy: 1.0,
+                    charge: -fleet.eta_charge[b] * h,
+                    discharge: h / fleet.eta_discharge[b],
+                }
+                if before is not None:
+                    terms[before] = -1.0
+                self.row(terms, 0 if before else start, 0 if before else start)
+                low = min(reserve, start + fleet.eta_charge[b] * fleet.charge_kw[b] * passed)
+                high = max(
+                    fleet.max_kwh[b],
+                    start - fleet.discharge_kw[b] * passed / fleet.eta_discharge[b],
+                )
+                self.row({energy: 1, self.var(f"short{b},{t}", 0, BIG): 1}, low, np.inf)
+                self.row({energy: 1, self.var(f"over{b},{t}", 0, BIG): -1}, -np.inf, high)
+                before = energy
+
+    def _sun_and_cars(self) -> None:
+        plants, sessions = self.problem.pv, self.problem.sessions
+        for g in range(len(plants.ids)):
+            for t, most in enumerate(plants.available_kw[g]):
+                self.var(f"u{g},{t}", 0.0 if plants.curtailable[g] else most, most)
+        for v in range(len(sessions.ids)):
+            terms = {}
+            for t, h in enumerate(self.hours):
+                terms[
+                    self.var(f"ev{v},{t}", sessions.guaranteed_kw[v, t], sessions.max_kw[v, t])
+                ] = h
+            need = min(sessions.need_kwh[v], float(sessions.max_kw[v] @ self.hours))
+            most = max(need, float(sessions.guaranteed_kw[v] @ self.hours))
+            self.row(terms, -np.inf, most + 1e-9)
+            self.row({**terms, self.var(f"unmet{v}", 0, BIG): 1}, need, np.inf)
+
+    def _shared(self) -> None:
+        for rating in self.problem.shared:
+            for t in range(len(self.hours)):
+                terms: Row = defaultdict(float)
+                fixed = 0.0
+                for b in rating.batteries:
+                    terms[f"ch{b},{t}"], terms[f"dis{b},{t}"] = 1.0, -1.0
+                for g in rating.pv:
+                    terms[f"u{g},{t}"] = -1.0
+                    if not self.problem.pv.curtailable[g]:
+                        fixed += self.problem.pv.available_kw[g, t]
+                self.row(terms, -max(rating.out_kw, fixed), rating.in_kw)
+
+    def _site(self, s: int, t: int) -> tuple[Row, float]:
+        problem, terms = self.problem, dict[str, float]()
+        for b in np.flatnonzero(problem.batteries.site == s):
+            terms[f"ch{b},{t}"], terms[f"dis{b},{t}"] = 1.0, -1.0
+        for g in np.flatnonzero(problem.pv.site == s):
+            terms[f"u{g},{t}"] = -1.0
+        for v in np.flatnonzero(problem.sessions.site == s):
+            terms[f"ev{v},{t}"] = 1.0
+        return terms, float(problem.load_kw[s, t])
+
+    def _network(self) -> None:
+        nodes = self.problem.nodes
+        lower, upper = flow_bounds(self.problem)
+        for t in range(len(self.hours)):
+            for n in range(len(nodes.ids)):
+                terms, load = dict[str, float](), 0.0
+                for s in (
+                    np.flatnonzero(self.problem.site_node == n)
+                    if n
+                    else range(len(self.problem.sites))
+                ):
+                    part, demand = self._site(int(s), t)
+                    terms |= part
+                    load += demand
+                flow = self.var(f"F{n},{t}", max(lower[n, t], -BIG), min(upper[n, t], BIG))
+                self.row({**terms, flow: -1.0}, -load, -load)
+                for kind, way, limit in (
+                    ("rating", 1, nodes.import_kw),
+                    ("rating", -1, nodes.export_kw),
+                    ("contract", 1, nodes.contract_import_kw),
+                    ("contract", -1, nodes.contract_export_kw),
+                ):
+                    over = self.var(f"{kind}{way}{n},{t}", 0, BIG)
+                    self.row({flow: way, over: -1.0}, -np.inf, min(limit[n, t], BIG))
+            buy = self.var(f"I{t}", 0, BIG)
+            sell = self.var(f"X{t}", 0, BIG)
+            side = self.var(f"side{t}", 0, 1, whole=True)
+            self.row({buy: 1, side: -BIG}, -np.inf, 0)
+            self.row({sell: 1, side: BIG}, -np.inf, BIG)
+            self.row({buy: 1, sell: -1, f"F0,{t}": -1}, 0, 0)
+            if self.problem.prices.fee_per_kwh > 0:
+                for s in range(len(self.problem.sites)):
+                    terms, load = self._site(s, t)
+                    taken = {self.var(f"i{s},{t}", 0, BIG): 1.0}
+                    self.row(taken | {name: -f for name, f in terms.items()}, load, np.inf)
+
+    def _end(self, terminal: TerminalValue) -> None:
+        fleet, last = self.problem.batteries, len(self.hours) - 1
+        terms, base = dict[str, float](), 0.0
+        for b in range(len(fleet.ids)):
+            terms[f"E{b},{last}"] = fleet.eta_discharge[b]
+            base += fleet.eta_discharge[b] * min(fleet.min_kwh[b], fleet.energy_kwh[b])
+        for k, length in enumerate(terminal.length_kwh):
+            terms[self.var(f"w{k}", 0, length)] = -1.0
+        self.row(terms, base, base)
+
+    def service(self) -> None:
+        """Ratings, contracts, cars, reserve: each at its least before the next."""
+        names = list(self._index)
+        for prefix in ("rating", "contract"):
+            self.minimise(
+                {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(prefix)}
+            )
+        self.minimise({n: 1.0 for n in names if n.startswith("unmet")})
+        self.minimise(
+            {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(("short", "over"))}
+        )
+
+    def local(self, terminal: TerminalValue) -> float:
+        cost = {f"I{t}": h for t, h in enumerate(self.hours)}
+        return self.minimise(cost | {f"w{k}": -slope for k, slope in enumerate(terminal.slope)})
+
+    def money(self, terminal: TerminalValue, *, clamp: bool) -> float:
+        prices, cost = self.problem.prices, dict[str, float]()
+        buy = prices.import_per_kwh + self.problem.goals.co2_per_kg * prices.co2_kg_per_kwh
+        sell = np.minimum(prices.export_per_kwh, buy) if clamp else prices.export_per_kwh
+        for t, h in enumerate(self.hours):
+            cost[f"I{t}"], cost[f"X{t}"] = h * buy[t], -h * sell[t]
+            if prices.fee_per_kwh > 0:
+                for s in range(len(self.problem.sites)):
+                    cost[f"i{s},{t}"] = h * prices.fee_per_kwh
+        if prices.peak_per_kw > 0:
+            cost[self._peak()] = prices.peak_per_kw
+        for k, slope in enumerate(terminal.slope):
+            cost[f"w{k}"] = -slope * terminal.price
+        return self.minimise(cost)
+
+    def _peak(self) -> str:
+        """Minute by minute: the mean of each quarter hour, the first partly measured."""
+        prices, edges = self.problem.prices, self.problem.grid.edges_s
+        peak = self.var("P", prices.peak_paid_kw, BIG)
+        step = prices.billing_interval_s
+        first = edges[0] // step * step
+        for begin in np.arange(first, edges[-1], step):
+            minutes = begin + 30.0 + 60.0 * np.arange(int(step // 60))
+            inside = minutes[(minutes > edges[0]) & (minutes < edges[-1])]
+            slot = np.searchsorted(edges, inside, side="right") - 1
+            past = prices.running_part if begin == first else 0.0
+            terms: Row = defaultdict(float)
+            for t in slot:
+                terms[f"I{t}"] -= (1.0 - past) / len(slot)
+            terms[peak] = 1.0
+            self.row(terms, past * prices.running_import_kw, np.inf)
+        return peak

@@ -1,0 +1,47 @@
+"""The staged linear programs equal an independent mixed-integer program, stage by stage.
+
+``VPP_FUZZ_CASES=500`` runs more of them.
+"""
+
+import os
+
+import pytest
+
+from optimizer.model.pool import build
+from optimizer.planner import LpPlanner
+from tests.optimizer.cases import KINDS, random_problem
+from tests.optimizer.milp import Exact
+from vpp.domain.order import Order
+from vpp.domain.plan import Plan
+
+CASES = int(os.environ.get("VPP_FUZZ_CASES", "80"))
+
+
+def reached(plan: Plan, stage: str) -> float:
+    return next(v.value for v in plan.explanation.stages if v.stage.startswith(stage))
+
+
+@pytest.mark.parametrize("seed", range(CASES))
+def test_local_order_equals_the_exact_optimum(seed: int) -> None:
+    problem = random_problem(seed)
+    plan = LpPlanner().plan(problem)
+    terminal = build(problem, elastic=False).terminal.value
+    exact = Exact(problem, terminal)
+    exact.service()
+    assert reached(plan, "S1") == pytest.approx(exact.local(terminal), abs=1e-6)
+    assert reached(plan, "S2") == pytest.approx(exact.money(terminal, clamp=False), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(1000, 1000 + CASES // 2))
+def test_cost_order_equals_the_exact_optimum(seed: int) -> None:
+    problem = random_problem(seed, Order.COST)
+    plan = LpPlanner().plan(problem)
+    terminal = build(problem, elastic=False).terminal.value
+    exact = Exact(problem, terminal)
+    exact.service()
+    assert reached(plan, "S2") == pytest.approx(exact.money(terminal, clamp=True), abs=1e-6)
+    assert reached(plan, "S1") == pytest.approx(exact.local(terminal), abs=1e-4)
+
+
+def test_the_kinds_of_cases_are_all_among_them() -> None:
+    assert len(KINDS) <= CASES
