@@ -17,6 +17,7 @@ from vpp.domain.ids import DeviceId
 from vpp.ports.store import Audit
 
 FILE = "authority.json"
+_NOTHING = Entry()
 
 
 class AuthorityBook:
@@ -72,7 +73,7 @@ class AuthorityBook:
 
     def entry(self, device: DeviceId) -> Entry:
         """What is remembered of it."""
-        return self._entries.get(device, Entry())
+        return self._entries.get(device, _NOTHING)
 
     def set(self, device: DeviceId, authority: Authority, *, who: str, why: str) -> None:
         """From now on this authority, on record with who and why."""

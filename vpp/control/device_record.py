@@ -12,6 +12,8 @@ from vpp.domain.points import OperatingState, Point, Quantity
 from vpp.domain.quality import Quality
 from vpp.domain.snapshot import DeviceState
 
+_GOOD = int(Quality.GOOD)
+
 
 @dataclass(slots=True)
 class DeviceRecord:
@@ -43,8 +45,8 @@ class DeviceRecord:
         if batch.points is not self._points:
             self._find(batch.points)
         if self.unread:
-            self.unread -= {a for i, a in self._setpoints if batch.quality[i] == Quality.GOOD}
-        said = [batch.values[i] for i in self._states if batch.quality[i] == Quality.GOOD]
+            self.unread -= {a for i, a in self._setpoints if batch.quality[i] == _GOOD}
+        said = [batch.values[i] for i in self._states if batch.quality[i] == _GOOD]
         if said:
             self.local = OperatingState.LOCAL in said
 

@@ -1,9 +1,8 @@
 """What one snapshot says about one asset under command."""
 
-from dataclasses import dataclass
-from typing import Self
-
-import numpy as np
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
@@ -11,17 +10,16 @@ from vpp.domain.quality import Quality
 from vpp.domain.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Only what is good now; None where it is not."""
 
     now_s: float
     power_kw: float | None = None
-    power_s: float = -np.inf
+    power_s: float = -math.inf
     """When the power was measured, city monotonic."""
     setpoint_kw: float | None = None
     """Read back, house sign; NaN while the device holds none."""
-    setpoint_s: float = -np.inf
+    setpoint_s: float = -math.inf
     soc: float | None = None
     limit_charge_kw: float | None = None
     limit_discharge_kw: float | None = None
@@ -29,29 +27,47 @@ class Evidence:
     car: bool = True
     """A charger: whether a car is there."""
 
-    @classmethod
-    def of(cls, snapshot: Snapshot, asset: AssetId) -> Self:
-        power_kw, power_s = _timed(snapshot, asset, Quantity.POWER_KW)
-        setpoint_kw, setpoint_s = _timed(snapshot, asset, Quantity.SETPOINT_KW)
-        return cls(
-            now_s=snapshot.now_s,
-            power_kw=power_kw,
-            power_s=power_s,
-            setpoint_kw=setpoint_kw,
-            setpoint_s=setpoint_s,
-            soc=snapshot.asset(asset, Quantity.SOC),
-            limit_charge_kw=snapshot.asset(asset, Quantity.LIMIT_CHARGE_KW),
-            limit_discharge_kw=snapshot.asset(asset, Quantity.LIMIT_DISCHARGE_KW),
-            available_kw=snapshot.asset(asset, Quantity.AVAILABLE_KW),
-            car=snapshot.sessions.get(asset) is not None,
+
+class Witness:
+    """Answers for every asset of one snapshot; columns are unpacked once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        count = len(snapshot.layout.assets)
+        self._power, self._power_s = _column(snapshot, Quantity.POWER_KW, count)
+        self._setpoint, self._setpoint_s = _column(snapshot, Quantity.SETPOINT_KW, count)
+        self._soc, _ = _column(snapshot, Quantity.SOC, count)
+        self._charge, _ = _column(snapshot, Quantity.LIMIT_CHARGE_KW, count)
+        self._discharge, _ = _column(snapshot, Quantity.LIMIT_DISCHARGE_KW, count)
+        self._available, _ = _column(snapshot, Quantity.AVAILABLE_KW, count)
+
+    def of(self, asset: AssetId) -> Evidence:
+        i = self._snapshot.layout.asset_at[asset]
+        return Evidence(
+            self._snapshot.now_s,
+            self._power[i],
+            self._power_s[i],
+            self._setpoint[i],
+            self._setpoint_s[i],
+            self._soc[i],
+            self._charge[i],
+            self._discharge[i],
+            self._available[i],
+            self._snapshot.sessions.get(asset) is not None,
         )
 
+    def power_kw(self, asset: AssetId) -> float | None:
+        """Its power if that is good now, positive into the asset."""
+        return self._power[self._snapshot.layout.asset_at[asset]]
 
-def _timed(snapshot: Snapshot, asset: AssetId, quantity: Quantity) -> tuple[float | None, float]:
+
+def _column(
+    snapshot: Snapshot, quantity: Quantity, count: int
+) -> tuple[Sequence[float | None], Sequence[float]]:
     column = snapshot.assets.get(quantity)
     if column is None:
-        return None, -np.inf
-    index = snapshot.layout.asset_at[asset]
-    if column.quality[index] != Quality.GOOD:
-        return None, -np.inf
-    return float(column.values[index]), float(column.measured_s[index])
+        return (None,) * count, (-math.inf,) * count
+    good = (column.quality == Quality.GOOD).tolist()
+    values: list[float] = column.values.tolist()
+    measured_s: list[float] = column.measured_s.tolist()
+    return [v if g else None for v, g in zip(values, good, strict=True)], measured_s

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from vpp.control.authority import AuthorityBook
 from vpp.control.cells import poll_period_s
 from vpp.control.dispatch import DAEMON, Dispatch, record_of
-from vpp.control.evidence import Evidence
+from vpp.control.evidence import Witness
 from vpp.control.gate_ledger import GateLedger
 from vpp.control.inputs import Alarm, CommandNews, Timing
 from vpp.control.outcomes import judge
@@ -57,7 +58,8 @@ class OutcomeBook:
         self._news: list[CommandNews] = []
         self._alarms: dict[AssetId, Alarm] = {}
         self._foreign: dict[AssetId, DeviceId] = {}
-        self._snapshot: Snapshot | None = None
+        self._at: datetime | None = None
+        self._witness: Witness | None = None
 
     def take(self, dispatch: Dispatch) -> None:
         """What the gate tells of a write."""
@@ -76,16 +78,17 @@ class OutcomeBook:
             command=command,
             sent_s=dispatch.at_s,
             outcome=dispatch.outcome,
-            baseline_kw=None if self._snapshot is None else _power(self._snapshot, asset),
+            baseline_kw=None if self._witness is None else self._witness.power_kw(asset),
         )
         self._raise_or_clear(asset, dispatch.outcome, dispatch.detail)
 
     def observe(self, snapshot: Snapshot) -> None:
         """Judge every command by what is measured now."""
-        self._snapshot = snapshot
+        self._at, witness = snapshot.at, Witness(snapshot)
+        self._witness = witness
         for asset, trial in list(self._trials.items()):
             if asset in self._rules:
-                judged = judge(trial, Evidence.of(snapshot, asset), self._rules[asset])
+                judged = judge(trial, witness.of(asset), self._rules[asset])
                 if judged is not trial:
                     self._trials[asset] = judged
                     self._follow_up(trial, judged)
@@ -174,8 +177,8 @@ class OutcomeBook:
         )
 
     def _record(self, command: Command, outcome: Outcome, why: str) -> None:
-        at = command.issued_at if self._snapshot is None else self._snapshot.at
-        self._audit.note(record_of(command, Event.OUTCOME, at=at, outcome=outcome, why=why))
+        record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
+        self._audit.note(record)
 
 
 def _rules(portfolio: Portfolio, facts: DeviceFacts, asset: AssetId, timing: Timing) -> Rules:
@@ -186,7 +189,3 @@ def _rules(portfolio: Portfolio, facts: DeviceFacts, asset: AssetId, timing: Tim
         poll_s=poll_period_s(facts, timing),
         rating_kw=rating_kw(portfolio.assets[asset]),
     )
-
-
-def _power(snapshot: Snapshot, asset: AssetId) -> float | None:
-    return Evidence.of(snapshot, asset).power_kw

@@ -81,12 +81,13 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
         return replace(trial, outcome=Outcome.UNKNOWN) if pending and overdue_s > 0 else trial
     if evidence.power_s <= trial.seen_s:
         return trial
-    trial = replace(trial, seen_s=evidence.power_s)
     found = verdict(trial, evidence, rules)
     due_s = due_s if found[0] is not Outcome.FOLLOWED else trial.sent_s + dead_time_s
     if evidence.power_s < due_s:
         return trial
-    return _changed(trial, found) if trial.outcome.final else _settled(trial, found)
+    if trial.outcome.final:
+        return _changed(trial, found, evidence.power_s)
+    return _settled(trial, found)
 
 
 def _time_to_follow_s(trial: Trial, rules: Rules) -> float:
@@ -102,11 +103,11 @@ def _settled(trial: Trial, found: Verdict) -> Trial:
     return replace(trial, outcome=found[0], cause=found[1], changing=None, changing_for=0)
 
 
-def _changed(trial: Trial, found: Verdict) -> Trial:
+def _changed(trial: Trial, found: Verdict, sample_s: float) -> Trial:
     """A settled verdict gives way only to another one that lasts."""
     if found == (trial.outcome, trial.cause):
-        return replace(trial, changing=None, changing_for=0)
+        return trial if trial.changing is None else _settled(trial, found)
     lasted = trial.changing_for + 1 if found == trial.changing else 1
     if lasted >= POLLS:
         return _settled(trial, found)
-    return replace(trial, changing=found, changing_for=lasted)
+    return replace(trial, changing=found, changing_for=lasted, seen_s=sample_s)

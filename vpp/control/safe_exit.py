@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from vpp.control.dispatch import DAEMON, Dispatch
-from vpp.control.evidence import Evidence
+from vpp.control.evidence import Witness
 from vpp.control.inputs import Decision
 from vpp.control.outcomes import is_held
 from vpp.control.pace import Pace
@@ -22,7 +22,6 @@ from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.setpoint import Setpoint
-from vpp.domain.snapshot import Snapshot
 
 WAVE_S, READ_BACK_S, LOOK_S = 1.5, 1.5, 0.05
 """Wire seconds: for each of two waves of writes, for all read-backs, between two looks."""
@@ -123,26 +122,26 @@ class SafeExit:
             await wire.sleep(LOOK_S)
         return tuple(seen)
 
-    def _seen(self, one: Left, now: Snapshot) -> Left:
+    def _seen(self, one: Left, now: Witness) -> Left:
         if one.ending is not Ending.SENT:
             return one
-        look, facts = Evidence.of(now, one.asset), self._facts[one.device]
+        look, facts = now.of(one.asset), self._facts[one.device]
         tolerance_kw = max(facts.confirm.tolerance_kw, facts.capabilities[one.asset].resolution_kw)
         if look.setpoint_kw is None or look.setpoint_s <= one.at_s:
             return one
         held = is_held(one.setpoint, look.setpoint_kw, tolerance_kw)
         return replace(one, ending=Ending.READ_BACK) if held else one
 
-    def _look(self) -> Snapshot:
+    def _look(self) -> Witness:
         city = self._pace.city
-        return self._table.freeze(0, city.now(), city.monotonic())
+        return Witness(self._table.freeze(0, city.now(), city.monotonic()))
 
 
-def _takes_less(setpoint: Setpoint, now: Snapshot) -> bool:
+def _takes_less(setpoint: Setpoint, now: Witness) -> bool:
     """Whether consumption falls by it; a released device may do anything."""
     if setpoint.form is Form.RELEASE:
         return False
-    power_kw = Evidence.of(now, setpoint.asset).power_kw
+    power_kw = now.power_kw(setpoint.asset)
     bound_kw = 0.0 if setpoint.form is Form.STOP else setpoint.hi_kw
     return power_kw is None or power_kw > (bound_kw if math.isfinite(bound_kw) else 0.0)
 

@@ -69,7 +69,7 @@ class Trial:
     """Another verdict than the last one, on samples so far."""
     changing_for: int = 0
     seen_s: float = -math.inf
-    """Time of the newest power sample that was judged."""
+    """Time of the newest power sample that spoke for a change."""
 
     @property
     def setpoint(self) -> Setpoint:

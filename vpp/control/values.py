@@ -21,11 +21,12 @@ SHAPES_KEPT = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """Which positions of a batch have a cell, and which."""
+    """Where the points of a batch go; what is not read from its device goes nowhere."""
 
     points: tuple[Point, ...]
-    taken: Ints
     cells: Ints
+    distinct: frozenset[int]
+    """The same as a set, without "nowhere"."""
 
 
 class Values:
@@ -49,33 +50,34 @@ class Values:
         self.rejected = np.full(size, np.nan)
         """The implausible value at the door; NaN while there is none."""
         self._shapes: dict[DeviceId, list[_Shape]] = {}
-        self._wave: dict[tuple[DeviceId, int], tuple[Batch, _Shape]] = {}
+        self._wave: list[tuple[Batch, _Shape]] = []
+        self._in_wave: dict[DeviceId, list[_Shape]] = {}
 
     def add(self, batch: Batch) -> None:
         shape = self._shape(batch)
-        key = (batch.device, id(shape))
-        if key in self._wave:
-            self.settle()
-        self._wave[key] = (batch, shape)
+        others = self._in_wave.setdefault(batch.device, [])
+        if others and any(not shape.distinct.isdisjoint(other.distinct) for other in others):
+            self.settle()  # a cell is taken in once per wave, so that no value passes unseen
+        self._wave.append((batch, shape))
+        self._in_wave.setdefault(batch.device, []).append(shape)
 
     def settle(self) -> None:
         """Take in what has gathered."""
         if not self._wave:
             return
-        batches, shapes = zip(*self._wave.values(), strict=True)
-        self._wave = {}
+        batches, shapes = zip(*self._wave, strict=True)
+        self._wave, self._in_wave = [], {}
         counts = [len(shape.cells) for shape in shapes]
         arrived_s = np.repeat([batch.arrived_s for batch in batches], counts)
         measured_s = np.repeat([batch.measured_s for batch in batches], counts)
-        taken = [
-            (b.values[s.taken], b.quality[s.taken]) for b, s in zip(batches, shapes, strict=True)
-        ]
+        cells = np.concatenate([shape.cells for shape in shapes])
+        read = cells < self._cells.none
         self._take(
-            np.concatenate([shape.cells for shape in shapes]),
-            np.concatenate([values for values, _ in taken]),
-            np.concatenate([quality for _, quality in taken]),
-            np.minimum(measured_s, arrived_s),
-            arrived_s,
+            cells[read],
+            np.concatenate([batch.values for batch in batches])[read],
+            np.concatenate([batch.quality for batch in batches])[read],
+            np.minimum(measured_s, arrived_s)[read],
+            arrived_s[read],
         )
 
     def fresh_quality(self, now_s: float) -> npt.NDArray[np.uint8]:
@@ -130,13 +132,12 @@ class Values:
     def _shape(self, batch: Batch) -> _Shape:
         known = self._shapes.setdefault(batch.device, [])
         for shape in known:
-            if shape.points is batch.points:
+            if shape.points is batch.points or shape.points == batch.points:
                 return shape
         cell_of: Mapping[Point, int] = self._cells.by_device.get(batch.device, {})
-        found = [(i, cell_of[point]) for i, point in enumerate(batch.points) if point in cell_of]
-        shape = _Shape(
-            batch.points, frozen_ints([i for i, _ in found]), frozen_ints([c for _, c in found])
-        )
+        nowhere = self._cells.none
+        cells = [cell_of.get(point, nowhere) for point in batch.points]
+        shape = _Shape(batch.points, frozen_ints(cells), frozenset(cells) - {nowhere})
         del known[: max(len(known) - SHAPES_KEPT + 1, 0)]
         known.append(shape)
         return shape

@@ -26,6 +26,7 @@ from vpp.domain.portfolio import Portfolio
 from vpp.ports.device import Beating, DevicePort, Writable
 from vpp.ports.store import Audit
 
+_NOTHING: frozenset[AssetId] = frozenset()
 RECENT_TICKS = 3
 """A tick counts as just completed for so many tick lengths."""
 
@@ -46,7 +47,10 @@ class WriteGate:
         tenure: Tenure,
         pace: Pace,
     ) -> None:
-        self._portfolio, self._ports, self._table = portfolio, ports, table
+        self._ports, self._table = ports, table
+        self._written = {
+            device: frozenset(portfolio.devices[device].written_assets) for device in ports
+        }
         self._tenure, self._pace = tenure, pace
         self._intents = Intents(audit)
         self._tasks = Supervisor(pace.wire)
@@ -60,7 +64,7 @@ class WriteGate:
 
     async def __aenter__(self) -> Self:
         for device, port in self._ports.items():
-            if isinstance(port, Writable) and self._written(device):
+            if isinstance(port, Writable) and self._written[device]:
                 writer = self._writer(port)
                 self._writers[device] = writer
                 self._tasks.watch(f"writer {device}", writer.live)
@@ -133,7 +137,7 @@ class WriteGate:
         return refused
 
     def _beat_refused(self, device: DeviceId) -> GateRefusal | None:
-        for asset in self._written(device):
+        for asset in self._written[device]:
             live = self.ledger.alive(asset)
             if live is not None and live.setpoint.form is not Form.RELEASE:
                 beat = replace(live, write_class=WriteClass.HEARTBEAT)
@@ -172,7 +176,7 @@ class WriteGate:
         return Situation(
             state=self._table.device(device),
             facts=port.facts,
-            writes=self._written(device) if device in self._writers else frozenset(),
+            writes=self._written[device] if device in self._writers else _NOTHING,
             epoch=self._tenure.epoch,
             lease_left_s=self._tenure.until_s() - wire.monotonic(),
             now_s=city.monotonic(),
@@ -180,9 +184,6 @@ class WriteGate:
             budget_left=self.ledger.budget_left(device, port.facts),
             closing=self._closing and not leaving,
         )
-
-    def _written(self, device: DeviceId) -> frozenset[AssetId]:
-        return frozenset(self._portfolio.devices[device].written_assets)
 
     def _writer(self, port: Writable) -> DeviceWriter:
         interval_s = max(port.facts.min_write_interval_s, self._pace.timing.write_interval_s)
