@@ -23,6 +23,8 @@ class Run:
     """At the slots' edges, shape (batteries, slots + 1)."""
     ev_kw: Floats
     """Shape (sites, slots); cars of an unknown site in the first row."""
+    curtailed_kw: Floats | None = None
+    """Sun that was there and not let in, magnitude, shape (sites, slots); None: none was lost."""
     unserved_kwh: float = 0.0
     """What cars left without."""
 

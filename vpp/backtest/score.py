@@ -47,7 +47,7 @@ def score(
     one at the start.
     """
     nets = pool_nets(run, recording, pools)
-    hours, storage = recording.hours, recording.storage
+    hours, storage, lost = recording.hours, recording.storage, run.curtailed_kw
     credit = metrics.stored_credit_kwh(
         run.stored_kwh[:, 0], run.stored_kwh[:, -1], storage.eta_discharge
     )
@@ -56,6 +56,7 @@ def score(
         import_kwh=metrics.import_kwh(nets, hours),
         export_kwh=metrics.export_kwh(nets, hours),
         available_kwh=metrics.energy_kwh(recording.pv_kw, hours),
+        curtailed_kwh=0.0 if lost is None else metrics.energy_kwh(lost, hours),
         credit_kwh=credit,
     )
     imported = np.maximum(nets, 0.0).sum(axis=0)
@@ -83,6 +84,8 @@ def pool_nets(
 ) -> Floats:
     """Net power at each pool's boundary, kW, shape (pools, slots)."""
     site_kw = recording.load_kw - recording.pv_kw + run.ev_kw
+    if run.curtailed_kw is not None:
+        site_kw += run.curtailed_kw
     np.add.at(site_kw, recording.storage.site, run.battery_kw)
     everyone = [range(len(recording.sites))]
     return np.array([site_kw[list(pool)].sum(axis=0) for pool in pools or everyone])

@@ -85,9 +85,10 @@ class Portfolio:
 
     @cached_property
     def assets_of_site(self) -> Mapping[SiteId, tuple[AssetId, ...]]:
-        return {
-            site: tuple(a.id for a in self.assets.values() if a.site == site) for site in self.sites
-        }
+        found: dict[SiteId, list[AssetId]] = {site: [] for site in self.sites}
+        for asset in self.assets.values():
+            found[asset.site].append(asset.id)
+        return {site: tuple(assets) for site, assets in found.items()}
 
     @cached_property
     def writer_of(self) -> Mapping[AssetId, DeviceId]:

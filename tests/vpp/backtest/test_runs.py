@@ -165,6 +165,17 @@ def test_the_store_at_the_end_is_credited(recording: Recording) -> None:
     assert credited.self_consumption - plain.self_consumption == pytest.approx(0.9 * 10 / 208)
 
 
+def test_sun_that_is_not_let_in_is_lost_at_the_boundary(recording: Recording) -> None:
+    still = run_rule("x", replace(recording, sessions=()), no_control)
+    lost = np.zeros((3, 48))
+    lost[0, 3] = 9.0  # of 13 kW, where 6 are used: 2 must be imported
+    found = score(replace(still, curtailed_kw=frozen(lost)), recording)
+    plain = score(still, recording)
+    assert found.import_kwh - plain.import_kwh == pytest.approx(2)
+    assert found.export_kwh - plain.export_kwh == pytest.approx(-7)
+    assert plain.gross_self_consumption - found.gross_self_consumption == pytest.approx(2 / 208)
+
+
 def test_dear_is_the_highest_price_of_the_day() -> None:
     dear, wait = dear_times(np.array([1.0, 2, 3, 3, 1, 1] * 4), 1.0, 24)
     assert dear[:6].tolist() == [False, False, True, True, False, False]
