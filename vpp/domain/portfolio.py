@@ -87,7 +87,7 @@ class Portfolio:
     def assets_of_site(self) -> Mapping[SiteId, tuple[AssetId, ...]]:
         found: dict[SiteId, list[AssetId]] = {site: [] for site in self.sites}
         for asset in self.assets.values():
-            found[asset.site].append(asset.id)
+            found.setdefault(asset.site, []).append(asset.id)
         return {site: tuple(assets) for site, assets in found.items()}
 
     @cached_property
