@@ -51,7 +51,7 @@ def week(city: Path, start: datetime, folder: Path) -> Recording:
     """The world's truth of seven days."""
     command = [sys.executable, "-m", "simulators", str(city), "--export", str(folder)]
     span = ["--from", start.isoformat(), "--to", (start + timedelta(days=7)).isoformat()]
-    subprocess.run([*command, *span, "--step", "15min"], check=True)
+    subprocess.run([*command, *span, "--step", "15min"], check=True, stdout=subprocess.DEVNULL)
     return read_recording(folder)
 
 
