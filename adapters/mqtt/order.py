@@ -1,0 +1,60 @@
+"""Which of several messages is the newest, and how old what it says is."""
+
+from datetime import datetime
+from enum import Enum
+
+SKEW_S = 5.0
+"""City seconds between a device's clock and ours beyond which its time is only relative."""
+WINDOW = 128
+"""Messages after which an earlier clock offset is forgotten."""
+
+
+class Place(Enum):
+    """Of a message among those before it."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    OLDER = "older"
+
+
+class Order:
+    """Newest by sequence number, or by the device's own time where its numbers began anew."""
+
+    def __init__(self) -> None:
+        self._seq = -1
+        self._ts: datetime | None = None
+
+    def place(self, seq: int, ts: datetime) -> Place:
+        """Where it belongs; a new one is remembered."""
+        if self._ts is not None and seq <= self._seq and ts <= self._ts:
+            return Place.DUPLICATE if (seq, ts) == (self._seq, self._ts) else Place.OLDER
+        self._seq, self._ts = seq, ts
+        return Place.NEW
+
+    def restart(self) -> None:
+        """The device began a new life: its numbers begin anew."""
+        self._seq, self._ts = -1, None
+
+
+class SourceClock:
+    """Ages by a device's timestamps, also where its clock is wrong.
+
+    The smallest delay seen lately is taken for the offset of the clocks once it is beyond SKEW_S.
+    """
+
+    def __init__(self) -> None:
+        self._least = [float("inf"), float("inf")]
+        self._count = 0
+        self.skewed = False
+        """Whether the newest timestamp was too far from ours."""
+
+    def age_s(self, ts: datetime, now: datetime) -> float:
+        """City seconds since it was measured; 0 for the future."""
+        delay_s = (now - ts).total_seconds()
+        self.skewed = abs(delay_s) > SKEW_S
+        self._count += 1
+        if self._count % WINDOW == 0:
+            self._least = [self._least[1], float("inf")]
+        self._least[1] = min(self._least[1], delay_s)
+        offset_s = min(self._least)
+        return max(delay_s - offset_s if abs(offset_s) > SKEW_S else delay_s, 0.0)
