@@ -1,0 +1,1 @@
+"""The edge: vendors' words in, house words out. Each adapter speaks one protocol family."""

@@ -1,0 +1,1 @@
+"""Modbus TCP: registers in, house values out, by device profile."""
