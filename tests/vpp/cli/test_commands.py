@@ -1,0 +1,130 @@
+"""The commands as a person gives them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vpp.cli import exits
+from vpp.cli.main import app
+from vpp.config.examples import example_city
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    return {"VPP_STATE_HOME": str(tmp_path / "state"), "COLUMNS": "160"}
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def vpp(home: dict[str, str], *arguments: object) -> Done:
+    result = CliRunner().invoke(app, list(map(str, arguments)), env=home)
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+def test_the_installed_script_answers() -> None:
+    script = Path(sys.executable).with_name("vpp")
+    done = subprocess.run([script, "version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (exits.OK, "")
+    assert done.stdout.startswith("vpp-orchestrator ")
+
+
+@pytest.mark.parametrize(
+    "command", ["", "demo", "run", "check", "plan", "override", "device", "version"]
+)
+def test_every_command_explains_itself(home: dict[str, str], command: str) -> None:
+    done = vpp(home, *command.split(), "--help")
+    assert done.returncode == exits.OK
+    assert "Usage" in done.stdout
+
+
+def test_the_example_city_is_right_and_safe_without_us(home: dict[str, str]) -> None:
+    done = vpp(home, "check", example_city())
+    assert done.returncode == exits.OK, done.stderr
+    assert "20 sites in 2 pools" in done.stdout
+
+
+def test_a_misspelt_key_is_named_with_file_line_path_and_remedy(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "city.yaml"
+    text = example_city("one-house").read_text()
+    file.write_text(text.replace("capacity_kwh", "capacity_kw", 1))
+    line = 1 + next(i for i, t in enumerate(text.splitlines()) if "capacity_kwh" in t)
+    done = vpp(home, "check", file)
+    assert done.returncode == exits.CONFIGURATION
+    assert f"{file}:{line}: assets[0].capacity_kw" in done.stderr.replace("\n", "")
+    assert "capacity_kwh" in done.stderr
+
+
+def test_a_rating_that_does_not_hold_without_us_is_unsafe(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "city.yaml"
+    text = example_city("one-house").read_text()
+    file.write_text(text.replace("rating_kw: {import: 12,", "rating_kw: {import: 8,"))
+    done = vpp(home, "check", file)
+    assert done.returncode == exits.UNSAFE
+    assert "exceeds 8.0" in done.stdout
+
+
+def test_a_plan_without_any_device_says_what_it_assumed(home: dict[str, str]) -> None:
+    asked = ("plan", example_city("one-house"), "--offline", "--planner", "rule")
+    done = vpp(home, *asked, "--json")
+    assert done.returncode == exits.OK, done.stderr
+    made = json.loads(done.stdout)
+    assert "house-bat: stored energy unknown" in made["notes"][0]
+    powers = made["plans"]["house"]["power_kw"]
+    assert len(powers["house-bat"]) == len(made["plans"]["house"]["slots"])
+    table = vpp(home, *asked, "--soc", "house-bat=0.8")
+    assert "stored energy unknown" not in table.stdout
+    assert "batteries" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("soc", "code", "words"),
+    [
+        ("house-bat=80", exits.FAILED, "expected 0..1"),
+        ("house-pv=0.5", exits.FAILED, "no battery"),
+        ("house-bat", exits.USAGE, "ASSET=0.5"),
+    ],
+)
+def test_a_wrong_state_of_charge_is_refused(
+    home: dict[str, str], soc: str, code: int, words: str
+) -> None:
+    done = vpp(home, "plan", example_city("one-house"), "--offline", "--soc", soc)
+    assert done.returncode == code
+    assert words in done.stderr
+
+
+def test_without_a_daemon_an_override_fails_and_says_where_it_looked(home: dict[str, str]) -> None:
+    asked = ("override", "house-bat", "--power", "2", "--reason", "test", "--portfolio", "nobody")
+    done = vpp(home, *asked)
+    assert done.returncode == exits.FAILED
+    assert "no running daemon" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["override", "house-bat", "--power", "2", "--portfolio", "x"],
+        ["override", "house-bat", "--reason", "why", "--portfolio", "x"],
+        ["override", "house-bat", "--power", "2", "--reason", "why"],
+        ["override", "a", "--power", "2", "--reason", "w", "--portfolio", "x", "--for", "soon"],
+        ["demo", "--speed", "601"],
+        ["demo", "--start", "yesterday"],
+        ["check"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_says_so(home: dict[str, str], arguments: list[str]) -> None:
+    assert vpp(home, *arguments).returncode == exits.USAGE

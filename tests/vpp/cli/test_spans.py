@@ -1,0 +1,27 @@
+from datetime import UTC, datetime
+
+import pytest
+import typer
+
+from vpp.cli.spans import instant, seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("60s", 60), ("30min", 1800), ("1h30min", 5400), ("2d", 172800), ("0.5h", 1800)],
+)
+def test_lengths_of_time(text: str, meant: float) -> None:
+    assert seconds(text) == meant
+
+
+@pytest.mark.parametrize("text", ["", "60", "1 h", "h", "-5s", "5s later"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="60s, 30min"):
+        seconds(text)
+
+
+def test_an_instant_needs_its_offset() -> None:
+    assert instant("2026-07-15T05:00:00+09:00") == datetime(2026, 7, 14, 20, tzinfo=UTC)
+    for text in ("2026-07-15T05:00:00", "soon"):
+        with pytest.raises(typer.BadParameter):
+            instant(text)
