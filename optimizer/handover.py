@@ -28,7 +28,7 @@ def schedule(problem: Problem, decisions: Decisions) -> Schedule:
     chargers = tuple(dict.fromkeys(sessions.assets))
     charging = np.zeros((len(chargers), len(problem.grid)))
     np.add.at(charging, [chargers.index(asset) for asset in sessions.assets], decisions.ev)
-    power = np.concatenate([decisions.charge - decisions.discharge, -decisions.used, charging])
+    power = np.concatenate([decisions.charge - decisions.discharge, 0.0 - decisions.used, charging])
     energy = np.full(power.shape, np.nan)
     energy[: len(fleet.ids)] = decisions.energy(problem)
     return Schedule(

@@ -14,8 +14,9 @@ from optimizer.solving.residuals import violation
 from optimizer.stages.exact import as_good, excluded
 from optimizer.stages.exclusion import Repaired, overlaps, shift
 from optimizer.stages.order import Run, StagedSolver
+from optimizer.value.duals import stored_worth
 from optimizer.value.plain import dual_curve, local_curve
-from vpp.domain.arrays import Floats
+from optimizer.value.sharing import worth_by_place
 from vpp.domain.curve import ValueCurve
 from vpp.domain.errors import PlannerFailed
 from vpp.domain.order import Order
@@ -73,6 +74,7 @@ def _left(deadline: float) -> float:
 def _plan(run: Run, decisions: Decisions, shifted: int) -> Plan:
     problem = run.model.problem
     x = run.model.point(decisions)
+    worth = worth_by_place(run)
     certificate = Certificate(
         max_violation=violation(run.model.program, x),
         overlaps=int(overlaps(decisions).sum()),
@@ -97,6 +99,8 @@ def _plan(run: Run, decisions: Decisions, shifted: int) -> Plan:
         bands=bands(problem, decisions),
         corridors=corridors(problem, decisions),
         envelopes=envelopes(problem, _session_worth(run)),
+        share_worth=worth,
+        share_assets=() if worth is None else problem.batteries.ids,
         schedule=schedule(problem, decisions),
         explanation=explanation,
     )
@@ -106,22 +110,14 @@ def _curve(run: Run, decisions: Decisions) -> ValueCurve:
     problem = run.model.problem
     if problem.goals.order is Order.LOCAL:
         return local_curve(problem)
-    return dual_curve(problem, _stored_worth(run), decisions.energy(problem))
-
-
-def _stored_worth(run: Run) -> Floats:
-    """Dual of each battery's recursion in the first stage: worth of a stored kWh at slot's end.
-
-    A kWh more on the right side of the recursion is a kWh given, and lowers the cost.
-    """
-    return -run.first().solution.duals[run.model.batteries.soc]
+    return dual_curve(problem, stored_worth(run), decisions.energy(problem))
 
 
 def _session_worth(run: Run) -> list[float]:
     """Dual of each session's need in the first stage, at most what import costs at its dearest."""
     duals = run.first().solution.duals[run.model.sessions.energy]
     dearest = float(slot_costs(run.model.problem).import_weight.max())
-    return [float(dual) for dual in np.clip(duals, 0.0, max(dearest, 0.0))]
+    return [float(dual) for dual in np.clip(duals, 0.0, max(dearest, 0.0)) + 0.0]
 
 
 def _notes(run: Run, shifted: int) -> list[str]:

@@ -350,3 +350,69 @@ def test_in_cost_order_the_curve_pays_for_cheap_energy_before_a_dear_hour() -> N
     assert plan.schedule.grid_kw[0] > problem.load_kw[:, 0].sum()
     assert plan.curve.worth(0, 0.0) * fleet.eta_charge.mean() > plan.costs.import_weight[0]
     assert plan.curve.worth(slots - 2, 0.0) / fleet.eta_discharge.mean() < 1.1 * 0.40
+
+
+def test_places_share_alike_unless_a_limit_stands_between_them() -> None:
+    """Behind a feeder whose export limit binds in the dear hour a stored kWh is worth less."""
+    problem = random_problem(0, Order.COST)
+    slots = len(problem.grid)
+    fleet = problem.batteries
+    dear_then = np.where(np.arange(slots) == 1, 0.5, 0.1)
+    halves = np.array([0, 1, 0])[: len(fleet.ids)]
+    load = np.full(problem.load_kw.shape, 500.0)
+    sun = np.full(problem.pv.available_kw.shape, 0.0)
+    load[1] = 0.0
+    apart = replace(
+        problem,
+        load_kw=load,
+        pv=replace(problem.pv, available_kw=sun),
+        prices=replace(problem.prices, import_per_kwh=dear_then, export_per_kwh=np.zeros(slots)),
+        batteries=replace(
+            fleet,
+            site=halves,
+            energy_kwh=fleet.max_kwh,
+            discharge_kw=np.full(len(fleet.ids), 400.0),
+        ),
+    )
+    assert LpPlanner().plan(apart).share_worth is None
+    nodes = network(slots)
+    shut = np.array(nodes.export_kw)
+    shut[2] = 0.05
+    plan = LpPlanner().plan(replace(apart, nodes=replace(nodes, export_kw=shut)))
+    assert plan.share_worth is not None
+    assert plan.share_assets == fleet.ids
+    before, behind = (plan.share_worth[halves == place] for place in (0, 1))
+    assert behind[:, 0].max() < before[:, 0].min() - 0.1
+    assert (np.ptp(before, axis=0) == 0.0).all()
+
+
+def test_binaries_decide_only_where_the_relaxation_burns_energy() -> None:
+    """Fixed PV above a tight export limit: charging and discharging at once would burn it."""
+    problem = random_problem(73)
+    plan = LpPlanner().plan(problem)
+    assert any("binaries decide" in note for note in plan.explanation.notes)
+    certificate = plan.explanation.certificate
+    assert certificate is not None
+    assert (certificate.overlaps, certificate.repaired) == (0, 0)
+    plain = LpPlanner().plan(random_problem(0))
+    assert not any("binaries" in note for note in plain.explanation.notes)
+
+
+def test_the_worth_at_a_slots_end_does_not_count_the_slot_itself() -> None:
+    """Dear now, cheap ever after: the dear hour is served, whatever is in store."""
+    problem = random_problem(0, Order.COST)
+    slots = len(problem.grid)
+    fleet = problem.batteries
+    problem = replace(
+        problem,
+        goals=Goals(order=Order.COST),
+        prices=replace(
+            problem.prices,
+            import_per_kwh=np.where(np.arange(slots) == 0, 0.5, 0.1),
+            export_per_kwh=np.zeros(slots),
+        ),
+        load_kw=np.full(problem.load_kw.shape, 50.0),
+        batteries=replace(fleet, energy_kwh=fleet.max_kwh),
+    )
+    curve = LpPlanner().plan(problem).curve
+    assert 0.0 < curve.worth(0, 0.0) < 0.3
