@@ -94,7 +94,7 @@ class OutcomeBook:
                     self._follow_up(trial, judged)
             if snapshot.now_s >= trial.setpoint.expires_s:
                 self._forget(asset)
-        self._clear_foreign(snapshot)
+        self._clear_foreign()
 
     def news(self) -> tuple[CommandNews, ...]:
         """All since the last call."""
@@ -129,10 +129,10 @@ class OutcomeBook:
             why = f"{asset} holds a setpoint that is not ours"
             self._authority.set(device, Authority.OBSERVE, who=DAEMON, why=why)
 
-    def _clear_foreign(self, snapshot: Snapshot) -> None:
+    def _clear_foreign(self) -> None:
         """The alarm stands until somebody gives the device its authority back."""
         for asset, device in list(self._foreign.items()):
-            if snapshot.devices[device].authority.writable:
+            if self._authority.of(device).writable:
                 del self._foreign[asset]
                 self._alarms.pop(asset, None)
 

@@ -49,8 +49,8 @@ class LoopClock:
         await asyncio.sleep(max(seconds, 0.0))
 
 
-def pace(timing: Timing | None = None) -> Pace:
-    clock = LoopClock()
+def pace(timing: Timing | None = None, clock: Clock | None = None) -> Pace:
+    clock = clock or LoopClock()
     return Pace(clocks=Clocks(city=clock, wire=clock), timing=timing or Timing())
 
 

@@ -12,6 +12,7 @@ from vpp.control.inputs import Alarm, Decision, PoolModel, TickInputs, TickResul
 from vpp.control.tenure import Tenure
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
+from vpp.ports.clock import Clock
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source
 
@@ -61,6 +62,7 @@ def rig(
     sources: Mapping[str, Source] | None = None,
     observe: bool = False,
     timing: Timing | None = None,
+    clock: Clock | None = None,
 ) -> Rig:
     step, audit, history = FakeStep(decide), audit or FakeAudit(), FakeHistory()
 
@@ -79,7 +81,7 @@ def rig(
             sources=sources or {},
         ),
         Brain(step=step, start=start),
-        pace(timing),
+        pace(timing, clock),
         observe=observe,
     )
     return Rig(room, step, audit, history)

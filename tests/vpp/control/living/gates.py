@@ -1,0 +1,89 @@
+"""A write gate around one fake battery that was identified and read."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from tests.vpp.control.living.fakes import (
+    READS,
+    FakeAudit,
+    FakeBattery,
+    LoopClock,
+    batch,
+    battery,
+    battery_device,
+    battery_facts,
+    city_of,
+    pace,
+    point,
+)
+from vpp.control.dispatch import Dispatch
+from vpp.control.inputs import Timing
+from vpp.control.state_table import StateTable
+from vpp.control.tenure import Tenure
+from vpp.control.write_gate import WriteGate
+from vpp.domain.devices import Authority
+from vpp.domain.facts import DeviceFacts
+from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.outcome import Outcome
+
+D1 = DeviceId("d1")
+
+
+@dataclass
+class Lease:
+    until_s: float = math.inf
+
+
+@dataclass
+class GateRig:
+    gate: WriteGate
+    table: StateTable
+    port: FakeBattery
+    audit: FakeAudit
+    lease: Lease
+    authority: dict[DeviceId, Authority]
+    told: list[Dispatch] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [dispatch.outcome for dispatch in self.told]
+
+    @property
+    def sent_kw(self) -> list[float]:
+        return [command.setpoint.lo_kw for _, command in self.port.written]
+
+
+@asynccontextmanager
+async def gate_rig(
+    *,
+    facts: DeviceFacts | None = None,
+    audit: FakeAudit | None = None,
+    port: FakeBattery | None = None,
+    known: bool = True,
+    timing: Timing | None = None,
+) -> AsyncIterator[GateRig]:
+    facts, audit = facts or battery_facts(), audit or FakeAudit()
+    port = port or FakeBattery(D1, AssetId("b1"), LoopClock(), facts)
+    portfolio = city_of([battery()], [battery_device()])
+    authority = {D1: Authority.AUTO}
+    beat = pace(timing)
+    table = StateTable(portfolio, {D1: facts}, beat.timing, lambda device: authority[device])
+    lease = Lease()
+    gate = WriteGate(
+        portfolio,
+        {D1: port},
+        table=table,
+        audit=audit,
+        tenure=Tenure(epoch=7, until_s=lambda: lease.until_s),
+        pace=beat,
+    )
+    made = GateRig(gate, table, port, audit, lease, authority)
+    gate.listen(made.told.append)
+    if known:
+        table.answers(D1)
+        table.well(D1)
+        table.apply(batch("d1", {point("b1", quantity): 0.0 for quantity in READS}, at_s=0.0))
+    async with gate:
+        yield made

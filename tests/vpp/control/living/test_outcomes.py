@@ -1,0 +1,235 @@
+"""The judge alone: a command, a stream of samples, a verdict."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.vpp.control.living.fakes import battery, battery_facts
+from vpp.control.evidence import Evidence
+from vpp.control.outcomes import judge
+from vpp.control.trials import Rules, Trial, Trouble
+from vpp.domain.assets import Asset, EvCharger, Pv
+from vpp.domain.capability import Form
+from vpp.domain.command import Command, WriteClass
+from vpp.domain.facts import Confirm
+from vpp.domain.ids import AssetId, DeviceId, SiteId
+from vpp.domain.outcome import Cause, Outcome
+from vpp.domain.setpoint import Setpoint, ceiling, target
+
+B1 = AssetId("b1")
+CAR = EvCharger(id=B1, site=SiteId("s1"), max_kw=11.0)
+SUN = Pv(id=B1, site=SiteId("s1"), peak_kw=10.0, curtailable=True)
+
+
+def rules(asset: Asset | None = None) -> Rules:
+    return Rules(
+        asset=asset or battery(),
+        capability=battery_facts().capabilities[B1],  # dead time 1 s, 10 kW/s
+        confirm=Confirm(tolerance_kw=0.1, within_s=5.0),
+        poll_s=1.0,
+        rating_kw=10.0,
+    )
+
+
+def trial(
+    setpoint: Setpoint | float, *, outcome: Outcome = Outcome.ACCEPTED, baseline_kw: float = 0.0
+) -> Trial:
+    if not isinstance(setpoint, Setpoint):
+        setpoint = target(B1, setpoint, expires_s=60.0, owner="plan", reason="surplus")
+    command = Command(
+        id="7-1",
+        device=DeviceId("d1"),
+        setpoint=setpoint,
+        write_class=WriteClass.COMMAND,
+        epoch=7,
+        seq=1,
+        issued_at=datetime(2026, 6, 1, tzinfo=UTC),
+        issued_s=0.0,
+    )
+    return Trial(command=command, sent_s=0.0, outcome=outcome, baseline_kw=baseline_kw)
+
+
+def at(now_s: float, power_kw: float | None = None, held_kw: float | None = None) -> Evidence:
+    return Evidence(
+        now_s=now_s, power_kw=power_kw, power_s=now_s, setpoint_kw=held_kw, setpoint_s=now_s
+    )
+
+
+def told(one: Trial) -> tuple[Outcome, Cause | None]:
+    return one.outcome, one.cause
+
+
+def judged(one: Trial, *samples: Evidence, asset: Asset | None = None) -> Trial:
+    for sample in samples:
+        one = judge(one, sample, rules(asset))
+    return one
+
+
+def test_followed_once_power_is_near_after_the_dead_time() -> None:
+    one = judged(trial(5.0), at(0.5, 0.0), at(0.9, 5.0))
+    assert one.outcome is Outcome.ACCEPTED
+    assert judged(one, at(1.5, 4.8)).outcome is Outcome.FOLLOWED
+
+
+def test_no_verdict_before_dead_time_ramp_and_two_polls() -> None:
+    one = judged(trial(5.0), at(3.4, 0.0))  # 1 s + 0.5 s + 2 s
+    assert one.outcome is Outcome.ACCEPTED
+    assert told(judged(one, at(3.5, 0.0))) == (Outcome.NOT_OBEYING, None)
+
+
+@pytest.mark.parametrize(("power_kw", "outcome"), [(4.7, "followed"), (4.6, "limited")])
+def test_near_is_three_percent_of_the_rating(power_kw: float, outcome: str) -> None:
+    assert judged(trial(5.0), at(4.0, power_kw)).outcome == outcome
+
+
+def test_a_coarse_setpoint_widens_what_is_near() -> None:
+    coarse = rules()
+    coarse = replace(coarse, capability=replace(coarse.capability, resolution_kw=1.0))
+    assert judge(trial(5.0), at(4.0, 4.0), coarse).outcome is Outcome.FOLLOWED
+
+
+@pytest.mark.parametrize(
+    ("wanted_kw", "power_kw", "baseline_kw"),
+    [
+        (5.0, -3.0, 0.0),  # the wrong way
+        (2.0, 8.0, 8.0),  # no change, and too much
+        (5.0, 0.0, 0.0),  # no change
+        (0.0, 4.0, 8.0),  # still flowing
+    ],
+)
+def test_not_obeying(wanted_kw: float, power_kw: float, baseline_kw: float) -> None:
+    one = judged(trial(wanted_kw, baseline_kw=baseline_kw), at(5.0, power_kw))
+    assert told(one) == (Outcome.NOT_OBEYING, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted_kw", "power_kw", "more", "cause"),
+    [
+        (5.0, 0.0, {"soc": 0.99}, Cause.FULL),
+        (-5.0, 0.0, {"soc": 0.01}, Cause.EMPTY),
+        (5.0, 2.0, {"soc": 0.9}, Cause.TAPER),
+        (5.0, 2.0, {"soc": 0.5, "limit_charge_kw": 2.0}, Cause.DERATED),
+        (-5.0, -2.0, {"soc": 0.5, "limit_discharge_kw": 2.0}, Cause.DERATED),
+        (5.0, 3.0, {"soc": 0.5}, Cause.DERATED),
+    ],
+)
+def test_a_battery_that_does_less_with_a_cause_is_limited(
+    wanted_kw: float, power_kw: float, more: dict[str, Any], cause: Cause
+) -> None:
+    one = judged(trial(wanted_kw), at(5.0, power_kw)._replace(**more))
+    assert told(one) == (Outcome.LIMITED, cause)
+
+
+def test_a_nearly_full_battery_that_does_not_move_is_not_excused() -> None:
+    one = judged(trial(5.0), at(5.0, 0.0)._replace(soc=0.9))
+    assert one.outcome is Outcome.NOT_OBEYING
+
+
+def offer(kw: float, *, producing: bool = False) -> Setpoint:
+    return ceiling(B1, kw, producing=producing, expires_s=60.0, owner="plan", reason="share")
+
+
+@pytest.mark.parametrize(
+    ("power_kw", "car", "verdict"),
+    [
+        (7.0, True, (Outcome.FOLLOWED, None)),
+        (3.0, True, (Outcome.LIMITED, Cause.CAR_DRAWS_LESS)),
+        (0.0, False, (Outcome.LIMITED, Cause.NO_CAR)),
+        (9.0, True, (Outcome.NOT_OBEYING, None)),
+    ],
+)
+def test_a_charger_under_a_ceiling(
+    power_kw: float, car: bool, verdict: tuple[Outcome, Cause | None]
+) -> None:
+    one = judged(trial(offer(7.0)), at(9.0, power_kw)._replace(car=car), asset=CAR)
+    assert told(one) == verdict
+
+
+@pytest.mark.parametrize(
+    ("power_kw", "available_kw", "verdict"),
+    [
+        (-5.0, 8.0, (Outcome.FOLLOWED, None)),
+        (-2.0, 2.0, (Outcome.LIMITED, Cause.NO_SUN)),
+        (-2.0, None, (Outcome.LIMITED, Cause.INSIDE_CEILING)),
+        (-8.0, 8.0, (Outcome.NOT_OBEYING, None)),
+    ],
+)
+def test_a_plant_under_a_ceiling(
+    power_kw: float, available_kw: float | None, verdict: tuple[Outcome, Cause | None]
+) -> None:
+    sample = at(9.0, power_kw)._replace(available_kw=available_kw)
+    assert told(judged(trial(offer(5.0, producing=True)), sample, asset=SUN)) == verdict
+
+
+def test_an_unanswered_write_is_accepted_once_it_is_seen_held() -> None:
+    one = trial(5.0, outcome=Outcome.UNKNOWN)
+    assert judged(one, at(1.0, 0.0)).outcome is Outcome.UNKNOWN
+    assert judged(one, at(1.0, 0.0, 5.05)).outcome is Outcome.ACCEPTED
+
+
+def test_without_echo_and_read_back_nobody_knows() -> None:
+    one = judged(trial(5.0, outcome=Outcome.SENT), at(4.0, 0.0))
+    assert one.outcome is Outcome.SENT
+    assert judged(one, at(5.5, 0.0)).outcome is Outcome.UNKNOWN
+
+
+def test_acknowledged_but_not_applied() -> None:
+    one = judged(trial(5.0), at(1.0, 0.0, 0.0))
+    assert one.trouble is None
+    one = judged(one, at(5.0, 0.0, 0.0))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.NOT_APPLIED)
+
+
+def test_a_setpoint_read_before_the_write_says_nothing() -> None:
+    early = at(6.0, 5.0, 0.0)._replace(setpoint_s=-1.0)
+    assert judged(trial(5.0), early).trouble is None
+
+
+def test_a_held_value_that_changes_without_us_is_a_foreign_writer() -> None:
+    one = judged(trial(5.0), at(2.0, 5.0, 5.0), at(3.0, 5.0, 5.0), at(4.0, 5.0, -2.0))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.FOREIGN_WRITER)
+    assert judge(one, at(5.0, -2.0, 5.0), rules()) is one  # one alarm, no second thoughts
+
+
+def test_a_held_value_that_is_gone_was_lost_in_a_reboot() -> None:
+    one = judged(trial(5.0), at(2.0, 5.0, 5.0), at(3.0, 0.0, math.nan))
+    assert (one.outcome, one.trouble) == (Outcome.UNKNOWN, Trouble.SETPOINT_LOST)
+
+
+@pytest.mark.parametrize(
+    ("form", "held_kw"), [(Form.STOP, 0.0), (Form.STOP, math.nan), (Form.RELEASE, math.nan)]
+)
+def test_what_stop_and_release_look_like_in_the_register(form: Form, held_kw: float) -> None:
+    setpoint = Setpoint(asset=B1, form=form, expires_s=60.0, owner="plan", reason="end")
+    one = judged(trial(setpoint), at(5.0, 0.0, held_kw))
+    assert (one.held, one.outcome) == (True, Outcome.FOLLOWED)
+
+
+def test_without_measured_power_the_outcome_is_unknown_in_the_end() -> None:
+    one = judged(trial(5.0), at(5.0, None))
+    assert one.outcome is Outcome.ACCEPTED
+    assert judged(one, at(6.0, None)).outcome is Outcome.UNKNOWN
+
+
+def test_a_command_not_judged_by_its_expiry_is_expired() -> None:
+    assert judged(trial(5.0), at(60.0, 5.0)).outcome is Outcome.EXPIRED
+    followed = judged(trial(5.0), at(2.0, 5.0))
+    assert judge(followed, at(60.0, 5.0), rules()) is followed
+
+
+def test_a_battery_that_fills_up_on_the_way_becomes_limited_once_that_lasts() -> None:
+    one = judged(trial(5.0), at(4.0, 5.0))
+    full = at(5.0, 0.0)._replace(soc=1.0)
+    one = judged(one, full)
+    assert one.outcome is Outcome.FOLLOWED
+    one = judged(one, full)  # the same sample again is no second one
+    assert one.outcome is Outcome.FOLLOWED
+    assert told(judged(one, full._replace(power_s=6.0))) == (Outcome.LIMITED, Cause.FULL)
+
+
+def test_a_single_odd_sample_changes_no_verdict() -> None:
+    one = judged(trial(5.0), at(4.0, 5.0), at(5.0, 0.0), at(6.0, 5.0), at(7.0, 0.0))
+    assert one.outcome is Outcome.FOLLOWED
