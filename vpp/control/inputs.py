@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
+from vpp.control.compiled import CompiledPool, compile_pool
 from vpp.domain.arrays import Floats
 from vpp.domain.command import WriteClass
 from vpp.domain.facts import DeviceFacts
@@ -58,6 +60,11 @@ class PoolModel:
     pool: PoolId
     facts: Mapping[DeviceId, DeviceFacts]
     timing: Timing = field(default_factory=Timing)
+
+    @cached_property
+    def compiled(self) -> CompiledPool:
+        """The pool as arrays, worked out once."""
+        return compile_pool(self.portfolio, self.pool, self.facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

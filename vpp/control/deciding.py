@@ -1,0 +1,192 @@
+"""What the pool wants of each asset: cars, then its storages as one, then who of them moves."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vpp.control import cars, ledger, limits, movers, pool_power, safety, sharing
+from vpp.control.cars import Cars
+from vpp.control.ledger import Flow
+from vpp.control.movers import Moved
+from vpp.control.pool_power import Terms
+from vpp.control.reach import Reach
+from vpp.control.scene import Scene
+from vpp.control.serving import Served, Store
+from vpp.control.sharing import Bounds
+from vpp.control.state import ControlState
+from vpp.domain.arrays import Bools, Floats
+
+CHANGE_PART = 0.02
+"""Of a car's rating: a smaller change is not worth a write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chosen:
+    """Powers as the pool wants them, before the last check."""
+
+    terms: Terms
+    served: Served
+    store: Store
+    members: Bools
+    directed: Bools
+    power_kw: Floats
+    urgent: Bools
+    cars: Cars
+    moved: Moved
+    trim_kw: float
+    state: ControlState
+    """With slot and ledger of this tick."""
+
+
+def decided(scene: Scene, reach: Reach) -> Chosen:
+    pool, stood, at = scene.pool, scene.standing, scene.inputs.snapshot.at
+    directed = stood.controlled & np.isfinite(scene.verdict.asset_wish_kw) & ~pool.pv
+    members = stood.controlled & pool.battery & ~directed
+    capacity = pool_power.usable_kwh(members, scene.stored)
+    terms = Terms.of(scene.inputs.plan, pool, at, capacity)
+    wished = np.where(directed, reach.fresh.clip(np.nan_to_num(scene.verdict.asset_wish_kw)), 0.0)
+    nets = limits.planned_bounds(pool, reach.nets, terms.plan, at)
+    fleet = pool_power.fleet(scene, members, reach, terms)
+    offered = _cars(scene, reach, terms, wished, fleet, nets)
+    other = wished + offered.power_kw
+    bounds = _room(scene, nets, other, members)
+    store = pool_power.store(pool, members, scene.stored, fleet, bounds)
+    drawn = _drawn(scene, other, directed)
+    net_kw = pool_power.certain_net(scene.ground, drawn)
+    flow = Flow(net_kw=net_kw, power_kw=float(scene.now_kw[members].sum()), dt_s=scene.dt_s)
+    state = _accounted(scene, terms, flow, store, capacity)
+    weight = ledger.side_weight(
+        state.ledger,
+        scene.inputs.model.portfolio.goals.allowance,
+        24 * float(pool.rating_kw[pool.battery].sum()),
+    )
+    slot = terms.slot(state.slot, at, scene.timing.tick_s, weight)
+    served = pool_power.serve(net_kw, store, slot, terms)
+    trim = _trim(scene, members)
+    want = pool_power.with_trim(served.power_kw, trim, store)
+    shares = sharing.share(want, fleet, pool.rows, bounds)
+    moved = _moved(scene, reach, want, shares, members, bounds)
+    return Chosen(
+        terms=terms,
+        served=served,
+        store=store,
+        members=members,
+        directed=directed,
+        power_kw=np.where(members, moved.power_kw, other),
+        urgent=(members & moved.urgent) | (pool.car & (offered.power_kw < stood.held_kw)),
+        cars=offered,
+        moved=moved,
+        trim_kw=trim,
+        state=state,
+    )
+
+
+def _cars(
+    scene: Scene,
+    reach: Reach,
+    terms: Terms,
+    wished: Floats,
+    fleet: sharing.Fleet,
+    nets: Bounds,
+) -> Cars:
+    """What every car is offered, inside every row."""
+    pool, ground, members = scene.pool, scene.ground, fleet.member
+    occasion = cars.Occasion(
+        at=scene.inputs.snapshot.at, now_s=scene.sight.now_s, dt_s=scene.dt_s, plan=terms.plan
+    )
+    decided = scene.standing.controlled & pool.car & np.isnan(scene.verdict.asset_wish_kw)
+    wanted, sessions = cars.wishes(
+        pool, decided, reach.rated, scene.inputs.snapshot.sessions, scene.state.sessions, occasion
+    )
+    surplus_kw = max(-(ground.surplus_hi_kw + float(wished.sum())), 0.0)
+    energy = float(np.where(members, scene.stored.middle_kwh, 0.0).sum())
+    slot = terms.grid.index(occasion.at) or 0
+    worth = terms.curve.worth(slot, energy) * float(
+        pool.eta_charge[members].mean() if members.any() else 1.0
+    )
+    offered = cars.decide(
+        pool, wanted, scene.standing.memory, surplus_kw, (worth, float(fleet.hi_kw.sum())), occasion
+    )
+    offered = replace(offered, power_kw=_steady(scene, offered.power_kw), sessions=sessions)
+    without = safety.room_left(pool, nets, ground, wished)
+    helped = Bounds(
+        least_kw=without.least_kw,
+        most_kw=without.most_kw - pool.rows.sums(np.minimum(fleet.lo_kw, 0.0)),
+    )
+    fitted = cars.fitted(pool, offered, without, helped)
+    return replace(
+        offered, power_kw=np.minimum(fitted, np.maximum(reach.rated.hi_kw, 0.0) * decided)
+    )
+
+
+def _steady(scene: Scene, power: Floats) -> Floats:
+    """What cars were told before, while a change is not worth a write."""
+    held = scene.standing.held_kw
+    least = np.maximum(scene.pool.resolution_kw, CHANGE_PART * scene.pool.rating_kw)
+    same = scene.pool.car & (np.abs(power - held) <= least) & (power > 0) & (held > 0)
+    return np.where(same & ~scene.standing.first, held, power)
+
+
+def _room(scene: Scene, nets: Bounds, other: Floats, members: Bools) -> Bounds:
+    """What the storages may sum up to in each row, the ramp after a start counted."""
+    pool, stood = scene.pool, scene.standing
+    bounds = safety.room_left(pool, nets, scene.ground, other)
+    enabled = np.where(members, np.nan_to_num(stood.memory.enabled_kw), 0.0)
+    held = np.where(members, np.nan_to_num(stood.held_kw), 0.0)
+    age_s = scene.sight.now_s - scene.state.started_s
+    return limits.start_ramp(pool, bounds, enabled, held, age_s, scene.timing.start_ramp_per_min)
+
+
+def _drawn(scene: Scene, other: Floats, directed: Bools) -> float:
+    """What cars and directed assets will draw.
+
+    A car at its ceiling takes more, one below it does not.
+    """
+    pool, stood = scene.pool, scene.standing
+    cars_here = stood.controlled & pool.car & ~directed
+    at_ceiling = scene.now_kw >= stood.held_kw - np.maximum(
+        CHANGE_PART * pool.rating_kw, pool.resolution_kw
+    )
+    more = np.where(at_ceiling, np.maximum(other - stood.held_kw, 0.0), 0.0)
+    draw = np.minimum(scene.now_kw + more, other)
+    return float(draw[cars_here].sum() + other[directed].sum())
+
+
+def _accounted(
+    scene: Scene, terms: Terms, flow: Flow, store: Store, capacity: float
+) -> ControlState:
+    at = scene.inputs.snapshot.at
+    return replace(
+        scene.state,
+        slot=ledger.slot_after(scene.state.slot, terms.grid, at, flow),
+        ledger=ledger.booked(scene.state.ledger, flow, store, capacity, at),
+    )
+
+
+def _trim(scene: Scene, members: Bools) -> float:
+    pool, memory, newest = scene.pool, scene.standing.memory, scene.trace[-1]
+    settled = newest.measured_s > memory.told_s + pool.dead_s + scene.timing.tick_s
+    steady = members & np.isnan(memory.before_kw) & ~memory.unknown & ~scene.standing.first
+    steady &= settled & (scene.sight.now_s >= memory.cap_until_s)
+    short = np.where(steady, memory.told_kw - newest.measured_kw, 0.0)
+    age_s = float((scene.sight.now_s - newest.measured_s[steady]).max()) if steady.any() else 0.0
+    return pool_power.trimmed(scene.state, pool, steady, short, scene.dt_s, age_s)
+
+
+def _moved(
+    scene: Scene, reach: Reach, want: float, shares: Floats, members: Bools, bounds: Bounds
+) -> Moved:
+    stood = scene.standing
+    keep = reach.keep
+    fleet = movers.Fleet(
+        member=members,
+        held_kw=np.where(members, stood.held_kw, 0.0),
+        share_kw=shares,
+        lo_kw=np.where(members, reach.fresh.lo_kw, 0.0),
+        hi_kw=np.where(members, reach.fresh.hi_kw, 0.0),
+        keep_lo_kw=np.where(members, keep.lo_kw, 0.0),
+        keep_hi_kw=np.where(members, keep.hi_kw, 0.0),
+        free=stood.free & ~stood.first,
+        waited_s=scene.sight.now_s - stood.memory.told_s,
+    )
+    return movers.move(want, fleet, scene.pool, bounds, scene.state.owed_kws, scene.dt_s)

@@ -1,0 +1,66 @@
+"""The last check of every power before it is told: interval, budget, range, rows, flight."""
+
+import numpy as np
+
+from vpp.control import safety
+from vpp.control.deciding import Chosen
+from vpp.control.reach import Reach
+from vpp.control.safety import Flight
+from vpp.control.scene import Scene
+from vpp.domain.arrays import Floats
+
+
+def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
+    """The last check of every power.
+
+    Interval and budget, own range, every row with what is in flight.
+    """
+    pool, stood, memory = scene.pool, scene.standing, scene.standing.memory
+    steered = stood.controlled & ~pool.pv
+    held = np.where(steered, np.nan_to_num(stood.held_kw), 0.0)
+    may = stood.free | stood.first | chosen.urgent
+    wanted = np.where(may, chosen.power_kw, held)
+    range_ = np.where(wanted == held, True, False)
+    wanted = np.where(range_, reach.keep.clip(wanted), reach.fresh.clip(wanted))
+    wanted = np.where(steered & ~memory.unknown, wanted, held)
+    flight = Flight(
+        held_kw=held,
+        worst_lo_kw=np.where(steered, np.fmin(held, memory.before_kw), 0.0),
+        worst_hi_kw=np.where(steered, np.fmax(held, memory.before_kw), 0.0),
+    )
+    power = safety.without_overload(
+        pool,
+        wanted,
+        flight,
+        scene.ground,
+        reach.nets,
+        _phase_room(scene, held),
+    )
+    return _on_sets(scene, power, held, reach)
+
+
+def _phase_room(scene: Scene, held: Floats) -> Floats:
+    """Current that each phase has left for controlled assets, A.
+
+    None beyond what they take where it is not measured.
+    """
+    phases, seen = scene.pool.phases, scene.sight.phase_a
+    now = phases.sums(np.where(scene.standing.controlled & ~scene.pool.pv, scene.now_kw, 0.0))
+    measured = phases.limit_a - (np.abs(seen.values) - np.maximum(now, 0.0))
+    return np.where(seen.good & np.isfinite(measured), measured, phases.sums(held))
+
+
+def _on_sets(scene: Scene, power: Floats, held: Floats, reach: Reach) -> Floats:
+    """A power in a hole of the allowed set falls back to what was held.
+
+    Or to the next allowed one towards zero.
+    """
+    pool = scene.pool
+    power = power.copy()
+    for at in np.flatnonzero(pool.gapped & scene.standing.controlled & (power != held)):
+        kw = float(power[at])
+        if kw not in pool.allowed[at]:
+            inner = pool.allowed[at].within(min(kw, 0.0), max(kw, 0.0))
+            keeps = float(held[at]) in pool.allowed[at] and abs(held[at]) <= abs(kw)
+            power[at] = held[at] if keeps else (inner.nearest(kw) if inner else 0.0)
+    return power

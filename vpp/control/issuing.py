@@ -1,0 +1,138 @@
+"""From decided powers to what is written.
+
+New values, refreshes, safe states, each with its life and its reason.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpp.control.compiled import CompiledPool
+from vpp.control.inputs import Decision, Timing
+from vpp.domain.arrays import Bools, Floats
+from vpp.domain.capability import Form
+from vpp.domain.command import WriteClass
+from vpp.domain.devices import SafeState
+from vpp.domain.setpoint import LONGEST_LIFE_S, SHORTEST_LIFE_S, Setpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Orders:
+    """What leaves this tick, arrays of shape (assets,)."""
+
+    power_kw: Floats
+    """What each decided asset is told; for PV the ceiling, negative."""
+    new: Bools
+    refresh: Bools
+    urgent: Bools
+    safe: Bools
+    """Leaves control and is sent to its safe state."""
+
+
+def life_s(pool: CompiledPool, timing: Timing) -> Floats:
+    """From issue to expiry, shape (assets,).
+
+    The longest where the register must not be refreshed.
+    """
+    usual = min(max(timing.life_s, SHORTEST_LIFE_S), LONGEST_LIFE_S)
+    return np.where(np.isfinite(pool.refresh_s), usual, LONGEST_LIFE_S)
+
+
+def refresh_due(pool: CompiledPool, timing: Timing, since_s: Floats) -> Bools:
+    """Whose setpoint must be renewed.
+
+    Before half of its life is over, and where the register allows it.
+    """
+    every = np.minimum(np.maximum(pool.refresh_s, timing.refresh_s), life_s(pool, timing) / 2)
+    return np.isfinite(pool.refresh_s) & (since_s >= every - 1e-6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """In whose name, and why."""
+
+    usual: str
+    """Owner of what nobody directs, as "plan" or "rule"."""
+    owners: Mapping[int, str]
+    """By asset, of what somebody directs."""
+    reason: Callable[[int], str]
+    safe: Mapping[int, SafeState]
+    """Declared safe state of assets that leave control."""
+
+
+def decisions(
+    pool: CompiledPool, orders: Orders, now_s: float, lives: Floats, voice: Voice
+) -> tuple[Decision, ...]:
+    """One decision for each asset that is written.
+
+    Args:
+        pool: The pool.
+        orders: What leaves.
+        now_s: City monotonic.
+        lives: From ``life_s``.
+        voice: In whose name, and why.
+    """
+    found: list[Decision] = []
+    for at in np.flatnonzero(orders.new | orders.refresh).tolist():
+        kind = WriteClass.COMMAND if orders.new[at] else WriteClass.REFRESH
+        if orders.urgent[at] and orders.new[at]:
+            kind = WriteClass.PROTECTION
+        lo, hi, form = told(pool, at, float(orders.power_kw[at]))
+        found.append(
+            Decision(
+                asset=pool.assets[at],
+                device=pool.devices[pool.device_of[at]],
+                setpoint=Setpoint(
+                    asset=pool.assets[at],
+                    form=form,
+                    lo_kw=lo,
+                    hi_kw=hi,
+                    expires_s=now_s + float(lives[at]),
+                    owner=voice.owners.get(at, voice.usual),
+                    reason=voice.reason(at),
+                ),
+                write_class=kind,
+            )
+        )
+    found += [
+        _safe(pool, at, now_s, float(lives[at]), voice.safe[at])
+        for at in np.flatnonzero(orders.safe).tolist()
+    ]
+    return tuple(found)
+
+
+def told(pool: CompiledPool, at: int, power_kw: float) -> tuple[float, float, Form]:
+    """Bounds and form in which an asset is told its power.
+
+    A ceiling for cars and PV where they take one.
+    """
+    if Form.CEILING in pool.forms[at] and not pool.battery[at]:
+        if pool.pv[at]:
+            return power_kw, float("inf"), Form.CEILING
+        return float("-inf"), power_kw, Form.CEILING
+    return power_kw, power_kw, Form.TARGET
+
+
+def _safe(pool: CompiledPool, at: int, now_s: float, life: float, state: SafeState) -> Decision:
+    forms = pool.forms[at]
+    if state is SafeState.AUTONOMOUS and Form.RELEASE in forms:
+        lo, hi, form = float("-inf"), float("inf"), Form.RELEASE
+    elif state is SafeState.FLOOR and pool.car[at]:
+        lo, hi, form = told(pool, at, float(pool.car_floor_kw[at]))
+    else:
+        lo, hi, form = (0.0, 0.0, Form.STOP) if Form.STOP in forms else told(pool, at, 0.0)
+    return Decision(
+        asset=pool.assets[at],
+        device=pool.devices[pool.device_of[at]],
+        setpoint=Setpoint(
+            asset=pool.assets[at],
+            form=form,
+            lo_kw=lo,
+            hi_kw=hi,
+            expires_s=now_s + life,
+            owner="safety",
+            reason=f"leaves control: declared safe state {state}",
+        ),
+        write_class=WriteClass.PROTECTION,
+    )

@@ -1,0 +1,83 @@
+"""Bounds on the net of every row.
+
+Ratings outermost, inside them the grid operator's and others' proposals, the plan's bands, the
+parent's band.
+"""
+
+from datetime import datetime
+
+import numpy as np
+
+from vpp.control.arbiter import Verdict
+from vpp.control.compiled import CompiledPool
+from vpp.control.sharing import Bounds
+from vpp.domain.arrays import Floats
+from vpp.domain.plan import Plan
+
+
+def row_bounds(pool: CompiledPool, verdict: Verdict, parent_band_kw: tuple[float, float]) -> Bounds:
+    """Least and most net of each row, shape (rows,).
+
+    Where bounds do not meet, the end of the outer one nearest to them.
+    """
+    count = len(pool.rows)
+    least, most = np.full(count, -np.inf), np.full(count, np.inf)
+    least[0], most[0] = parent_band_kw
+    nets = _inside(Bounds(least_kw=-pool.rows.export_kw, most_kw=pool.rows.import_kw), least, most)
+    return _inside(nets, verdict.row_lo_kw, verdict.row_hi_kw)
+
+
+def planned_bounds(pool: CompiledPool, nets: Bounds, plan: Plan | None, at: datetime) -> Bounds:
+    """The bounds with the plan's bands of the running slot inside them."""
+    slot = plan.grid.index(at) if plan is not None else None
+    if plan is None or slot is None:
+        return nets
+    least, most = np.full(len(pool.rows), -np.inf), np.full(len(pool.rows), np.inf)
+    for band in plan.bands:
+        row = pool.row_of_node.get(band.node)
+        if row is not None:
+            least[row], most[row] = band.lo_kw[slot], band.hi_kw[slot]
+    return _inside(nets, least, most)
+
+
+def _inside(outer: Bounds, least: Floats, most: Floats) -> Bounds:
+    return Bounds(
+        least_kw=np.clip(least, outer.least_kw, outer.most_kw),
+        most_kw=np.clip(most, outer.least_kw, outer.most_kw),
+    )
+
+
+def start_ramp(
+    pool: CompiledPool,
+    bounds: Bounds,
+    enabled_kw: Floats,
+    held_kw: Floats,
+    age_s: float,
+    per_min: float,
+) -> Bounds:
+    """After a start consumption may rise by a part of each feeder's rating per minute.
+
+    It never forces a decrease.
+
+    Args:
+        pool: The pool.
+        bounds: On the sum of controlled assets in each row.
+        enabled_kw: Power of each controlled asset when it came under control; 0 for others.
+        held_kw: What each is held to now; 0 for others.
+        age_s: Since the start.
+        per_min: Part of the rating; the sum of nameplates where no rating is stated.
+    """
+    if per_min <= 0 or age_s * per_min >= 60.0:
+        return bounds
+    inner = np.zeros(len(pool.rows), dtype=np.bool_)
+    inner[pool.rows.parent[1:]] = True
+    inner[pool.site_row] = False
+    stated = np.where(
+        np.isfinite(pool.rows.import_kw), pool.rows.import_kw, pool.rows.sums(pool.rating_kw)
+    )
+    risen = pool.rows.sums(enabled_kw) + stated * per_min * age_s / 60.0
+    most = np.maximum(risen, pool.rows.sums(held_kw))
+    return Bounds(
+        least_kw=bounds.least_kw,
+        most_kw=np.where(inner, np.minimum(bounds.most_kw, most), bounds.most_kw),
+    )

@@ -1,0 +1,185 @@
+"""Which devices are written now.
+
+As few as possible, none too often, and the pool's total still right.
+
+Most devices hold their block while a few regulate. A device that may not be written yet counts at
+its old value, and its change goes to
+another one in the same tick. Hours left decides the shares over minutes, the movers act within
+them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpp.control.compiled import CompiledPool
+from vpp.control.sharing import CLOSE_KW, Bounds
+from vpp.domain.arrays import Bools, Floats
+
+REBALANCE_S = 300.0
+"""How long a device may hold a block that differs from its share."""
+REBALANCE_PART = 0.1
+"""Difference worth a write, as a part of the device's rating."""
+DEADBAND_PART = 0.005
+"""Of the storages' rated power: a smaller difference waits until it has added up."""
+AT_ONCE = 8
+"""Deadbands of difference that do not wait."""
+PATIENCE_S = 5.0
+"""How long a difference of one deadband may last before devices are moved for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fleet:
+    """The storages that are decided this tick, arrays of shape (assets,)."""
+
+    member: Bools
+    held_kw: Floats
+    """What each was told; measured power where nothing was."""
+    share_kw: Floats
+    """From ``sharing``."""
+    lo_kw: Floats
+    """Range for a new setpoint."""
+    hi_kw: Floats
+    keep_lo_kw: Floats
+    """Range in which what is held may stay."""
+    keep_hi_kw: Floats
+    free: Bools
+    """May be written now by its interval and budget."""
+    waited_s: Floats
+    """Since it was last told something new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moved:
+    """What came of it, arrays of shape (assets,)."""
+
+    power_kw: Floats
+    urgent: Bools
+    """Moved although its write interval has not passed: a limit demands it."""
+    owed_kws: float
+
+
+def move(
+    want_kw: float, fleet: Fleet, pool: CompiledPool, bounds: Bounds, owed_kws: float, tick_s: float
+) -> Moved:
+    """New power of every storage, as few changes as the want allows."""
+    power, urgent = _forced(fleet, pool, bounds)
+    power = _rebalanced(power, fleet, pool)
+    wrong = want_kw - float(power[fleet.member].sum())
+    owed_kws += wrong * tick_s
+    band = DEADBAND_PART * float(np.maximum(pool.hi_kw, -pool.lo_kw)[fleet.member].sum())
+    if abs(wrong) > AT_ONCE * band or abs(owed_kws) > band * PATIENCE_S:
+        power = _turned(want_kw, power, fleet)
+        power = _regulated(want_kw, power, fleet, pool, bounds)
+        owed_kws = 0.0
+    return Moved(power_kw=_stepped(power, fleet, pool), urgent=urgent, owed_kws=owed_kws)
+
+
+def _forced(fleet: Fleet, pool: CompiledPool, bounds: Bounds) -> tuple[Floats, Bools]:
+    """What a limit demands at once.
+
+    Devices outside their range, and shares under a row that is exceeded.
+    """
+    outside = (fleet.held_kw < fleet.keep_lo_kw - CLOSE_KW) | (
+        fleet.held_kw > fleet.keep_hi_kw + CLOSE_KW
+    )
+    inside = np.where(outside, np.clip(fleet.held_kw, fleet.lo_kw, fleet.hi_kw), fleet.held_kw)
+    power = np.where(fleet.member, inside, 0.0)
+    sums = pool.rows.sums(power)
+    over = sums > bounds.most_kw + CLOSE_KW
+    under = sums < bounds.least_kw - CLOSE_KW
+    lower = pool.rows.below(over) & (fleet.share_kw < power)
+    higher = pool.rows.below(under) & (fleet.share_kw > power)
+    power = np.where(fleet.member & (lower | higher), fleet.share_kw, power)
+    held = np.where(fleet.member, fleet.held_kw, 0.0)
+    return power, np.abs(power - held) > CLOSE_KW
+
+
+def _turned(want_kw: float, power: Floats, fleet: Fleet) -> Floats:
+    """Devices that work against the pool stop, unless their share says that they must."""
+    against = (power * want_kw < 0) & (fleet.share_kw * power <= 0)
+    idle = (want_kw == 0) & (fleet.share_kw == 0)
+    return np.where(fleet.free & (against | idle), np.clip(0.0, fleet.lo_kw, fleet.hi_kw), power)
+
+
+def _rebalanced(power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
+    rating = np.maximum(pool.hi_kw, -pool.lo_kw)
+    off = np.abs(fleet.share_kw - power) > REBALANCE_PART * rating
+    due = fleet.member & fleet.free & (fleet.waited_s >= REBALANCE_S) & off
+    return np.where(due, fleet.share_kw, power)
+
+
+def _regulated(
+    want_kw: float, power: Floats, fleet: Fleet, pool: CompiledPool, bounds: Bounds
+) -> Floats:
+    """The rest of the want goes to the devices furthest from their share, one after the other.
+
+    Among devices equally far the one that has waited longest comes first, so that regulating
+    rotates.
+    """
+    wrong = want_kw - float(power[fleet.member].sum())
+    lo, hi = _same_way(want_kw, power, fleet)
+    up = wrong > 0
+    room = hi - power if up else power - lo
+    able = np.flatnonzero(fleet.member & fleet.free & (room > CLOSE_KW))
+    away = (fleet.share_kw - power)[able] * (1 if up else -1)
+    power, sums = power.copy(), pool.rows.sums(power)
+    for asset in able[np.lexsort((-fleet.waited_s[able], -np.round(away, 3)))]:
+        if abs(wrong) < max(pool.resolution_kw[asset] / 2, CLOSE_KW) or (wrong > 0) is not up:
+            break
+        path = pool.rows.paths[pool.rows.asset_row[asset]]
+        limits = bounds.most_kw if up else bounds.least_kw
+        sign = 1.0 if up else -1.0
+        spare = min(max(sign * float(limits[row] - sums[row]), 0.0) for row in path)
+        step = min(abs(wrong), float(room[asset]), spare) * sign
+        new = _allowed(
+            float(power[asset]) + step, int(asset), pool, float(lo[asset]), float(hi[asset])
+        )
+        change = new - float(power[asset])
+        power[asset] = new
+        sums[list(path)] += change
+        wrong -= change
+    return power
+
+
+def _same_way(want_kw: float, power: Floats, fleet: Fleet) -> tuple[Floats, Floats]:
+    """Ranges that keep every device on the pool's side of zero, or where a limit has put it."""
+    if want_kw > 0:
+        return np.maximum(fleet.lo_kw, np.minimum(power, 0.0)), fleet.hi_kw
+    if want_kw < 0:
+        return fleet.lo_kw, np.minimum(fleet.hi_kw, np.maximum(power, 0.0))
+    return (
+        np.maximum(fleet.lo_kw, np.minimum(power, 0.0)),
+        np.minimum(fleet.hi_kw, np.maximum(power, 0.0)),
+    )
+
+
+def _allowed(power_kw: float, asset: int, pool: CompiledPool, lo_kw: float, hi_kw: float) -> float:
+    """The nearest power that the device can hold well.
+
+    In its allowed set, not below its efficient minimum.
+    """
+    least = float(pool.efficient_min_kw[asset])
+    if 0 < abs(power_kw) < least:
+        power_kw = 0.0 if abs(power_kw) < least / 2 else (least if power_kw > 0 else -least)
+        power_kw = min(max(power_kw, lo_kw), hi_kw)
+    if pool.gapped[asset]:
+        part = pool.allowed[asset].within(lo_kw, hi_kw)
+        power_kw = part.nearest(power_kw) if part is not None else pool.allowed[asset].nearest(0.0)
+    step = float(pool.resolution_kw[asset])
+    whole = round(power_kw / step) * step if step > 0 else power_kw
+    return whole if lo_kw <= whole <= hi_kw else power_kw
+
+
+def _stepped(power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
+    """Whole steps of the device's resolution, towards zero.
+
+    What has not moved stays as it was told.
+    """
+    step = pool.resolution_kw
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = np.where(step > 0, np.trunc(np.round(power / step, 6)) * step, power)
+    whole = np.where(
+        (whole >= fleet.lo_kw - CLOSE_KW) & (whole <= fleet.hi_kw + CLOSE_KW), whole, power
+    )
+    return np.where(np.abs(power - fleet.held_kw) <= CLOSE_KW, fleet.held_kw, whole)

@@ -1,0 +1,95 @@
+"""What one tick stands on before it decides.
+
+Sight, memory, residual, verdict, who is controlled.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vpp.control import arbiter, blind_spots, residual, standing, stored_energy, trust
+from vpp.control.arbiter import Verdict
+from vpp.control.compiled import CompiledPool
+from vpp.control.expected_power import power_at, remembered
+from vpp.control.inputs import TickInputs, Timing
+from vpp.control.residual import Ground
+from vpp.control.sight import Sight, look
+from vpp.control.standing import Standing
+from vpp.control.state import ControlState, Trace, fitted
+from vpp.control.stored_energy import Stored
+from vpp.domain.arrays import Bools, Floats
+
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """Everything observed, nothing decided."""
+
+    pool: CompiledPool
+    timing: Timing
+    inputs: TickInputs
+    state: ControlState
+    """Of the tick before, fitted to this pool."""
+    dt_s: float
+    sight: Sight
+    stored: Stored
+    verdict: Verdict
+    standing: Standing
+    trace: tuple[Trace, ...]
+    dark: Bools
+    """Rows beneath which nothing is decided."""
+    ground: Ground
+    now_kw: Floats
+    """Power of each asset now as far as it can be told, shape (assets,).
+
+    0 where nothing is known.
+    """
+
+
+def observe(state: ControlState, inputs: TickInputs) -> Scene:
+    pool, timing, snapshot = inputs.model.compiled, inputs.model.timing, inputs.snapshot
+    state = fitted(state, pool, snapshot.now_s)
+    sight = look(pool, snapshot)
+    dt_s = max(sight.now_s - state.last_s, 0.0)
+    day = int(snapshot.at.timestamp() // DAY_S)
+    memory = trust.heard(pool, sight, state.memory, inputs.news)
+    if day != state.day:
+        memory = replace(memory, writes=np.zeros(pool.count))
+    memory, stored = stored_energy.counted(pool, sight, memory, dt_s, 3 * timing.freshness_s)
+    verdict = arbiter.settle(pool, inputs.proposals, state.limits, state.lapsed, sight.now_s)
+    row_memory, dark = residual.watched(pool, sight, state.row_memory, timing.freshness_s)
+    here = standing.cars_present(pool, snapshot.sessions)
+    able = standing.eligible(pool, sight, memory, stored, verdict.asset_wish_kw, here)
+    stood = standing.stand(pool, sight, memory, able & ~pool.rows.below(dark), here, timing)
+    trace = remembered(state.trace, pool, sight, stood.memory.told_kw, _horizon_s(pool, timing))
+    steered = stood.controlled & ~pool.pv
+    measured = residual.aligned(pool, sight, trace, steered)
+    lost = pool.metered & ~pool.metered_below & ~sight.net.good & ~row_memory.blind
+    band = blind_spots.forecast_band(pool, inputs.site_forecasts, snapshot.at, lost)
+    rest = blind_spots.rest(pool, sight, steered, stood.doubtful, timing.freshness_s, band)
+    now_kw = power_at(trace, pool, np.full(pool.count, sight.now_s))
+    return Scene(
+        pool=pool,
+        timing=timing,
+        inputs=inputs,
+        state=replace(state, day=day),
+        dt_s=dt_s,
+        sight=sight,
+        stored=stored,
+        verdict=verdict,
+        standing=stood,
+        trace=trace,
+        dark=dark,
+        ground=residual.ground(pool, sight, row_memory, measured, rest),
+        now_kw=np.where(np.isfinite(now_kw), now_kw, 0.0),
+    )
+
+
+def _horizon_s(pool: CompiledPool, timing: Timing) -> float:
+    """How far back a good meter may look.
+
+    Its age, the dead times before it, and a tick on either side.
+    """
+    dead_s = float(pool.dead_s[pool.writable].max(initial=0.0))
+    return 2 * timing.freshness_s + dead_s + 2 * timing.tick_s

@@ -1,0 +1,112 @@
+"""Who is under control in this tick, and what each one is held to at its start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vpp.control.compiled import CompiledPool
+from vpp.control.inputs import Timing
+from vpp.control.sight import Sight
+from vpp.control.state import AssetMemory
+from vpp.control.stored_energy import Stored
+from vpp.domain.arrays import Bools, Floats
+from vpp.domain.ids import AssetId
+from vpp.domain.session import EvSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """Arrays of shape (assets,)."""
+
+    controlled: Bools
+    """Decided in this tick; PV only where it can be curtailed."""
+    first: Bools
+    """Taken over in this tick: its first setpoint equals its measured power."""
+    leaving: Bools
+    """Was told something and is sent to its safe state now."""
+    doubtful: Bools
+    """Counts at its worst case: not heard, refusing or not obeying."""
+    held_kw: Floats
+    """Told, or measured where nothing is told."""
+    free: Bools
+    """May be written by interval and budget."""
+    memory: AssetMemory
+
+
+def eligible(
+    pool: CompiledPool,
+    sight: Sight,
+    memory: AssetMemory,
+    stored: Stored,
+    wish_kw: Floats,
+    cars_here: Bools,
+) -> Bools:
+    """Writable, identified, online, read back, with the measurements that control needs."""
+    able = (
+        pool.writable & sight.reachable & sight.power.good & (sight.now_s >= memory.barred_until_s)
+    )
+    directed = sight.manual & np.isfinite(wish_kw)
+    ready = np.where(pool.battery, stored.known, np.where(pool.car, cars_here, True))
+    return able & (sight.auto | directed) & ready
+
+
+def cars_present(pool: CompiledPool, sessions: Mapping[AssetId, EvSession | None]) -> Bools:
+    return np.array(
+        [
+            car and sessions.get(asset) is not None
+            for asset, car in zip(pool.assets, pool.car.tolist(), strict=True)
+        ],
+        dtype=np.bool_,
+    )
+
+
+def stand(
+    pool: CompiledPool,
+    sight: Sight,
+    memory: AssetMemory,
+    controlled: Bools,
+    cars_here: Bools,
+    timing: Timing,
+) -> Standing:
+    """Who is taken over, who leaves, and who may be written."""
+    told = np.isfinite(memory.told_kw)
+    first = controlled & ~told & ~pool.pv
+    gone_car = pool.car & ~cars_here
+    allowed = sight.reachable & (sight.auto | sight.manual)
+    leaving = told & ~controlled & allowed & ~memory.safe & ~pool.pv & ~gone_car
+    kept = told & ~leaving & ~(gone_car & ~controlled)
+    enabled = np.isfinite(memory.enabled_s) & (controlled | kept)
+    memory = replace(
+        memory,
+        told_kw=np.where(kept, memory.told_kw, np.nan),
+        enabled_s=np.where(first, sight.now_s, np.where(enabled, memory.enabled_s, np.nan)),
+        enabled_kw=np.where(
+            first, sight.power.values, np.where(enabled, memory.enabled_kw, np.nan)
+        ),
+    )
+    return Standing(
+        controlled=controlled,
+        first=first,
+        leaving=leaving,
+        doubtful=(pool.battery | pool.car)
+        & (~sight.power.good | (sight.now_s < memory.barred_until_s)),
+        held_kw=np.where(np.isfinite(memory.told_kw), memory.told_kw, sight.power.values),
+        free=_free(pool, sight.now_s, memory, timing),
+        memory=memory,
+    )
+
+
+def _free(pool: CompiledPool, now_s: float, memory: AssetMemory, timing: Timing) -> Bools:
+    """Whose device has not been written for its interval, whose day's budget is not used up.
+
+    And of whom nothing is unknown.
+    """
+    written_s = np.full(len(pool.devices) + 1, -np.inf)
+    np.maximum.at(written_s, pool.device_of, memory.sent_s)
+    interval_s = np.maximum(pool.write_interval_s, timing.write_interval_s)
+    interval_s = np.where(
+        np.isfinite(pool.refresh_s), interval_s, np.maximum(interval_s, timing.life_s)
+    )
+    rested = now_s - written_s[pool.device_of] >= interval_s - 1e-6
+    return rested & (memory.writes < pool.budget) & ~memory.unknown

@@ -1,0 +1,176 @@
+"""The heart of control: one pure step from what is known to what is written.
+
+``step(state, inputs)``: observe, decide (cars, then the pool's storages, then who of them moves),
+check, issue. The same state and inputs give
+the same commands; so a recorded tick can be replayed, also from a state that has been written to
+disk between.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from vpp.control import curtailment, issuing, ladder, wording
+from vpp.control.deciding import Chosen, decided
+from vpp.control.final_check import checked
+from vpp.control.inputs import Decision, TickInputs, TickResult
+from vpp.control.issuing import Orders, Voice
+from vpp.control.reach import Reach, reach_of
+from vpp.control.scene import Scene, observe
+from vpp.control.state import AssetMemory, ControlState
+from vpp.domain.arrays import Floats
+from vpp.domain.ladder import Rung
+
+SAME_KW = 1e-6
+
+
+def step(state: ControlState, inputs: TickInputs) -> TickResult[ControlState]:
+    """One tick of one pool.
+
+    Args:
+        state: Of the tick before; ``vpp.control.state.start`` gives the first.
+        inputs: What is known now.
+    """
+    scene = observe(state, inputs)
+    reach = reach_of(scene)
+    chosen = decided(scene, reach)
+    power = checked(scene, reach, chosen)
+    orders = _orders(scene, reach, chosen, power)
+    return _result(scene, chosen, orders)
+
+
+def _orders(scene: Scene, reach: Reach, chosen: Chosen, power: Floats) -> Orders:
+    pool, stood, memory = scene.pool, scene.standing, scene.standing.memory
+    steered = stood.controlled & ~pool.pv
+    changed = np.abs(power - stood.held_kw) > np.maximum(pool.resolution_kw / 2, SAME_KW)
+    held_back = _ceilings(scene, reach, power)
+    cut = pool.pv & stood.controlled & np.isfinite(held_back)
+    eased = pool.pv & stood.controlled & np.isnan(held_back) & np.isfinite(memory.told_kw)
+    held_back = np.where(cut, held_back, np.where(eased, pool.lo_kw, np.nan))
+    new_pv = (cut | eased) & ~(
+        np.abs(held_back - memory.told_kw) <= np.maximum(pool.resolution_kw, 0.01)
+    )
+    new = (steered & (changed | stood.first)) | new_pv
+    tells = steered | cut
+    ending = ~np.isfinite(pool.refresh_s) & (
+        memory.expires_s - scene.sight.now_s <= 2 * scene.timing.tick_s
+    )
+    new |= steered & ending
+    return Orders(
+        power_kw=np.where(steered, power, held_back),
+        new=new,
+        refresh=tells & reach.due & ~new & np.isfinite(memory.told_kw),
+        urgent=chosen.urgent | (cut & (held_back > np.nan_to_num(memory.told_kw, nan=-np.inf))),
+        safe=stood.leaving,
+    )
+
+
+def _ceilings(scene: Scene, reach: Reach, power: Floats) -> Floats:
+    """Ceiling of each plant that is held back, negative; NaN where it is free."""
+    pool, stood = scene.pool, scene.standing
+    able = stood.controlled & pool.pv
+    if not able.any():
+        return np.full(pool.count, np.nan)
+    steered = np.where(stood.controlled & ~pool.pv, power, 0.0)
+    room = scene.ground.lo_kw + pool.rows.sums(steered) - reach.nets.least_kw
+    produced = np.where(able, np.maximum(-np.nan_to_num(scene.sight.power.values), 0.0), 0.0)
+    return -curtailment.ceilings(pool, able, produced, -stood.memory.told_kw, room, stood.free)
+
+
+def _result(scene: Scene, chosen: Chosen, orders: Orders) -> TickResult[ControlState]:
+    pool, stood = scene.pool, scene.standing
+    memory = _remembering(scene, chosen, orders)
+    told = np.where(np.isfinite(memory.told_kw), memory.told_kw, scene.trace[-1].measured_kw)
+    trace = (*scene.trace[:-1], replace(scene.trace[-1], told_kw=told))
+    rungs = ladder.rungs(
+        pool, Rung.SAFE_STATE if scene.dark[0] else chosen.terms.rung, scene.dark, stood.controlled
+    )
+    state = replace(
+        chosen.state,
+        last_s=scene.sight.now_s,
+        memory=memory,
+        row_memory=scene.ground.memory,
+        trace=trace,
+        trim_kw=chosen.trim_kw,
+        owed_kws=chosen.moved.owed_kws,
+        limits=scene.verdict.limits,
+        lapsed=scene.verdict.lapsed,
+        sessions=chosen.cars.sessions,
+    )
+    return TickResult(
+        state=state,
+        commands=_decisions(scene, chosen, orders),
+        wanted_kw=_for_layout(scene, orders),
+        decided=frozenset(pool.devices[d] for d in np.unique(pool.device_of[stood.controlled])),
+        reasons=(
+            wording.of_pool(pool, chosen.served, chosen.terms),
+            *wording.of_directed(pool, scene.verdict, orders.power_kw, chosen.terms.rung),
+            *wording.of_dark(pool, scene.dark),
+        ),
+        rungs=rungs,
+        alarms=wording.alarms(scene, np.zeros(len(pool.rows))),
+        served_kw=chosen.served.net_kw,
+    )
+
+
+def _decisions(scene: Scene, chosen: Chosen, orders: Orders) -> tuple[Decision, ...]:
+    pool, now_s = scene.pool, scene.sight.now_s
+    lives = issuing.life_s(pool, scene.timing)
+    return issuing.decisions(pool, orders, now_s, lives, _voice(scene, chosen, orders))
+
+
+def _voice(scene: Scene, chosen: Chosen, orders: Orders) -> Voice:
+    pool, directed = scene.pool, scene.verdict.asset_owner
+    devices = scene.inputs.model.portfolio.devices
+
+    def reason(at: int) -> str:
+        if at in directed:
+            return directed[at].reason
+        if scene.standing.first[at]:
+            return "taken over at its measured power"
+        if pool.car[at]:
+            return "car: guaranteed minimum, appointment and surplus"
+        if pool.pv[at]:
+            return "export limit"
+        return "limit" if orders.urgent[at] else chosen.served.binding
+
+    return Voice(
+        usual="plan" if chosen.terms.plan is not None else "rule",
+        owners={at: by.owner for at, by in directed.items()},
+        reason=reason,
+        safe={
+            at: devices[pool.devices[pool.device_of[at]]].safe
+            for at in np.flatnonzero(orders.safe).tolist()
+        },
+    )
+
+
+def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
+    """What the next tick must know of this one's writes."""
+    memory, now_s, stood = scene.standing.memory, scene.sight.now_s, scene.standing
+    written = orders.new | orders.refresh | orders.safe
+    lives = issuing.life_s(scene.pool, scene.timing)
+    pending = np.where(np.isfinite(memory.before_kw), memory.before_kw, stood.held_kw)
+    further = np.abs(pending - orders.power_kw) >= np.abs(stood.held_kw - orders.power_kw)
+    return replace(
+        memory,
+        told_kw=np.where(orders.new, orders.power_kw, memory.told_kw),
+        before_kw=np.where(orders.new, np.where(further, pending, stood.held_kw), memory.before_kw),
+        told_s=np.where(orders.new, now_s, memory.told_s),
+        sent_s=np.where(written, now_s, memory.sent_s),
+        expires_s=np.where(orders.new | orders.refresh, now_s + lives, memory.expires_s),
+        writes=memory.writes + written,
+        safe=(memory.safe & ~orders.new) | orders.safe,
+        switched_s=chosen.cars.switched_s,
+        carried_kwh=chosen.cars.carried_kwh,
+        share_kw=chosen.cars.shares_kw,
+    )
+
+
+def _for_layout(scene: Scene, orders: Orders) -> Floats:
+    """What every asset of the snapshot is told or expected to do."""
+    pool, layout = scene.pool, scene.inputs.snapshot.layout
+    wanted = np.full(len(layout.assets), np.nan)
+    own = np.where(scene.standing.controlled & ~pool.pv, orders.power_kw, scene.sight.power.values)
+    wanted[[layout.asset_at[asset] for asset in pool.assets]] = own
+    return wanted

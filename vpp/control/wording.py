@@ -1,0 +1,144 @@
+"""Reasons and alarms: a code, a subject, and a text that a person can act on."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from vpp.control.arbiter import Verdict
+from vpp.control.compiled import CompiledPool
+from vpp.control.inputs import Alarm, Reason
+from vpp.control.pool_power import Terms
+from vpp.control.scene import Scene
+from vpp.control.serving import Served
+from vpp.domain.arrays import Bools, Floats
+from vpp.domain.ladder import Rung
+from vpp.domain.proposal import Scope, ScopeKind
+
+SHORT_KW = 0.01
+
+
+def of_pool(pool: CompiledPool, served: Served, terms: Terms) -> Reason:
+    return Reason(
+        scope=Scope(kind=ScopeKind.POOL, id=pool.pool),
+        rung=terms.rung,
+        binding=served.binding,
+        text=_sentence(served, terms),
+        net_kw=served.net_kw,
+        power_kw=served.power_kw,
+        worth=served.worth,
+    )
+
+
+def _sentence(served: Served, terms: Terms) -> str:
+    unit = terms.costs.unit
+    does = "stores" if served.power_kw > 0 else "gives out"
+    head = (
+        f"{does} {abs(served.power_kw):.1f} kW of {served.net_kw:.1f} kW net"
+        if abs(served.power_kw) >= SHORT_KW
+        else f"storages idle at {served.net_kw:.1f} kW net"
+    )
+    return (
+        f"{head}: {served.binding}; a stored kWh is worth {served.worth:.3g} "
+        f"against {served.marginal:.3g} {unit} now"
+    )
+
+
+def of_directed(pool: CompiledPool, verdict: Verdict, power_kw: Floats, rung: Rung) -> list[Reason]:
+    """Why assets and rows are not where the pool alone would put them."""
+    found = [
+        Reason(
+            scope=Scope(kind=ScopeKind.ASSET, id=pool.assets[at]),
+            rung=rung,
+            binding=f"{by.owner}'s {by.id}",
+            text=by.reason,
+            power_kw=float(power_kw[at]),
+        )
+        for at, by in verdict.asset_owner.items()
+    ]
+    found += [
+        Reason(
+            scope=Scope(kind=ScopeKind.NODE, id=pool.rows.names[row]),
+            rung=rung,
+            binding=f"{by.owner}'s {by.id}",
+            text=by.reason,
+        )
+        for row, by in verdict.row_owner.items()
+    ]
+    return found
+
+
+def of_dark(pool: CompiledPool, dark: Bools) -> list[Reason]:
+    return [
+        Reason(
+            scope=Scope(kind=ScopeKind.NODE, id=pool.rows.names[row]),
+            rung=Rung.SAFE_STATE,
+            binding="blind spot",
+            text="its meter is silent for three freshness limits: safe state beneath it",
+        )
+        for row in np.flatnonzero(dark)
+    ]
+
+
+def alarms(scene: Scene, over_kw: Floats) -> tuple[Alarm, ...]:
+    """Everything that a person should know now.
+
+    Args:
+        scene: What the tick stands on.
+        over_kw: By how much each row cannot be held, shape (rows,), kW; 0 where it can.
+    """
+    pool, sight, dark, memory = scene.pool, scene.sight, scene.dark, scene.standing.memory
+    found = list(scene.verdict.alarms)
+    found += _of_rows(
+        pool,
+        pool.metered & ~sight.net.good & ~dark,
+        "STALE_METER",
+        "its meter is stale: no increase beneath it",
+    )
+    found += _of_rows(
+        pool,
+        dark,
+        "FEEDER_BLIND",
+        "nothing measures it: safe state beneath it; check its meter and link",
+    )
+    found += _of_assets(
+        pool,
+        scene.stored.doubtful,
+        "SOC_DOUBTFUL",
+        "state of charge contradicts the energy that flowed: the worse of both counts",
+    )
+    barred = (sight.now_s < memory.barred_until_s) & (memory.strikes > 0)
+    found += _of_assets(
+        pool,
+        barred,
+        "NOT_OBEYING",
+        "does not follow: in its safe state, tried again later; check its mode",
+    )
+    found += _of_assets(
+        pool,
+        memory.unknown,
+        "UNKNOWN_OUTCOME",
+        "its last command was not answered: the worse of old and new counts",
+    )
+    found += [
+        Alarm(
+            code="SHORTFALL",
+            subject=f"node:{pool.rows.names[row]}",
+            text=f"over its limit by {over_kw[row]:.1f} kW, and nothing beneath is left to move",
+        )
+        for row in np.flatnonzero(over_kw > SHORT_KW)
+    ]
+    return tuple({(a.code, a.subject): a for a in found}.values())
+
+
+def _of_rows(pool: CompiledPool, marked: Bools, code: str, text: str) -> Iterable[Alarm]:
+    return [
+        Alarm(code=code, subject=f"node:{pool.rows.names[row]}", text=text)
+        for row in np.flatnonzero(marked)
+    ]
+
+
+def _of_assets(pool: CompiledPool, marked: Bools, code: str, text: str) -> Iterable[Alarm]:
+    return [
+        Alarm(code=code, subject=f"asset:{pool.assets[at]}", text=text)
+        for at in np.flatnonzero(marked)
+    ]
