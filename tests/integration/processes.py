@@ -1,0 +1,112 @@
+"""The simulated city and the daemon as processes of their own, as an operator has them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+VPP = Path(sys.executable).with_name("vpp")
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedCity:
+    """A running simulator process."""
+
+    file: Path
+    base_port: int
+    write_log: Path
+
+    def writes(self) -> list[Mapping[str, Any]]:
+        """Every write that a device received so far."""
+        if not self.write_log.exists():
+            return []
+        return [json.loads(line) for line in self.write_log.read_text().splitlines()]
+
+
+@contextmanager
+def simulated(file: Path, directory: Path) -> Iterator[SimulatedCity]:
+    """Serve a city at the wall's time on free ports."""
+    write_log = directory / "writes.jsonl"
+    command = [
+        sys.executable, "-m", "simulators", str(file), "--base-port", "0", "--stop-with-parent",
+        "--write-log", str(write_log), "--start", datetime.now().astimezone().isoformat(),
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            yield SimulatedCity(file=file, base_port=ready["base_port"], write_log=write_log)
+        finally:
+            process.stdin.close()
+            process.wait(PATIENCE_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+    took_s: float
+    """From the signal to the end."""
+
+
+class Running:
+    """A ``vpp`` process, alone in its foreground group."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def interrupt_group(self) -> Ended:
+        """What Ctrl-C at the terminal does: SIGINT to the whole group."""
+        return self._end(lambda: os.killpg(self.process.pid, signal.SIGINT))
+
+    def terminate(self) -> Ended:
+        return self._end(self.process.terminate)
+
+    def wait(self) -> Ended:
+        return self._end(lambda: None)
+
+    def _end(self, tell: Any) -> Ended:
+        told_s = time.monotonic()
+        tell()
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return Ended(
+            code=self.process.returncode, out=out, err=err, took_s=time.monotonic() - told_s
+        )
+
+
+@contextmanager
+def vpp(home: Path, arguments: Sequence[object]) -> Iterator[Running]:
+    """Start ``vpp`` with its state under ``home``; killed when left, if it still runs."""
+    environment = {**os.environ, "VPP_STATE_HOME": str(home), "COLUMNS": "160"}
+    process = subprocess.Popen(
+        [str(VPP), *map(str, arguments)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=environment, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        try:
+            yield Running(process)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def until(true: Any, what: str) -> None:
+    """Wait until something holds, for a bounded time."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end_s, f"in vain waited for: {what}"
+        time.sleep(0.05)

@@ -1,0 +1,118 @@
+"""One battery in one house: from the register on the wire to the setpoint in the register."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.processes import SimulatedCity, simulated, until, vpp
+from vpp.cli import exits
+from vpp.config.examples import example_city
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[SimulatedCity]:
+    with simulated(example_city("one-house"), tmp_path) as city:
+        yield city
+
+
+def arguments(city: SimulatedCity, *more: object) -> list[object]:
+    return ["run", city.file, "--base-port", city.base_port, "--http", "off", *more]
+
+
+def is_dispatching(city: SimulatedCity) -> bool:
+    return any(write["device"] == "house-ess" for write in city.writes())
+
+
+def audit(home: Path) -> list[dict[str, str]]:
+    (file,) = home.glob("*/audit.jsonl")
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_a_measured_surplus_or_deficit_reaches_the_register_and_is_followed(
+    house: SimulatedCity, tmp_path: Path
+) -> None:
+    with vpp(tmp_path, arguments(house)) as daemon:
+        until(lambda: is_dispatching(house), "a write to the battery")
+        until(lambda: followed(tmp_path), "a command that was followed")
+        ended = daemon.terminate()
+    assert ended.code == exits.OK, ended.err
+    assert "1 of 1 assets read back in their safe state" in ended.out
+    first = next(i for i, r in enumerate(audit(tmp_path)) if r["event"] == "intent")
+    assert audit(tmp_path)[first]["subject"] == "house-bat"
+
+
+def followed(home: Path) -> bool:
+    return any(r["event"] == "outcome" and r["outcome"] == "followed" for r in audit(home))
+
+
+def test_observe_writes_not_one_byte(house: SimulatedCity, tmp_path: Path) -> None:
+    with vpp(tmp_path, arguments(house, "--observe", "--for", "15s")) as daemon:
+        ended = daemon.wait()
+    assert ended.code == exits.OK, ended.err
+    assert house.writes() == []
+
+
+def test_ctrl_c_to_the_whole_group_leaves_the_battery_safe_within_five_seconds(
+    house: SimulatedCity, tmp_path: Path
+) -> None:
+    with vpp(tmp_path, arguments(house)) as daemon:
+        until(lambda: is_dispatching(house), "a write to the battery")
+        ended = daemon.interrupt_group()
+    assert ended.code == exits.OK, ended.err
+    assert "1 of 1 assets read back in their safe state" in ended.out
+
+
+def test_a_second_daemon_is_turned_away_with_the_name_of_the_first(
+    house: SimulatedCity, tmp_path: Path
+) -> None:
+    with vpp(tmp_path, arguments(house)) as first:
+        until(lambda: is_dispatching(house), "a write to the battery")
+        with vpp(tmp_path, arguments(house)) as second:
+            turned_away = second.wait()
+        assert turned_away.code == exits.ALREADY_RUNNING
+        assert f"process {first.process.pid}" in turned_away.err.replace("\n", " ")
+        assert probe(house, tmp_path) == exits.FAILED
+        first.terminate()
+
+
+def probe(city: SimulatedCity, home: Path) -> int:
+    """A probe never dials a device that a running daemon holds."""
+    asked = ["check", city.file, "--base-port", city.base_port, "--probe"]
+    with vpp(home, asked) as probing:
+        ended = probing.wait()
+    assert "which holds its devices" in ended.err.replace("\n", " ")
+    return ended.code
+
+
+def test_an_override_holds_until_it_is_withdrawn(house: SimulatedCity, tmp_path: Path) -> None:
+    def ask(*words: object) -> str:
+        with vpp(tmp_path, words) as asking:
+            ended = asking.wait()
+        assert ended.code == exits.OK, ended.err
+        return ended.out
+
+    with vpp(tmp_path, arguments(house)) as daemon:
+        until(lambda: is_dispatching(house), "a write to the battery")
+        which = ("--portfolio", "one-house")
+        ask("override", "house-bat", "--power", "1.5", "--reason", "test of an override", *which)
+        until(lambda: told(tmp_path, 1.5), "the override at the battery")
+        ask("override", "house-bat", "--end", *which)
+        ask("device", "set-authority", "house-ess", "observe", "--reason", "work on it", *which)
+        ended = daemon.terminate()
+    assert ended.code == exits.OK, ended.err
+    assert any(r["event"] == "authority" and r["why"] == "work on it" for r in audit(tmp_path))
+
+
+def told(home: Path, power_kw: float) -> bool:
+    return any(r["event"] == "intent" and r["lo_kw"] == power_kw for r in audit(home))
+
+
+def test_every_device_answers_a_probe(house: SimulatedCity, tmp_path: Path) -> None:
+    asked = ["check", house.file, "--base-port", house.base_port, "--probe"]
+    with vpp(tmp_path, asked) as probing:
+        done = probing.wait()
+    assert done.code == exits.OK, done.err + done.out
+    assert "HB-0900" in done.out
+    assert house.writes() == []
