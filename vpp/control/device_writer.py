@@ -12,7 +12,7 @@ import structlog
 
 from vpp.control.connection import PATIENCE
 from vpp.control.dispatch import Dispatch
-from vpp.control.gate_rules import EXPIRY
+from vpp.control.gate_rules import AUDIT, EXPIRY
 from vpp.control.intents import Intents
 from vpp.control.supervision import Health
 from vpp.domain.command import Command, WriteClass
@@ -146,7 +146,7 @@ class DeviceWriter:
                 return False
             await self._arrival(None, also=pending.intent)
         if not _durable(pending.intent):
-            self._refuse(pending, GateRefusal(rule="audit", detail=str(pending.intent.exception())))
+            self._refuse(pending, GateRefusal(rule=AUDIT, detail=str(pending.intent.exception())))
             return False
         return not self._gives_way(pending)
 
@@ -206,6 +206,7 @@ class DeviceWriter:
             at_s=self._city.monotonic(),
             outcome=outcome,
             detail=detail,
+            rule="" if refused is None else refused.rule,
             recorded=pending.intent is not None,
         )
         self._report(dispatch, refused)

@@ -22,6 +22,8 @@ class Dispatch:
     """City monotonic."""
     outcome: Outcome
     detail: str = ""
+    rule: str = ""
+    """The gate's rule that held it back; empty if none did."""
     recorded: bool = False
     """An intent of this command is on record, so that its outcome must be, too."""
 

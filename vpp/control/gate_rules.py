@@ -11,7 +11,7 @@ from vpp.domain.outcome import GateRefusal
 from vpp.domain.setpoint import LONGEST_LIFE_S, SHORTEST_LIFE_S, Setpoint
 from vpp.domain.snapshot import DeviceState
 
-CLOSING, AUTHORITY, EXPIRY = "closing", "authority", "expiry"
+CLOSING, AUTHORITY, EXPIRY, AUDIT = "closing", "authority", "expiry", "audit"
 _ROUNDING_S, _ROUNDING_KW = 1e-3, 1e-6
 
 

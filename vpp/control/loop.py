@@ -18,7 +18,7 @@ from vpp.control.proposing import Proposing
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health, Supervisor
 from vpp.control.write_gate import WriteGate
-from vpp.domain.ids import DeviceId, PoolId
+from vpp.domain.ids import PoolId
 from vpp.domain.snapshot import Snapshot
 
 _log = structlog.get_logger(__name__)
@@ -125,22 +125,18 @@ class ControlLoop(Generic[State]):
         news = around.outcomes.news()
         proposals = around.proposing.all(snapshot.now_s)
         failed: dict[PoolId, Alarm] = {}
-        decided: set[DeviceId] = set()
+        done: list[TickResult[State]] = []
         for pool_id, pool in self._pools.items():
             pool.hear(news)
             try:
-                result = pool.tick(snapshot, around.guidance, proposals)
+                done.append(pool.tick(snapshot, around.guidance, proposals))
             except Exception as fault:  # noqa: BLE001 - one pool's trouble is its own
                 failed[pool_id] = self._failed(pool_id, fault)
-                continue
-            decided |= result.decided
-            for decision in result.commands:
-                around.gate.submit(decision)
             if len(self._pools) > 1:
                 yielded_s = wire.monotonic()
                 await asyncio.sleep(0)  # devices are read between two pools
                 aside_s += wire.monotonic() - yielded_s
-        around.gate.completed(frozenset(decided))
+        self._hand_over(done)
         results = {id_: pool.result for id_, pool in self._pools.items() if pool.result is not None}
         self._broken = {key for key in self._broken if key not in self._pools or key in failed}
         self.view = TickView(
@@ -154,6 +150,13 @@ class ControlLoop(Generic[State]):
         )
         self._show(self.view)
         return self.view
+
+    def _hand_over(self, done: Sequence[TickResult[State]]) -> None:
+        gate = self._around.gate
+        gate.completed(frozenset(device for result in done for device in result.decided))
+        for result in done:
+            for decision in result.commands:
+                gate.submit(decision)
 
     def _alarms(
         self, results: Mapping[PoolId, TickResult[State]], failed: Mapping[PoolId, Alarm]

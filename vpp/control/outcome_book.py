@@ -9,6 +9,7 @@ from vpp.control.cells import poll_period_s
 from vpp.control.dispatch import DAEMON, Dispatch, record_of
 from vpp.control.evidence import Witness
 from vpp.control.gate_ledger import GateLedger
+from vpp.control.gate_rules import AUDIT
 from vpp.control.inputs import Alarm, CommandNews, Timing
 from vpp.control.outcomes import judge
 from vpp.control.plausibility import rating_kw
@@ -57,6 +58,7 @@ class OutcomeBook:
         self._trials: dict[AssetId, Trial] = {}
         self._news: list[CommandNews] = []
         self._alarms: dict[AssetId, Alarm] = {}
+        self._audit_blocked: Alarm | None = None
         self._foreign: dict[AssetId, DeviceId] = {}
         self._at: datetime | None = None
         self._witness: Witness | None = None
@@ -69,10 +71,9 @@ class OutcomeBook:
             return
         self._tell(command, dispatch.at_s, dispatch.outcome)
         if not dispatch.left:
-            if dispatch.recorded:
-                self._record(command, dispatch.outcome, dispatch.detail)
-                self._raise_or_clear(asset, dispatch.outcome, dispatch.detail)
+            self._stayed(dispatch)
             return
+        self._audit_blocked = None
         self._supersede(asset)
         self._trials[asset] = Trial(
             command=command,
@@ -81,6 +82,16 @@ class OutcomeBook:
             baseline_kw=None if self._witness is None else self._witness.power_kw(asset),
         )
         self._raise_or_clear(asset, dispatch.outcome, dispatch.detail)
+
+    def _stayed(self, dispatch: Dispatch) -> None:
+        """It did not leave, or the device said no."""
+        command, why = dispatch.command, dispatch.detail or dispatch.rule
+        if dispatch.recorded:
+            self._record(command, dispatch.outcome, why)
+        if dispatch.rule == AUDIT:
+            self._audit_blocked = Alarm(code="AUDIT_BLOCKED", subject="audit", text=why)
+        elif not dispatch.rule:
+            self._raise_or_clear(command.setpoint.asset, dispatch.outcome, why)
 
     def observe(self, snapshot: Snapshot) -> None:
         """Judge every command by what is measured now."""
@@ -103,7 +114,8 @@ class OutcomeBook:
 
     def alarms(self) -> tuple[Alarm, ...]:
         """All that hold now."""
-        return tuple(self._alarms.values())
+        blocked = () if self._audit_blocked is None else (self._audit_blocked,)
+        return (*blocked, *self._alarms.values())
 
     def trial(self, asset: AssetId) -> Trial | None:
         """The command that the asset is under, and what is known of it."""

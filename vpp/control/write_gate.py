@@ -213,4 +213,5 @@ def _untouched(pending: Pending, refused: GateRefusal, pace: Pace) -> Dispatch:
         at_s=pace.city.monotonic(),
         outcome=Outcome.EXPIRED if refused.rule == EXPIRY else Outcome.REFUSED,
         detail=refused.detail,
+        rule=refused.rule,
     )

@@ -255,6 +255,38 @@ async def test_what_is_not_applied_is_an_alarm_and_news(tmp_path: Path) -> None:
     assert [record.outcome for record in made.audit.of(Event.OUTCOME)] == ["not_obeying"]
 
 
+async def test_a_full_disk_blocks_commands_under_one_alarm_until_it_has_room(
+    tmp_path: Path,
+) -> None:
+    made = room(tmp_path, decide=holding(5.0))
+    made.audit.broken = True
+    async with made.room:
+        await asyncio.sleep(5)
+        view = made.room.loop.view
+        assert view is not None
+        assert [(one.code, one.subject) for one in view.alarms] == [("AUDIT_BLOCKED", "audit")]
+        made.audit.broken = False
+        await asyncio.sleep(15)
+        assert made.room.loop.view is not None
+        assert made.room.loop.view.alarms == ()
+
+
+async def test_the_first_tick_after_a_stall_may_refresh_again(tmp_path: Path) -> None:
+    port = FakeBattery(D1, AssetId("b1"), LoopClock(), battery_facts())
+    made = room(tmp_path, port, holding(5.0))
+    async with made.room:
+        await asyncio.sleep(8.5)
+        made.step.fails = True
+        with capture_logs():
+            await asyncio.sleep(6)
+        made.step.fails = False
+        await asyncio.sleep(2)
+    assert [command.write_class for _, command in port.written] == [
+        WriteClass.COMMAND,
+        WriteClass.REFRESH,
+    ]
+
+
 async def test_every_intent_has_exactly_one_outcome(tmp_path: Path) -> None:
     port = FakeBattery(D1, AssetId("b1"), LoopClock(), battery_facts())
     powers = iter([1.0, 2.0, 11.0, 3.0, 4.0, -5.0, 6.0] * 20)
