@@ -1,0 +1,140 @@
+"""`python -m simulators` as a process of its own, and a thousand devices in one."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pymodbus.client import ModbusTcpClient
+
+from simulators.clock import CityClock
+from simulators.wire import SimulatedCity
+from tests.simulators.wire.cities import HOUSE, street
+from tests.simulators.wire.clients import RawClient, read_pdu
+
+
+@pytest.fixture
+def city_file(tmp_path: Path) -> Path:
+    path = tmp_path / "city.yaml"
+    path.write_text(HOUSE)
+    return path
+
+
+@contextmanager
+def served(city: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulators", str(city), "--base-port", "0", *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def test_it_says_when_everything_listens_and_ends_with_its_parent_s_pipe(
+    city_file: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "writes.jsonl"
+    with served(city_file, "--stop-with-parent", "--write-log", str(log)) as (process, ready):
+        assert ready["ready"] is True
+        assert ready["start"] == "2026-07-15T11:00:00+09:00"
+        assert ready["broker"] == f"127.0.0.1:{ready['base_port']}"
+        with ModbusTcpClient("127.0.0.1", port=int(ready["base_port"]) + 1) as client:
+            assert client.read_holding_registers(40000, count=2).registers == [0x5375, 0x6E53]
+            client.write_register(40372, 1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        assert os.getsid(process.pid) == process.pid
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=5) == 0
+    (line,) = log.read_text().splitlines()
+    written = json.loads(line)
+    assert (written["device"], written["where"], written["values"]) == ("ess", 40372, [1])
+    assert written["accepted"] is True
+
+
+def test_alone_it_ends_at_once_by_sigint(city_file: Path) -> None:
+    with served(city_file) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 0
+
+
+def test_it_ends_by_itself_after_the_time_given(city_file: Path) -> None:
+    with served(city_file, "--for", "0.5s", "--speed", "600") as (process, ready):
+        assert ready["speed"] == 600
+        assert process.wait(timeout=5) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--speed", "601"], "speed 601 is outside 0 to 600"),
+        (["--for", "60"], "'60' is no duration"),
+        (["--export", "x"], "--export needs --from and --to"),
+        (["--stop-with-parent"], "needs the parent's pipe"),
+    ],
+)
+def test_mistakes_are_named(city_file: Path, arguments: list[str], words: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "simulators", str(city_file), *arguments],
+        check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert ended.returncode != 0
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "simulators", str(city_file), "--export", str(tmp_path / "truth"),
+         "--from", "2026-07-14", "--to", "2026-07-15", "--step", "1h"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    meta = yaml.safe_load((tmp_path / "truth" / "meta.yaml").read_text())
+    assert meta["time_zone"] == "Asia/Seoul"
+
+
+async def test_200_devices_at_ports_of_their_own_answer_together() -> None:
+    async with SimulatedCity(street(200), speed=60) as sim:
+        numbers = [port.number for port in sim.ports.values()]
+
+        async def identity(number: int) -> bytes:
+            async with RawClient.to(number) as client:
+                return (await client.ask(read_pdu(40002, 68)))[2]
+
+        answers = await asyncio.gather(*map(identity, numbers))
+    serials = {answer[2 + 100 : 2 + 132].rstrip(b"\0").decode() for answer in answers}
+    assert serials == {f"ess-{number}" for number in range(200)}
+
+
+def test_the_city_s_clock_runs_at_its_speed_and_never_back() -> None:
+    clock = CityClock(street(1).start, 0)
+    clock.run()
+    clock.advance(10)
+    assert clock.elapsed_s == 10
+    clock.speed = 600
+    first = clock.elapsed_s
+    time.sleep(0.05)
+    assert 25 < clock.elapsed_s - first < 600
+    clock.speed = 0
+    stopped = clock.elapsed_s
+    assert clock.elapsed_s == stopped >= first
+    with pytest.raises(ValueError, match="cannot go back"):
+        clock.advance(-1)
