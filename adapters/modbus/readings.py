@@ -94,9 +94,7 @@ def _choice(
 
     def said(raw: Sequence[float], house: Sequence[float]) -> _Said | None:
         for at, raws in when:
-            if math.isnan(house[at]):
-                return _UNKNOWN
-            if raw[at] not in raws:
+            if math.isnan(house[at]) or raw[at] not in raws:
                 return None
         if choice.none:
             return _NONE

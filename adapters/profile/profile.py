@@ -103,7 +103,7 @@ class Choice:
 class Reading:
     """A quantity of an asset: the first choice that holds.
 
-    Where none holds, or a condition cannot be read, nothing is known.
+    Where none holds nothing is known; a condition on a point that cannot be read does not hold.
     """
 
     quantity: Quantity
