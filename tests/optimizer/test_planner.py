@@ -203,7 +203,7 @@ def test_envelopes_leave_the_tick_all_the_freedom_that_the_need_allows() -> None
 
 def test_a_guaranteed_part_is_in_the_schedule_and_in_the_envelope() -> None:
     problem = random_problem(0)
-    sessions = one_car(problem, need_kwh=100.0, max_kw=7.0, until=3)
+    sessions = one_car(problem, need_kwh=0.1, max_kw=7.0, until=3)
     guaranteed = np.where(sessions.max_kw > 0, 1.4, 0.0)
     problem = replace(problem, sessions=replace(sessions, guaranteed_kw=guaranteed))
     for planner in PLANNERS:
