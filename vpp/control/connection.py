@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health
 from vpp.domain.devices import Device, Identity
 from vpp.domain.errors import NoAnswer, WrongDevice
 from vpp.domain.ids import DeviceId
+from vpp.ports.clock import Clock
 from vpp.ports.device import DevicePort
 
 OFFLINE_AFTER = 3
@@ -37,14 +38,32 @@ class Counters:
     """Of the newest round, wire seconds after it was due."""
 
 
+@dataclass(slots=True)
+class _Round:
+    """What the adapter was asked and has not answered."""
+
+    task: asyncio.Task[Any]
+    cancelling: int
+    """Cancellations of the task that were under way before."""
+    began_s: float
+    overdue: bool = False
+
+
 class Connection:
     """One device as its task meets it."""
 
     def __init__(
-        self, device: Device, port: DevicePort, table: StateTable, identities: IdentityWatch
+        self,
+        device: Device,
+        port: DevicePort,
+        *,
+        table: StateTable,
+        identities: IdentityWatch,
+        wire: Clock,
     ) -> None:
         self.device, self._port, self._table = device, port, table
-        self._identities = identities
+        self._identities, self._wire = identities, wire
+        self._round: _Round | None = None
         self.counters = Counters()
         self.identified = False
 
@@ -85,10 +104,32 @@ class Connection:
         self._table.lost(self.device.id, trouble)
 
     async def bounded(self, round_: Awaitable[Brought]) -> Brought:
-        """Await a round of the adapter, which has its own time-outs, but not for ever."""
-        limit_s = PATIENCE * self._port.facts.timeout_s
+        """Await a round of the adapter, which has its own time-outs; ``end_overdue`` may end it.
+
+        A timer of its own for every round would cost as much as the round.
+        """
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a round is awaited outside of any task")
+        current = self._round = _Round(task, task.cancelling(), self._wire.monotonic())
         try:
-            async with asyncio.timeout(limit_s):
-                return await round_
-        except TimeoutError as late:
-            raise NoAnswer(f"nothing came within {limit_s:g} s") from late
+            return await round_
+        except asyncio.CancelledError as cancelled:
+            if current.overdue and task.uncancel() <= current.cancelling:
+                raise NoAnswer(f"nothing came within {self._patience_s:g} s") from cancelled
+            raise
+        finally:
+            self._round = None
+
+    def end_overdue(self) -> None:
+        """Give up a round that takes far longer than the device's time-out."""
+        current = self._round
+        if current is None or current.overdue:
+            return
+        if self._wire.monotonic() - current.began_s >= self._patience_s:
+            current.overdue = True
+            current.task.cancel()
+
+    @property
+    def _patience_s(self) -> float:
+        return PATIENCE * self._port.facts.timeout_s

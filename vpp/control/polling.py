@@ -1,5 +1,6 @@
 """Reads one polled device on its due times."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ class Poller:
         """``period_s``: between two polls, wire seconds, now."""
         self._connection, self._port, self._table = connection, port, table
         self._wire, self._period_s, self._lateness_s = wire, period_s, lateness_s
+        self._due_s = -math.inf
 
     async def live(self, health: Health) -> None:
         try:
@@ -42,7 +44,9 @@ class Poller:
 
     async def _until_due(self) -> None:
         now_s = self._wire.monotonic()
-        due_s = next_due_s(self._connection.device.id, now_s, self._period_s())
+        after_s = max(now_s, self._due_s)  # timers may end a little early
+        due_s = next_due_s(self._connection.device.id, after_s, self._period_s())
+        self._due_s = due_s
         await self._wire.sleep(due_s - now_s)
         late_s = self._wire.monotonic() - due_s
         self._connection.counters.late_s = late_s

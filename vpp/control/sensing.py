@@ -11,12 +11,14 @@ from vpp.control.listening import Listener
 from vpp.control.pace import Pace
 from vpp.control.polling import Poller
 from vpp.control.state_table import StateTable
-from vpp.control.supervision import Supervisor
+from vpp.control.supervision import Health, Supervisor
 from vpp.domain.devices import Device
 from vpp.domain.ids import DeviceId
 from vpp.ports.device import DevicePort, Polled, Streaming
 
 LATENESS_KEPT = 8192
+LOOK_S = 0.25
+"""Wire seconds between two looks for rounds that hang."""
 
 
 class Sensing:
@@ -41,7 +43,9 @@ class Sensing:
         self.lateness_s: deque[float] = deque(maxlen=LATENESS_KEPT)
         """Of the newest rounds of all polled devices, wire seconds."""
         self._connections = {
-            device: Connection(devices[device], port, table, identities)
+            device: Connection(
+                devices[device], port, table=table, identities=identities, wire=pace.wire
+            )
             for device, port in ports.items()
         }
         self._readers = {device: self._reader(device, port) for device, port in ports.items()}
@@ -54,6 +58,7 @@ class Sensing:
         for device, reader in self._readers.items():
             lost_after = OFFLINE_AFTER if isinstance(reader, Poller) else 1
             self._tasks.watch(f"device {device}", reader.live, lost_after=lost_after)
+        self._tasks.watch("overdue rounds", self._end_overdue)
         return self
 
     async def __aexit__(
@@ -63,6 +68,13 @@ class Sensing:
         trace: TracebackType | None,
     ) -> None:
         await self._tasks.__aexit__(kind, error, trace)
+
+    async def _end_overdue(self, health: Health) -> None:
+        while True:
+            await self._pace.wire.sleep(LOOK_S)
+            for connection in self._connections.values():
+                connection.end_overdue()
+            health.good()
 
     def _reader(self, device: DeviceId, port: DevicePort) -> Poller | Listener:
         connection = self._connections[device]

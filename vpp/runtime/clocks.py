@@ -90,3 +90,24 @@ def _checked(speed: float) -> float:
     if not 0 < speed <= FASTEST:
         raise InvariantError(f"speed is {speed}, expected more than 0 and at most {FASTEST:.0f}")
     return speed
+
+
+class Governor:
+    """Slows a city down that its loop cannot keep up with."""
+
+    PATIENCE, STEP = 3, 0.8
+    """Late ticks in a row before the speed falls, and to what part of it."""
+
+    def __init__(self, city: CityClock, *, tick_s: float) -> None:
+        """``tick_s``: city seconds."""
+        self._city, self._tick_s = city, tick_s
+        self._late = 0
+
+    def observe(self, late_s: float) -> bool:
+        """Take note of a tick's lateness, city seconds; whether the speed fell now."""
+        self._late = self._late + 1 if late_s > self._tick_s / 2 else 0
+        if self._late < self.PATIENCE or self._city.speed <= 1.0:
+            return False
+        self._late = 0
+        self._city.change_speed(max(self._city.speed * self.STEP, 1.0))
+        return True

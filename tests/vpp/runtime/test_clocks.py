@@ -5,7 +5,7 @@ import pytest
 
 from tests.vpp.control.living.fakes import BEGIN, LoopClock
 from vpp.domain.errors import InvariantError
-from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.clocks import CityClock, Governor, WireClock
 
 pytestmark = pytest.mark.virtual_time
 DAWN = datetime(2026, 6, 21, 20, 0, tzinfo=UTC)
@@ -57,3 +57,14 @@ async def test_the_wire_is_real_and_utc() -> None:
     began = wire.monotonic()
     await wire.sleep(-1.0)
     assert wire.monotonic() >= began
+
+
+async def test_the_speed_falls_when_ticks_stay_late_and_never_below_one() -> None:
+    city = CityClock(LoopClock(), speed=100.0, start=DAWN)
+    governor = Governor(city, tick_s=10.0)
+    falls = [governor.observe(late_s) for late_s in (6.0, 6.0, 1.0, 6.0, 6.0, 6.0, 6.0)]
+    assert falls == [False] * 5 + [True, False]
+    assert city.speed == pytest.approx(80.0)
+    for _ in range(200):
+        governor.observe(6.0)
+    assert city.speed == 1.0
