@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from vpp.backtest.data import read_recording
 from vpp.cli.baselines import Baseline, baselines
-from vpp.cli.demo_screen import Screen
+from vpp.cli.demo_screen import Screen, wide_console
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.past import past_means
 from vpp.cli.run import end, on_fast_loop, stop_on_signals
@@ -95,7 +94,7 @@ def _own_start(city: City) -> datetime:
 
 
 async def _demo(show: Show) -> Sequence[Left]:
-    stop, console = stop_on_signals(), Console()
+    stop, console = stop_on_signals(), wide_console()
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
         with console.status("working out the city's last eight days, and its day without control"):

@@ -85,3 +85,9 @@ class Screen:
             soft_wrap=True,
             highlight=False,
         )
+
+
+def wide_console() -> Console:
+    """The terminal as it is; elsewhere wide enough for a table to stay in one piece."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)

@@ -70,7 +70,7 @@ class Daemon:
     ) -> None:
         self.portfolio = city.portfolio
         self._room, self._replanner, self._clocks = room, replanner, clocks
-        self._score = Score(city.portfolio)
+        self._score = Score(city.portfolio, room.table.layout)
         self._metrics = DaemonMetrics()
         self._fleet = FleetMetrics(city.portfolio, room.table.layout)
         self._listeners: list[Callable[[View], None]] = []

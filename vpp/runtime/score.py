@@ -1,14 +1,18 @@
 """What the running city has reached so far, on its own measurements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Load, Pv
+from vpp.domain.ids import NodeId
 from vpp.domain.points import Quantity
-from vpp.domain.pool_net import pool_net_kw
 from vpp.domain.portfolio import Portfolio
-from vpp.domain.snapshot import Snapshot
+from vpp.domain.snapshot import Column, Layout, Snapshot
 
-LONGEST_GAP_S = 600.0
+HOLD_S = 900.0
+"""A measurement counts for so long; a gap beyond it counts for nothing, on either side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +50,43 @@ class Reached:
         return self.useful_kwh / demand_kwh if demand_kwh > 0 else None
 
 
-class Score:
-    """Adds up the portfolio tick by tick; import and export are counted at each pool's boundary."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """Powers in kW and the worth of what is stored in kWh, at one tick."""
 
-    def __init__(self, portfolio: Portfolio) -> None:
-        self._portfolio = portfolio
+    ev_kw: float
+    import_kw: float
+    export_kw: float
+    renewable_kw: float
+    """What the sun could have given."""
+    load_kw: float
+    """What the meters leave when everything else is taken off: the terms of one balance."""
+    stored_kwh: float
+    """Stored energy times discharge efficiency."""
+
+
+class Score:
+    """Adds up the portfolio tick by tick; import and export are counted at each pool's boundary.
+
+    The last good value of each quantity counts for a quarter of an hour. Demand is the balance
+    of the meters, so that a device read a moment late shifts energy between neighbouring ticks
+    and loses none.
+    """
+
+    def __init__(self, portfolio: Portfolio, layout: Layout) -> None:
+        assets = portfolio.assets
+        self._cars, self._plants, self._batteries = (
+            np.array([layout.asset_at[a.id] for a in assets.values() if isinstance(a, kind)], int)
+            for kind in (EvCharger, Pv, Battery)
+        )
+        self._has_load = any(isinstance(asset, Load) for asset in assets.values())
+        self._worth_kwh = np.array(
+            [a.capacity_kwh * a.eta_discharge for a in assets.values() if isinstance(a, Battery)]
+        )
+        self._pools = [_meters(portfolio, pool.node, layout) for pool in portfolio.pools.values()]
         self._reached = Reached()
-        self._last: Snapshot | None = None
-        self._stored_at_start: dict[str, float] = {}
-        self._credit_kwh = 0.0
+        self._last: _Measured | None = None
+        self._last_s = float("nan")
         self._peak = _Peak()
 
     @property
@@ -63,66 +95,82 @@ class Score:
 
     def observe(self, snapshot: Snapshot) -> None:
         """Count the time since the last snapshot at the powers measured now."""
-        last, self._last = self._last, snapshot
-        self._credit(snapshot)
-        if last is None:
+        now, lasts_s = self._measured(snapshot), snapshot.now_s - self._last_s
+        before, self._last, self._last_s = self._last, now, snapshot.now_s
+        if now is None or before is None:
+            if lasts_s > 0:
+                unmeasured_s = self._reached.unmeasured_s + lasts_s
+                self._reached = replace(self._reached, unmeasured_s=unmeasured_s)
             return
-        lasts_s = snapshot.now_s - last.now_s
-        powers = self._powers(snapshot) if lasts_s <= LONGEST_GAP_S else None
         was, hours = self._reached, lasts_s / 3600.0
-        if powers is None:
-            powers, unmeasured_s = (0.0,) * 5, was.unmeasured_s + lasts_s
-        else:
-            unmeasured_s = was.unmeasured_s
-        load_kw, ev_kw, import_kw, export_kw, renewable_kw = powers
-        self._peak.add(snapshot.at.timestamp(), import_kw * hours)
-        self._reached = Reached(
-            load_kwh=was.load_kwh + load_kw * hours,
-            ev_kwh=was.ev_kwh + ev_kw * hours,
-            import_kwh=was.import_kwh + import_kw * hours,
-            export_kwh=was.export_kwh + export_kw * hours,
-            renewable_kwh=was.renewable_kwh + renewable_kw * hours,
-            credit_kwh=self._credit_kwh,
+        self._peak.add(snapshot.at.timestamp(), now.import_kw * hours)
+        self._reached = replace(
+            was,
+            load_kwh=was.load_kwh + now.load_kw * hours,
+            ev_kwh=was.ev_kwh + now.ev_kw * hours,
+            import_kwh=was.import_kwh + now.import_kw * hours,
+            export_kwh=was.export_kwh + now.export_kw * hours,
+            renewable_kwh=was.renewable_kwh + now.renewable_kw * hours,
+            credit_kwh=was.credit_kwh + now.stored_kwh - before.stored_kwh,
             peak_kw=self._peak.highest_kw,
-            unmeasured_s=unmeasured_s,
         )
 
-    def _powers(self, snapshot: Snapshot) -> tuple[float, ...] | None:
-        """Load, EV, import, export and available renewable power, kW; None if one is missing."""
-        load_kw = ev_kw = renewable_kw = import_kw = export_kw = 0.0
-        for asset in self._portfolio.assets.values():
-            power_kw = snapshot.asset(asset.id, Quantity.POWER_KW)
-            if power_kw is None:
-                return None
-            match asset:
-                case Load():
-                    load_kw += power_kw
-                case EvCharger():
-                    ev_kw += power_kw
-                case Pv():
-                    possible_kw = snapshot.asset(asset.id, Quantity.AVAILABLE_KW)
-                    renewable_kw += -power_kw if possible_kw is None else possible_kw
-                case Battery():
-                    pass
-        for pool in self._portfolio.pools:
-            net_kw = pool_net_kw(self._portfolio, pool, snapshot)
-            if net_kw is None:
-                return None
-            import_kw += max(net_kw, 0.0)
-            export_kw += max(-net_kw, 0.0)
-        return load_kw, ev_kw, import_kw, export_kw, renewable_kw
+    def _measured(self, snapshot: Snapshot) -> _Measured | None:
+        power_kw = _held(snapshot, snapshot.assets.get(Quantity.POWER_KW))
+        metered_kw = _held(snapshot, snapshot.meters.get(Quantity.POWER_KW))
+        soc = _held(snapshot, snapshot.assets.get(Quantity.SOC))
+        if power_kw is None or metered_kw is None or soc is None:
+            return None
+        nets = [_net(metered_kw, meters) for meters in self._pools]
+        cars_kw, given_kw = power_kw[self._cars].sum(), -power_kw[self._plants].sum()
+        storage_kw = power_kw[self._batteries].sum()
+        stored_kwh = self._worth_kwh @ soc[self._batteries]
+        load_kw = float(sum(nets) - cars_kw + given_kw - storage_kw)
+        if np.isnan(load_kw + stored_kwh):
+            return None
+        possible_kw = _held(snapshot, snapshot.assets.get(Quantity.AVAILABLE_KW))
+        return _Measured(
+            ev_kw=float(cars_kw),
+            import_kw=sum(max(net, 0.0) for net in nets),
+            export_kw=sum(max(-net, 0.0) for net in nets),
+            renewable_kw=self._renewable(power_kw, possible_kw),
+            load_kw=load_kw if self._has_load else 0.0,
+            stored_kwh=float(stored_kwh),
+        )
 
-    def _credit(self, snapshot: Snapshot) -> None:
-        credit_kwh = 0.0
-        for asset in self._portfolio.assets.values():
-            if not isinstance(asset, Battery):
-                continue
-            soc = snapshot.asset(asset.id, Quantity.SOC)
-            if soc is None:
-                return
-            start = self._stored_at_start.setdefault(asset.id, soc)
-            credit_kwh += (soc - start) * asset.capacity_kwh * asset.eta_discharge
-        self._credit_kwh = credit_kwh
+    def _renewable(self, power_kw: Floats, possible_kw: Floats | None) -> float:
+        given_kw = np.maximum(-power_kw[self._plants], 0.0)
+        if possible_kw is not None:
+            said_kw = possible_kw[self._plants]
+            given_kw = np.where(np.isnan(said_kw), given_kw, said_kw)
+        return float(given_kw.sum())
+
+
+def _meters(portfolio: Portfolio, node: NodeId, layout: Layout) -> list[list[int]]:
+    """Positions of the meters whose sum is the node's net: for each term, the best first."""
+    own = [layout.meter_at[meter] for meter in portfolio.meters_of_node[node]]
+    if own:
+        return [own]
+    site_nodes = {site.node for site in portfolio.sites.values()}
+    below = [n for n in portfolio.subtree(node) if n in site_nodes]
+    return [[layout.meter_at[m] for m in portfolio.meters_of_node[n]] for n in below]
+
+
+def _net(metered_kw: Floats, terms: list[list[int]]) -> float:
+    """Sum of each term's best meter that is known, kW; NaN where a term has none."""
+    total = 0.0
+    for ranked in terms:
+        known = [metered_kw[meter] for meter in ranked if not np.isnan(metered_kw[meter])]
+        total += known[0] if known else float("nan")
+    return float(total)
+
+
+def _held(snapshot: Snapshot, column: Column | None) -> Floats | None:
+    """Last good values that are not too old, NaN for any other."""
+    if column is None:
+        return None
+    old = snapshot.now_s - column.measured_s > HOLD_S
+    return np.where(old, np.nan, column.values)
 
 
 class _Peak:
