@@ -1,13 +1,20 @@
 """The embedded MQTT broker: on loopback alone, anonymous there, no `$SYS` chatter."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+
+log = logging.getLogger(__name__)
+
+PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +23,9 @@ class BrokerAddress:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> "BrokerAddress":
@@ -33,15 +43,44 @@ async def embedded_broker(address: BrokerAddress) -> AsyncIterator[None]:
         raise ValueError(f"the embedded broker listens on loopback alone, not on {address.host}")
     for name in ("amqtt", "transitions"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    bind = f"{address.host}:{address.port}"
-    broker = Broker(
-        BrokerConfig(
-            listeners={"default": ListenerConfig(type=ListenerType.TCP, bind=bind)},
-            plugins={"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-        )
-    )
+    listener = ListenerConfig(type=ListenerType.EXTERNAL, bind=str(address))
+    broker = Broker(BrokerConfig(listeners={"default": listener}, plugins=PLUGINS))
     await broker.start()
+    door = Door(broker)
+    server = await asyncio.start_server(door.enter, address.host, address.port)
     try:
         yield
     finally:
+        server.close()
         await broker.shutdown()
+        await door.close()
+
+
+class Door:
+    """Lets clients in to the broker and sees that every one of their sockets is closed again."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._inside: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+
+    async def enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client's whole visit."""
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._inside[task] = writer
+        try:
+            await self._broker.external_connected(
+                StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default"
+            )
+        except OSError as error:
+            log.debug("a client's connection ended: %s", error)
+        finally:
+            writer.transport.abort()
+            del self._inside[task]
+
+    async def close(self) -> None:
+        """End every visit."""
+        for task in self._inside:
+            task.cancel()
+        await asyncio.gather(*self._inside, return_exceptions=True)

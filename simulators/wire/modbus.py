@@ -15,7 +15,7 @@ from simulators.wire.registers import GATEWAY_TARGET_SILENT
 from simulators.wire.unit import Unit, exception_reply
 
 HEADER = struct.Struct(">HHHB")  # transaction id, protocol 0, bytes that follow, unit id
-LONGEST = 254  # unit id and the longest PDU
+LONGEST = 260  # unit id and the longest PDU, with room to refuse what is a little longer
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 

@@ -160,9 +160,13 @@ class Station:
         if unit is None:
             raise Rejected(f"no asset {command.get('asset')!r} here")
         limit_w = _limit_w(command)
+        offered_w = unit.safe_offer_w if limit_w is None else _allowed_w(unit, limit_w)
         if not self.suffering("ack_and_ignore"):
-            _carry_out(unit, limit_w, valid_s)
-        return _offered_kw(unit, unit.safe_offer_w if limit_w is None else limit_w)
+            if limit_w is None:
+                unit.release()
+            else:
+                unit.offer(offered_w, valid_s)
+        return offered_w / 1000
 
     def _check_age(self, command: Mapping[str, Any], valid_s: float) -> None:
         try:
@@ -278,14 +282,7 @@ def _limit_w(command: Mapping[str, Any]) -> float | None:
     return limit_w
 
 
-def _carry_out(unit: ChargerUnit, limit_w: float | None, valid_s: float) -> None:
-    if limit_w is None:
-        unit.release()
-    else:
-        unit.offer(limit_w, valid_s)
-
-
-def _offered_kw(unit: ChargerUnit, limit_w: float) -> float:
+def _allowed_w(unit: ChargerUnit, limit_w: float) -> float:
     """Below the floor nothing is offered, above the rating the rating."""
     offered_w = min(limit_w, unit.plant.max_w)
-    return 0.0 if offered_w < unit.plant.floor_w else offered_w / 1000
+    return 0.0 if offered_w < unit.plant.floor_w else offered_w

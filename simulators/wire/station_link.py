@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import math
 import random
 import socket
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiomqtt
@@ -39,7 +41,7 @@ class StationLink:
     def __init__(self, station: Station, broker: BrokerAddress) -> None:
         self.station = station
         self.connected = asyncio.Event()
-        self._broker = broker
+        self.broker = broker
         self._client: CuttableClient | None = None
         self._allowed = asyncio.Event()
         self._allowed.set()
@@ -58,7 +60,7 @@ class StationLink:
             await self._allowed.wait()
             try:
                 await self._serve()
-            except* aiomqtt.MqttError as lost:
+            except* (aiomqtt.MqttError, TimeoutError) as lost:
                 log.info("%s has lost its broker: %s", self.station.device.id, lost.exceptions[0])
             lived = self.connected.is_set()
             pause_s = FIRST_PAUSE_S if lived else min(2 * pause_s, LONGEST_PAUSE_S)
@@ -88,26 +90,30 @@ class StationLink:
         station = self.station
         will = aiomqtt.Will(f"{station.topic}/status", _json(station.will()), qos=1, retain=True)
         client = CuttableClient(
-            self._broker.host,
-            self._broker.port,
+            self.broker.host,
+            self.broker.port,
             identifier=station.device.id,
             will=will,
             keepalive=KEEPALIVE_S,
-            timeout=TIMEOUT_S,
+            timeout=math.inf,  # its own time-outs may swallow a cancellation; those here do not
         )
-        async with client:
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(TIMEOUT_S):
+                await stack.enter_async_context(client)
             self._client = client
-            try:
-                await self._introduce(client)
-                self.connected.set()
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._report(client))
-                    tasks.create_task(self._listen(client))
-            finally:
-                self._client = None
+            stack.callback(self._forget_client)
+            await self._introduce(client)
+            self.connected.set()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._report(client))
+                tasks.create_task(self._listen(client))
+
+    def _forget_client(self) -> None:
+        self._client = None
 
     async def _introduce(self, client: aiomqtt.Client) -> None:
-        await client.subscribe(f"{self.station.topic}/cmd", qos=1)
+        async with asyncio.timeout(TIMEOUT_S):
+            await client.subscribe(f"{self.station.topic}/cmd", qos=1)
         await self._publish(client, "meta", self.station.meta(), retain=True)
         await self._publish(client, "status", self.station.status(), retain=True)
 
@@ -146,7 +152,8 @@ class StationLink:
     ) -> None:
         if not self.station.suffering("silent"):
             topic = f"{self.station.topic}/{suffix}"
-            await client.publish(topic, _json(message), qos=qos, retain=retain)
+            async with asyncio.timeout(TIMEOUT_S):
+                await client.publish(topic, _json(message), qos=qos, retain=retain)
 
 
 def _json(message: Any) -> str:

@@ -331,6 +331,7 @@ async def test_frozen_missing_and_turned_values(sim: SimulatedCity, charger: Cha
 
 async def test_silent_says_nothing_and_stays_connected(sim: SimulatedCity) -> None:
     async with controller(sim) as told:
+        await sim.advance(2)
         await told.next("telemetry")
         await sim.faults.inject("station", "silent")
         told.heard.clear()
