@@ -17,11 +17,15 @@ from vpp.ports import plugins
 from vpp.ports.planner import Forecaster, Planner
 from vpp.runtime.worker import LENGTH
 
+POLITENESS = 10
+"""A plan may be a moment late; a tick may not."""
+
 
 def main(arguments: list[str]) -> None:
     """Serve requests until the pipe closes."""
     planner_name, forecaster_name, memory_mb = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(POLITENESS)
     cap = int(memory_mb) << 20
     resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
     answers = os.fdopen(os.dup(1), "wb")
