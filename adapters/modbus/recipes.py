@@ -169,8 +169,15 @@ class Writer:
                     return math.ceil(count)
                 return count if value in _SIGNED else abs(count)
             case PartOf(point=point):
-                return abs(order.power_kw / house(point) / self._per_count[name])
+                return _part(order.power_kw, point, house(point)) / abs(self._per_count[name])
             case BySafeState(values=values):
                 return values[order.safe.value]
             case _:
                 return value
+
+
+def _part(power_kw: float, point: str, whole: float) -> float:
+    """The magnitude as a part of the whole, at most all of it."""
+    if not whole > 0:
+        raise Refused(f"not sent: {point} was read as {whole}, so that no part of it can be said")
+    return min(abs(power_kw) / whole, 1.0)

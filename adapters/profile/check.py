@@ -107,7 +107,7 @@ class _Check:
                 self._report(path, f"{name!r} is {found}, {quantity} is {wanted}", "")
         if quantity in SIGNED and isinstance(choice.of, str):
             factors = [point for point in (*points, times) if point is not None]
-            if not any(point.sign not in (None, "unsigned") for point in factors):
+            if factors and all(point.sign in (None, "unsigned") for point in factors):
                 self._report(
                     path,
                     f"{choice.of!r} does not say which way {quantity} flows",
