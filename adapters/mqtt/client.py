@@ -96,6 +96,7 @@ class _Client(aiomqtt.Client):
         finally:
             self.cut()
         await self._shut()
+        _heed_cancellation()
 
     def cut(self) -> None:
         """End the connection without a farewell."""
@@ -131,6 +132,7 @@ class Session:
                 codes = await self._client.subscribe([(topic, 1) for topic in some])
             except aiomqtt.MqttError as fault:
                 raise ConnectionLost(f"subscribing at {self._broker} failed: {fault}") from fault
+            _heed_cancellation()
             refused += [t for t, code in zip(some, codes, strict=True) if _number(code) >= REFUSAL]
         return tuple(refused)
 
@@ -154,6 +156,7 @@ class Session:
         except asyncio.CancelledError:
             self._client.cut()
             raise
+        _heed_cancellation()
 
     async def ended(self) -> str:
         """Wait for the end of the connection; why it ended."""
@@ -192,6 +195,17 @@ async def connect(broker: Broker, take: Callable[[Incoming], None]) -> AsyncIter
         yield Session(client, broker)
     finally:
         await client.leave()
+
+
+def _heed_cancellation() -> None:
+    """Raise what the library lost.
+
+    It waits with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes
+    together with the answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _handing_to(take: Callable[[Incoming], None]) -> type[asyncio.Queue[aiomqtt.Message]]:

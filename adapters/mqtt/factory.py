@@ -50,15 +50,17 @@ def open_link(request: LinkRequest) -> AbstractAsyncContextManager[MqttLink]:
 @asynccontextmanager
 async def _kept(link: MqttLink) -> AsyncIterator[MqttLink]:
     keeping = asyncio.create_task(link.keep(), name=f"mqtt link {link.id}")
-    keeping.add_done_callback(_tell_end)
+
+    def tell(ended: asyncio.Task[None]) -> None:
+        """A task that fails is a defect of ours: its devices' readers learn of it at once."""
+        if not ended.cancelled() and (fault := ended.exception()) is not None:
+            _log.error("link failed", link=link.id, exc_info=fault)
+            link.close(f"the link has failed: {fault!r}")
+
+    keeping.add_done_callback(tell)
     try:
         yield link
     finally:
+        link.close("the link has been left")
         keeping.cancel()
         await asyncio.wait([keeping], timeout=LEAVING_S)
-
-
-def _tell_end(keeping: asyncio.Task[None]) -> None:
-    """A link whose task fails is a defect of ours: say so at once, not when the daemon leaves."""
-    if not keeping.cancelled() and (fault := keeping.exception()) is not None:
-        _log.error("link failed", task=keeping.get_name(), exc_info=fault)

@@ -25,6 +25,17 @@ class Inbox:
         self._sessions: dict[AssetId, EvSession | None] = {}
         self._sessions_s = 0.0
         self._filled = asyncio.Event()
+        self._closed: Exception | None = None
+
+    def begin(self) -> None:
+        """Somebody starts to read: telemetry from before is of no use to him, sessions are."""
+        self._telemetry.clear()
+        self._settle()
+
+    def close(self, fault: Exception) -> None:
+        """Nothing will come any more: whoever reads gets this fault."""
+        self._closed = fault
+        self._filled.set()
 
     def put(self, batch: Batch) -> None:
         """Telemetry; when the inbox is full the oldest gives way."""
@@ -43,10 +54,15 @@ class Inbox:
     async def take(self) -> Batch:
         """The next one; sessions go first."""
         await self._filled.wait()
+        if self._closed is not None:
+            raise self._closed
         batch = self._take_sessions() if self._sessions else self._telemetry.popleft()
-        if not self._telemetry and not self._sessions:
-            self._filled.clear()
+        self._settle()
         return batch
+
+    def _settle(self) -> None:
+        if not self._telemetry and not self._sessions and self._closed is None:
+            self._filled.clear()
 
     def _take_sessions(self) -> Batch:
         sessions, self._sessions = self._sessions, {}

@@ -57,6 +57,11 @@ class MqttLink:
             raise ConnectionLost(f"not sent: no connection to the broker at {self._broker}")
         await self._session.publish(topic, payload)
 
+    def close(self, reason: str) -> None:
+        """Tell every device's reader that nothing will come any more."""
+        for port in self._ports.values():
+            port.close(reason)
+
     async def keep(self) -> None:
         """Connect, and connect again, until cancelled or until a rival has our client id."""
         while not self.conflict:

@@ -68,7 +68,12 @@ class MqttPort:
         return Identity(maker=meta.maker, model=meta.model, serial=meta.serial, version=meta.fw)
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """Telemetry and sessions as they come, across reconnections; ends by cancellation."""
+        """Telemetry and sessions as they come, across reconnections; for one reader at a time.
+
+        Raises:
+            ConnectionLost: the link has been left.
+        """
+        self._hearing.inbox.begin()
         while True:
             yield await self._hearing.inbox.take()
 
@@ -107,6 +112,11 @@ class MqttPort:
         """The session is gone, and with it what is known of the device's presence."""
         self._trouble = reason
         self._hearing.forget(ConnectionLost(f"{reason}; the outcome is unknown"))
+
+    def close(self, reason: str) -> None:
+        """The link is left for good, or has failed."""
+        self.cut_off(reason)
+        self._hearing.inbox.close(ConnectionLost(reason))
 
     async def _description(self) -> MetaMessage:
         hearing = self._hearing

@@ -1,7 +1,6 @@
 """Brokers on loopback: the embedded one in this process, and mosquitto as a process."""
 
 import asyncio
-import logging
 import os
 import shutil
 import signal
@@ -10,9 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
-
+from simulators.wire.broker import BrokerAddress, embedded_broker
 from tests.conftest import PROGRAM_PATH
 
 
@@ -25,21 +22,9 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def embedded(port: int) -> AsyncIterator[int]:
-    """amqtt in this process, open to everybody on loopback."""
-    for name in ("amqtt", "transitions"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    anonymous = "amqtt.plugins.authentication.AnonymousAuthPlugin"
-    broker = Broker(
-        BrokerConfig(
-            listeners={"default": ListenerConfig(type=ListenerType.TCP, bind=f"127.0.0.1:{port}")},
-            plugins={anonymous: {"allow_anonymous": True}},
-        )
-    )
-    await broker.start()
-    try:
+    """The simulators' broker in this process, open to everybody on loopback."""
+    async with embedded_broker(BrokerAddress("127.0.0.1", port)):
         yield port
-    finally:
-        await broker.shutdown()
 
 
 class Mosquitto:

@@ -57,9 +57,11 @@ class Station:
     async def run(self) -> None:
         """Connect, serve, and connect again until cancelled."""
         while True:
-            with contextlib.suppress(aiomqtt.MqttError):
-                await self._serve()
-            self.connected.clear()
+            try:
+                with contextlib.suppress(aiomqtt.MqttError):
+                    await self._serve()
+            finally:
+                self.connected.clear()
             await asyncio.sleep(0.1)
 
     async def _serve(self) -> None:
@@ -130,7 +132,8 @@ async def running(station: Station) -> AsyncIterator[Station]:
             await station.connected.wait()
         yield station
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():  # before Python 3.12 the library may lose a cancellation
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
         if not task.cancelled() and (fault := task.exception()):
             raise fault

@@ -378,3 +378,33 @@ async def test_leaving_while_the_broker_says_nothing_takes_bounded_time() -> Non
         async with asyncio.timeout(6):
             async with open_link(request(port, city=CITY)):
                 await asyncio.sleep(0.3)
+
+
+async def test_leaving_a_link_ends_whatever_it_began(broker: int) -> None:
+    async with running(Station(broker)):
+        async with open_link(request(broker, city=CITY)) as link:
+            port = link.port(HUB)
+            await until(lambda: port.connected)
+            waiting = asyncio.ensure_future(anext(port.batches()))
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectionLost, match="left"):
+            await waiting
+        with pytest.raises(ConnectionLost, match="not sent"):
+            await port.send(command(CITY))
+        mine = [str(task.get_coro()) for task in asyncio.all_tasks()]
+        assert [name for name in mine if "MqttLink" in name or "MqttPort" in name] == []
+
+
+async def test_a_reader_that_comes_late_begins_with_what_is_new(
+    station: Station, port: MqttPort
+) -> None:
+    received = port.counters.received
+    await station.telemetry(1.0)
+    await station.say("session", {"ts": now_text(), "assets": {"cp1": {"plugged": False}}})
+    await until(lambda: port.counters.received == received + 2)
+    async with collecting(port) as batches:
+        await until(lambda: len(batches) == 1)
+        await station.telemetry(2.0)
+        await until(lambda: len(batches) == 2)
+    assert batches[0].sessions == {CP1: None}
+    assert batches[1].values[0] == 2.0
