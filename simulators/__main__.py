@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -197,9 +198,13 @@ async def _served(arguments: argparse.Namespace) -> None:
 def _city(arguments: argparse.Namespace) -> City:
     if arguments.base_port != 0:
         return read_city(arguments.city, arguments.base_port)
-    pairs = zip(read_city(arguments.city, 0).links, read_city(arguments.city, 1).links, strict=True)
-    offsets = [zero.port for zero, one in pairs if zero.port != one.port]
-    return read_city(arguments.city, free_base_port(offsets))
+    zero, one = read_city(arguments.city, 0), read_city(arguments.city, 1)
+    moving = {a.id for a, b in zip(zero.links, one.links, strict=True) if a.port != b.port}
+    base = free_base_port(link.port for link in zero.links if link.id in moving)
+    links = (
+        replace(link, port=link.port + base) if link.id in moving else link for link in zero.links
+    )
+    return replace(zero, base_port=base, links=tuple(links))
 
 
 def _aware(instant: datetime | None, city: City) -> datetime | None:

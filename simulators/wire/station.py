@@ -15,7 +15,9 @@ from simulators.write_log import WriteLog
 FAULTS = frozenset(
     {"silent", "ack_and_ignore", "frozen", "sentinel", "sign_flip", "reboot", "drop"}
 )
-REMEMBERED = 256  # command ids
+REMEMBERED = 256  # sendings
+Sending = tuple[str, str, str]
+"""Id, epoch and sequence number: the same again is a duplicate, a later number a refresh."""
 FORMS = frozenset({"target", "ceiling", "window", "release", "stop"})
 
 
@@ -30,7 +32,8 @@ class Rejected(Exception):
 class Station:
     """What the station knows and says, apart from the connection that carries it.
 
-    It keeps the highest epoch it has seen, also over a reboot, and takes each command id once.
+    It keeps the highest epoch it has seen, also over a reboot. A command that comes twice is done
+    once and answered twice; one with its id and a later number is a refresh, and prolongs it.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Station:
         self._telemetry_seq = 0
         self._epoch = 0
         self._seq = -1
-        self._answered: dict[str, dict[str, Any]] = {}
+        self._answered: dict[Sending, dict[str, Any]] = {}
         self._frozen: dict[str, Any] | None = None
 
     # What it says
@@ -120,14 +123,15 @@ class Station:
         try:
             command = json.loads(payload)
             command_id = str(command["id"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             self._writes.record(
                 self.device.id, topic, payload.decode(errors="replace"), accepted=False,
                 reason="not a command",
             )  # fmt: skip
             return None
-        if command_id in self._answered:
-            return self._answered[command_id]
+        sending = (command_id, str(command.get("epoch")), str(command.get("seq")))
+        if sending in self._answered:
+            return self._answered[sending]
         answer: dict[str, Any]
         try:
             power_kw = self._take(command, retained)
@@ -135,15 +139,17 @@ class Station:
             answer = {"id": command_id, "state": rejected.state, "reason": str(rejected)}
         else:
             answer = {"id": command_id, "state": "applied", "power_kw": power_kw, "reason": ""}
-        self._remember(command_id, answer)
+        if isinstance(command.get("seq"), int):
+            answer["seq"] = command["seq"]
+        self._remember(sending, answer)
         self._writes.record(
             self.device.id, topic, command, accepted=answer["state"] == "applied",
             reason=answer["reason"],
         )  # fmt: skip
         return answer
 
-    def _remember(self, command_id: str, answer: dict[str, Any]) -> None:
-        self._answered[command_id] = answer
+    def _remember(self, sending: Sending, answer: dict[str, Any]) -> None:
+        self._answered[sending] = answer
         if len(self._answered) > REMEMBERED:
             del self._answered[next(iter(self._answered))]
 

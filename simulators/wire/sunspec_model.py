@@ -38,17 +38,37 @@ FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point of a model: `offset` and `size` in registers, the model's id at offset 0."""
+    """A point of a model: `offset` and `size` in registers, the model's id at offset 0.
+
+    `low` and `high` are the least and greatest raw value, the sentinel left out.
+    """
 
     name: str
     offset: int
     size: int
     type: str
     scale: str | int | None
+    packer: struct.Struct
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, name: str, offset: int, entry: Mapping[str, Any]) -> "Point":
+        kind = entry["type"]
+        packer = struct.Struct(FORMATS.get(kind, f"{2 * entry['size']}s"))
+        return cls(name, offset, entry["size"], kind, entry.get("sf"), packer, *_range(kind))
 
     @property
     def sentinel(self) -> bytes:
         return SENTINELS.get(self.type, bytes(2 * self.size))
+
+    def store(self, data: bytearray, raw: int) -> None:
+        """Put `raw`, or the end of the type that is nearer to it, into the model's registers."""
+        self.packer.pack_into(data, 2 * self.offset, min(max(raw, self.low), self.high))
+
+    def load(self, data: bytes | bytearray) -> int:
+        raw: int = self.packer.unpack_from(data, 2 * self.offset)[0]
+        return raw
 
 
 @cache
@@ -59,7 +79,7 @@ def points_of(model: int) -> Mapping[str, Point]:
     points: dict[str, Point] = {}
     offset = 0
     for prefix, entry in _entries(group):
-        point = Point(prefix + entry["name"], offset, entry["size"], entry["type"], entry.get("sf"))
+        point = Point.of(prefix + entry["name"], offset, entry)
         points[point.name] = point
         offset += point.size
     return points
@@ -110,6 +130,7 @@ class Model:
             del self.data[2 * (length + 2) :]
         self.count = len(self.data) // 2
         self._scales = dict(scales)
+        self._units: dict[str, float] = {}
         self.put_raw("ID", model)
         self.put_raw("L", self.count - 2)
         for name, scale in scales.items():
@@ -117,13 +138,13 @@ class Model:
 
     def put(self, name: str, value: float) -> None:
         """Store a value in the point's unit; what does not fit stops at the type's end."""
-        self.put_raw(name, round(value / 10 ** self.scale_of(name)))
+        unit = self._units.get(name)
+        if unit is None:
+            unit = self._units[name] = 10.0 ** self.scale_of(name)
+        self.points[name].store(self.data, round(value / unit))
 
     def put_raw(self, name: str, raw: int) -> None:
-        point = self.points[name]
-        low, high = _range(point.type)
-        raw = min(max(raw, low), high)
-        struct.pack_into(FORMATS[point.type], self.data, 2 * point.offset, raw)
+        self.points[name].store(self.data, raw)
 
     def put_text(self, name: str, text: str) -> None:
         point = self.points[name]
@@ -136,9 +157,7 @@ class Model:
         return self.get_raw(name) * 10.0 ** self.scale_of(name)
 
     def get_raw(self, name: str) -> int:
-        point = self.points[name]
-        raw: int = struct.unpack_from(FORMATS[point.type], self.data, 2 * point.offset)[0]
-        return raw
+        return self.points[name].load(self.data)
 
     def scale_of(self, name: str) -> int:
         scale = self.points[name].scale
@@ -165,9 +184,7 @@ class Model:
     def dressed(self, image: bytes, missing: frozenset[str], flipped: bool) -> bytes:
         changed = bytearray(image)
         for name in self.powers if flipped else ():
-            point = self.points[name]
-            (raw,) = struct.unpack_from(FORMATS[point.type], changed, 2 * point.offset)
-            struct.pack_into(FORMATS[point.type], changed, 2 * point.offset, -raw)
+            self.points[name].store(changed, -self.points[name].load(changed))
         for name in missing & self.points.keys():
             point = self.points[name]
             span = slice(2 * point.offset, 2 * (point.offset + point.size))
@@ -191,15 +208,14 @@ class Model:
                 raise Refused(ILLEGAL_ADDRESS, f"{point.name} of model {self.id} is read-only")
             if point.offset < offset or point.offset + point.size > end:
                 raise Refused(ILLEGAL_VALUE, f"only a part of {point.name} was written")
-        return {
-            p.name: struct.unpack_from(FORMATS[p.type], data, 2 * (p.offset - offset))[0]
-            for p in touched
-        }
+        return {p.name: p.packer.unpack_from(data, 2 * (p.offset - offset))[0] for p in touched}
 
 
 @cache
 def _range(kind: str) -> tuple[int, int]:
-    """The least and greatest value of a type, its sentinel left out."""
+    """The least and greatest value of a type, its sentinel left out; (0, 0) where not a number."""
+    if kind not in FORMATS:
+        return 0, 0
     bits = 8 * struct.calcsize(FORMATS[kind])
     if kind.startswith("int"):
         return -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1

@@ -204,7 +204,7 @@ async def test_forms(
     async with controller(sim) as told:
         answer = await told.send(**changes)
     assert answer == {
-        "id": "c1", "state": "applied", "power_kw": offered_w / 1000, "reason": ""
+        "id": "c1", "state": "applied", "power_kw": offered_w / 1000, "reason": "", "seq": 1,
     }  # fmt: skip
     assert charger.offer_w == offered_w
 
@@ -233,6 +233,7 @@ async def test_below_the_floor_nothing_is_offered_and_the_answer_says_so(
         ({"asset": "cp9"}, "rejected"),
         ({"form": "wish"}, "rejected"),
         ({"epoch": None}, "rejected"),
+        ({"epoch": [1], "asset": {}}, "rejected"),
     ],
 )
 async def test_what_the_station_refuses(
@@ -269,6 +270,17 @@ async def test_the_same_command_twice_is_answered_twice_and_done_once(
         assert await told.send(id="same", seq=5) == first
     assert charger.reversion_left_s == 30
     assert len(sim.write_log) == 1
+
+
+async def test_a_refresh_has_its_command_s_id_and_a_later_number_and_prolongs_it(
+    sim: SimulatedCity, charger: ChargerUnit
+) -> None:
+    async with controller(sim) as told:
+        await told.send(id="held", seq=5, valid_s=60)
+        await sim.advance(50)
+        told.heard["ack"].clear()
+        assert (await told.send(id="held", seq=6, valid_s=60))["seq"] == 6
+    assert charger.reversion_left_s == 60
 
 
 async def test_a_retained_command_is_never_obeyed(sim: SimulatedCity, charger: ChargerUnit) -> None:
@@ -345,7 +357,7 @@ async def test_silent_says_nothing_and_stays_connected(sim: SimulatedCity) -> No
 async def test_rubbish_is_no_command_and_harms_nothing(sim: SimulatedCity) -> None:
     address = sim.stations["station"].broker
     async with aiomqtt.Client(address.host, address.port) as client:
-        for payload in (b"", b"\xff\xfe", b"[1,2]", b'"x"', b"{}", b"{" * 50):
+        for payload in (b"", b"\xff\xfe", b"[1,2]", b'"x"', b"{}", b"[" * 9_000):
             await client.publish(f"{TOPIC}/cmd", payload, qos=1)
     async with controller(sim) as told:
         assert (await told.send())["state"] == "applied"
