@@ -131,11 +131,6 @@ async def test_a_setpoint_acts_and_lapses_to_the_safe_state() -> None:
         await until(lambda: math.isnan((it.newest(Quantity.SETPOINT_KW) or (0.0,))[0]))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the simulated station answers a refresh, which has its command's id and a higher seq,"
-    " from memory and does not prolong the setpoint",
-)
 async def test_a_refresh_prolongs_the_life_of_a_setpoint() -> None:
     async with rig(speed=20) as it:
         await it.port.send(command(it.clock, 8.0, valid_s=40))
