@@ -12,6 +12,7 @@ from vpp.control.alarms import AlarmBoard
 from vpp.control.authority import AuthorityBook
 from vpp.control.heartbeats import Heartbeats
 from vpp.control.inputs import PoolModel, State
+from vpp.control.live_facts import LiveFacts
 from vpp.control.loop import ControlLoop, Surroundings, TickView
 from vpp.control.means import SlotMeans
 from vpp.control.outcome_book import OutcomeBook
@@ -76,7 +77,7 @@ class ControlRoom(Generic[State]):
         """``observe``: the whole loop runs, and not one byte is written."""
         self._pace, self._services = pace, services
         self.on_exit = OnExit.SAFE
-        facts = {device: port.facts for device, port in ports.items()}
+        facts = LiveFacts(ports)
         audit, timing = services.audit, pace.timing
         self.authority = AuthorityBook(
             services.state_dir, portfolio.devices, audit=audit, pace=pace, observe=observe
@@ -107,7 +108,7 @@ class ControlRoom(Generic[State]):
         self._recorder = Recorder(means, services.history, wire=pace.wire)
         self._safe_exit = SafeExit(portfolio, facts, gate=self.gate, table=self.table, pace=pace)
         models = [
-            PoolModel(portfolio=portfolio, pool=pool, facts=facts, timing=timing)
+            PoolModel(portfolio=portfolio, pool=pool, facts=facts.frozen(), timing=timing)
             for pool in portfolio.pools
         ]
         now_s = pace.city.monotonic()
@@ -115,6 +116,7 @@ class ControlRoom(Generic[State]):
             [PoolLoop(model, brain.start(model, now_s), brain.step) for model in models],
             Surroundings(
                 table=self.table,
+                facts=facts,
                 gate=self.gate,
                 outcomes=self.outcomes,
                 board=self.board,

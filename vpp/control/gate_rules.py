@@ -12,6 +12,10 @@ from vpp.domain.setpoint import LONGEST_LIFE_S, SHORTEST_LIFE_S, Setpoint
 from vpp.domain.snapshot import DeviceState
 
 CLOSING, AUTHORITY, EXPIRY, AUDIT = "closing", "authority", "expiry", "audit"
+IDENTIFIED, READ_BACK, UNDECIDED = "identified", "read_back", "undecided"
+FORESEEN = frozenset({CLOSING, AUTHORITY, EXPIRY, AUDIT, IDENTIFIED, READ_BACK, UNDECIDED})
+"""Rules that hold a write back as things are, and that an operator sees elsewhere; any other means
+that a tick and the gate disagree."""
 _ROUNDING_S, _ROUNDING_KW = 1e-3, 1e-6
 
 
@@ -140,15 +144,15 @@ _RULES: tuple[tuple[str, Callable[[Command, Situation], str | None]], ...] = (
     (CLOSING, _closing),
     ("writer", _writer),
     (AUTHORITY, _authority),
-    ("identified", _identified),
-    ("read_back", _read_back),
+    (IDENTIFIED, _identified),
+    (READ_BACK, _read_back),
     ("life", _life),
     (EXPIRY, _expiry),
     ("capability", _capability),
     ("epoch", _epoch),
     ("lease", _lease),
     ("stored", _stored),
-    ("undecided", _undecided),
+    (UNDECIDED, _undecided),
     ("budget", _budget),
 )
 """In the order in which they are told."""

@@ -11,6 +11,7 @@ import structlog
 
 from vpp.control.alarms import AlarmBoard
 from vpp.control.inputs import Alarm, State, TickResult
+from vpp.control.live_facts import LiveFacts
 from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
 from vpp.control.pool_loop import Guidance, PoolLoop
@@ -38,7 +39,7 @@ class TickView(Generic[State]):
     took_s: float
     """Wire seconds from the snapshot to the alarms, without what ran between two pools."""
     late_s: float
-    """City seconds after it was due."""
+    """City seconds after it was due, or after the first of the due ticks skipped before it was."""
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Surroundings:
     """What a tick reads from and writes to."""
 
     table: StateTable
+    facts: LiveFacts
     gate: WriteGate
     outcomes: OutcomeBook
     board: AlarmBoard
@@ -106,13 +108,14 @@ class ControlLoop(Generic[State]):
 
     async def _run(self, health: Health) -> None:
         city, tick_s = self._pace.city, self._pace.timing.tick_s
-        due_s = city.monotonic()
+        due_s, skipped_s = city.monotonic(), 0.0
         while True:
             await city.sleep(due_s - city.monotonic())
-            await self.tick(late_s=city.monotonic() - due_s)
+            await self.tick(late_s=city.monotonic() - due_s + skipped_s)
             health.good()
             turns = max(math.floor((city.monotonic() - due_s) / tick_s + 1e-6) + 1, 1)
             self._note_skipped(turns - 1)
+            skipped_s = (turns - 1) * tick_s
             due_s += turns * tick_s
 
     async def tick(self, *, late_s: float = 0.0) -> TickView[State]:
@@ -123,10 +126,11 @@ class ControlLoop(Generic[State]):
         snapshot = around.table.freeze(self.counters.ticks, city.now(), city.monotonic())
         around.outcomes.observe(snapshot)
         news = around.outcomes.news()
-        proposals = around.proposing.all(snapshot.now_s)
+        proposals, facts = around.proposing.all(snapshot.now_s), around.facts.frozen()
         failed: dict[PoolId, Alarm] = {}
         done: list[TickResult[State]] = []
         for pool_id, pool in self._pools.items():
+            pool.fit(facts)
             pool.hear(news)
             try:
                 done.append(pool.tick(snapshot, around.guidance, proposals))

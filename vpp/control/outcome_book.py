@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from vpp.control.authority import AuthorityBook
 from vpp.control.cells import poll_period_s
 from vpp.control.dispatch import DAEMON, Dispatch, record_of
 from vpp.control.evidence import Witness
 from vpp.control.gate_ledger import GateLedger
-from vpp.control.gate_rules import AUDIT
+from vpp.control.gate_rules import AUDIT, EXPIRY, FORESEEN
 from vpp.control.inputs import Alarm, CommandNews, Timing
 from vpp.control.outcomes import judge
 from vpp.control.plausibility import rating_kw
@@ -36,6 +37,13 @@ _TROUBLES = {
 }
 
 
+class _Until(NamedTuple):
+    """An alarm about a command, which ends with the command's life at the latest."""
+
+    alarm: Alarm
+    until_s: float
+
+
 class OutcomeBook:
     """One trial per asset; news for the tick, outcomes for the record, alarms for the operator."""
 
@@ -50,15 +58,14 @@ class OutcomeBook:
         ledger: GateLedger,
     ) -> None:
         self._audit, self._authority, self._ledger = audit, authority, ledger
-        self._rules = {
-            asset: _rules(portfolio, facts[device], asset, timing)
-            for asset, device in portfolio.writer_of.items()
-            if asset in facts[device].capabilities
-        }
+        self._portfolio, self._facts, self._timing = portfolio, facts, timing
+        self._rules: dict[AssetId, Rules] = {}
+        """What was promised when the asset's newest command left."""
         self._trials: dict[AssetId, Trial] = {}
         self._news: list[CommandNews] = []
         self._alarms: dict[AssetId, Alarm] = {}
         self._audit_blocked: Alarm | None = None
+        self._held_back: dict[AssetId, _Until] = {}
         self._foreign: dict[AssetId, DeviceId] = {}
         self._at: datetime | None = None
         self._witness: Witness | None = None
@@ -69,12 +76,14 @@ class OutcomeBook:
         if dispatch.refresh and dispatch.left:
             self._prolong(command)
             return
-        self._tell(command, dispatch.at_s, dispatch.outcome)
         if not dispatch.left:
             self._stayed(dispatch)
             return
+        self._tell(command, dispatch.at_s, dispatch.outcome)
         self._audit_blocked = None
+        self._held_back.pop(asset, None)
         self._supersede(asset)
+        self._rules[asset] = self._promised(command)
         self._trials[asset] = Trial(
             command=command,
             sent_s=dispatch.at_s,
@@ -84,28 +93,40 @@ class OutcomeBook:
         self._raise_or_clear(asset, dispatch.outcome, dispatch.detail)
 
     def _stayed(self, dispatch: Dispatch) -> None:
-        """It did not leave, or the device said no."""
+        """It did not leave, or the device said no.
+
+        What our own gate held back is no word about the device: the tick hears nothing of it and
+        counts the command as on its way, at the worse of old and new, until it has run out.
+        """
         command, why = dispatch.command, dispatch.detail or dispatch.rule
+        asset = command.setpoint.asset
         if dispatch.recorded:
             self._record(command, dispatch.outcome, why)
+        if not dispatch.rule or dispatch.rule == EXPIRY:
+            self._tell(command, dispatch.at_s, dispatch.outcome)
         if dispatch.rule == AUDIT:
             self._audit_blocked = Alarm(code="AUDIT_BLOCKED", subject="audit", text=why)
         elif not dispatch.rule:
-            self._raise_or_clear(command.setpoint.asset, dispatch.outcome, why)
+            self._raise_or_clear(asset, dispatch.outcome, why)
+        elif dispatch.rule not in FORESEEN:
+            alarm = Alarm(code="HELD_BACK", subject=asset, text=f"{dispatch.rule}: {why}")
+            self._held_back[asset] = _Until(alarm, command.setpoint.expires_s)
 
     def observe(self, snapshot: Snapshot) -> None:
         """Judge every command by what is measured now."""
         self._at, witness = snapshot.at, Witness(snapshot)
         self._witness = witness
         for asset, trial in list(self._trials.items()):
-            if asset in self._rules:
-                judged = judge(trial, witness.of(asset), self._rules[asset])
-                if judged is not trial:
-                    self._trials[asset] = judged
-                    self._follow_up(trial, judged)
+            judged = judge(trial, witness.of(asset), self._rules[asset])
+            if judged is not trial:
+                self._trials[asset] = judged
+                self._follow_up(trial, judged)
             if snapshot.now_s >= trial.setpoint.expires_s:
                 self._forget(asset)
         self._clear_foreign()
+        for asset, held in list(self._held_back.items()):
+            if snapshot.now_s >= held.until_s:
+                del self._held_back[asset]
 
     def news(self) -> tuple[CommandNews, ...]:
         """All since the last call."""
@@ -115,7 +136,8 @@ class OutcomeBook:
     def alarms(self) -> tuple[Alarm, ...]:
         """All that hold now."""
         blocked = () if self._audit_blocked is None else (self._audit_blocked,)
-        return (*blocked, *self._alarms.values())
+        held_back = (held.alarm for held in self._held_back.values())
+        return (*blocked, *self._alarms.values(), *held_back)
 
     def trial(self, asset: AssetId) -> Trial | None:
         """The command that the asset is under, and what is known of it."""
@@ -188,16 +210,16 @@ class OutcomeBook:
             )
         )
 
+    def _promised(self, command: Command) -> Rules:
+        asset, facts = command.setpoint.asset, self._facts[command.device]
+        return Rules(
+            asset=self._portfolio.assets[asset],
+            capability=facts.capabilities[asset],
+            confirm=facts.confirm,
+            poll_s=poll_period_s(facts, self._timing),
+            rating_kw=rating_kw(self._portfolio.assets[asset]),
+        )
+
     def _record(self, command: Command, outcome: Outcome, why: str) -> None:
         record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
         self._audit.note(record)
-
-
-def _rules(portfolio: Portfolio, facts: DeviceFacts, asset: AssetId, timing: Timing) -> Rules:
-    return Rules(
-        asset=portfolio.assets[asset],
-        capability=facts.capabilities[asset],
-        confirm=facts.confirm,
-        poll_s=poll_period_s(facts, timing),
-        rating_kw=rating_kw(portfolio.assets[asset]),
-    )

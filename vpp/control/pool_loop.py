@@ -1,11 +1,13 @@
 """One pool as the loop runs it: its model, its state, its newest result."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol
 
 from vpp.control.inputs import CommandNews, PoolModel, State, TickInputs, TickResult
+from vpp.domain.facts import DeviceFacts
 from vpp.domain.forecast import Forecast
-from vpp.domain.ids import PoolId, SiteId
+from vpp.domain.ids import DeviceId, PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.proposal import Proposal
 from vpp.domain.snapshot import Snapshot
@@ -35,6 +37,11 @@ class PoolLoop(Generic[State]):
         """Of the newest tick that completed."""
         self._news: list[CommandNews] = []
         self._assets = frozenset(model.portfolio.assets_of_pool(model.pool))
+
+    def fit(self, facts: Mapping[DeviceId, DeviceFacts]) -> None:
+        """Decide by these facts from now on; cheap while they are the same object."""
+        if facts is not self.model.facts:
+            self.model = replace(self.model, facts=facts)
 
     def hear(self, news: Sequence[CommandNews]) -> None:
         """Keep what concerns this pool until a tick has taken it in."""

@@ -25,7 +25,13 @@ class DevicePort(Protocol):
     """Every device."""
 
     @property
-    def facts(self) -> DeviceFacts: ...
+    def facts(self) -> DeviceFacts:
+        """What it promises now.
+
+        ``identify`` may make its capabilities narrower by what the device says of itself; periods
+        and time-outs stay as they were when the link was opened.
+        """
+        ...
 
     async def identify(self) -> Identity:
         """Who answers, asked anew; re-reads scale factors and whatever is fixed per connection.

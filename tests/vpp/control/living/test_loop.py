@@ -271,6 +271,72 @@ async def test_a_full_disk_blocks_commands_under_one_alarm_until_it_has_room(
         assert made.room.loop.view.alarms == ()
 
 
+async def test_what_our_own_gate_holds_back_is_no_disobedience_of_the_device(
+    tmp_path: Path,
+) -> None:
+    powers = iter([11.0] * 6 + [4.0])  # beyond its rating, time and again
+
+    def decided(inputs: TickInputs) -> Sequence[Decision]:
+        if not inputs.snapshot.devices[D1].read_back:
+            return ()
+        return [decide(power_kw, now_s=now()) for power_kw in (next(powers, None),) if power_kw]
+
+    made = room(tmp_path, decide=decided)
+    async with made.room:
+        await asyncio.sleep(5.5)
+        assert made.room.loop.view is not None
+        alarms = made.room.loop.view.alarms
+        assert [(one.code, one.subject) for one in alarms] == [("HELD_BACK", "b1")]
+        assert [one for inputs in made.step.asked for one in inputs.news] == []
+        await asyncio.sleep(10)
+        assert made.room.loop.view.alarms == ()
+    news = [one.outcome for inputs in made.step.asked for one in inputs.news]
+    assert news == [Outcome.ACCEPTED, Outcome.FOLLOWED]
+
+
+async def test_a_held_back_command_alarms_no_longer_than_it_would_have_lived(
+    tmp_path: Path,
+) -> None:
+    def once(inputs: TickInputs) -> Sequence[Decision]:
+        return [decide(11.0, now_s=now(), life_s=15.0)] if inputs.snapshot.tick == 4 else ()
+
+    made = room(tmp_path, decide=once)
+    async with made.room:
+        await asyncio.sleep(10)
+        assert made.room.loop.view is not None
+        assert [one.code for one in made.room.loop.view.alarms] == ["HELD_BACK"]
+        await asyncio.sleep(10)
+        assert made.room.loop.view.alarms == ()
+
+
+async def test_a_refusal_by_the_device_is_news_and_an_alarm(tmp_path: Path) -> None:
+    port = FakeBattery(D1, AssetId("b1"), LoopClock(), battery_facts(), refuses=True)
+    made = room(tmp_path, port, holding(5.0, refresh_s=100.0))
+    async with made.room:
+        await asyncio.sleep(8)
+        assert made.room.loop.view is not None
+        assert [one.code for one in made.room.loop.view.alarms] == ["REFUSING"]
+    news = [one.outcome for inputs in made.step.asked for one in inputs.news]
+    assert news == [Outcome.REFUSED]
+
+
+async def test_a_tick_decides_by_what_the_device_said_when_it_was_identified(
+    tmp_path: Path,
+) -> None:
+    port = FakeBattery(D1, AssetId("b1"), LoopClock(), battery_facts(), answers=False)
+    made = room(tmp_path, port)
+    async with made.room:
+        await asyncio.sleep(2)
+        narrower = battery_facts(rating_kw=4.0)
+        port.facts, port.answers = narrower, True
+        await asyncio.sleep(10)
+    models = [inputs.model for inputs in made.step.asked]
+    assert models[0].facts[D1].capabilities[AssetId("b1")].allowed.hi_kw == 10.0
+    assert models[-1].facts[D1] == narrower
+    assert models[-1].compiled.most_kw[0] == 4.0
+    assert len({id(model) for model in models}) == 2  # compiled anew once, not every tick
+
+
 async def test_the_first_tick_after_a_stall_may_refresh_again(tmp_path: Path) -> None:
     port = FakeBattery(D1, AssetId("b1"), LoopClock(), battery_facts())
     made = room(tmp_path, port, holding(5.0))
