@@ -70,7 +70,8 @@ class DeviceWriter:
         asset = pending.command.setpoint.asset
         older = self._waiting.pop(asset, None)
         if older is not None and _only_prolongs(pending, older):
-            older.command = replace(older.command, setpoint=pending.command.setpoint)
+            first = older.command
+            older.command = replace(pending.command, id=first.id, write_class=first.write_class)
             pending, older = older, pending
         if older is not None:
             self._tell(older, Outcome.SUPERSEDED)

@@ -226,6 +226,21 @@ async def test_the_newest_of_what_waits_wins_and_one_is_in_flight() -> None:
     assert gap_s >= 5.0  # at most one write in five seconds
 
 
+async def test_a_refresh_of_what_still_waits_lends_it_its_life_and_place_in_line() -> None:
+    async with gate_rig() as made:
+        for power_kw in (1.0, 2.0):
+            made.gate.submit(tell(power_kw))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(2)
+        refresh = tell(2.0, WriteClass.REFRESH)
+        made.gate.submit(refresh)
+        await asyncio.sleep(10)
+    first, second = (command for _, command in made.port.written)
+    assert second.setpoint.expires_s == refresh.setpoint.expires_s
+    assert second.valid_s == pytest.approx(first.valid_s)
+    assert second.seq == first.seq + 2
+
+
 async def test_a_protection_does_not_wait_for_the_write_interval() -> None:
     async with gate_rig() as made:
         made.gate.submit(tell(5.0))
