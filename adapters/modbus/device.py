@@ -92,6 +92,10 @@ class ModbusDevice:
             measured_s=first_s - self.facts.meter_age_s,
         )
 
+    def round(self) -> tuple[bytes, ...]:
+        """The requests of one round, to be looked at; none before the device is identified."""
+        return () if self._survey is None else tuple(b.request for b in self._survey.blocks)
+
     async def _look(self) -> Survey:
         setup, timeout_s = self._setup, self.facts.timeout_s
         try:

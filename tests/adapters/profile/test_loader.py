@@ -6,6 +6,7 @@ from adapters.modbus.fitting import profile_mistakes
 from adapters.profile.library import find_profile, shipped, shipped_names
 from adapters.profile.loader import read_profile
 from adapters.profile.profile import Profile
+from tests.architecture.house import ROOT
 from vpp.domain.errors import ConfigurationError, Mistake
 
 GOOD = """\
@@ -119,6 +120,13 @@ def test_a_point_that_no_model_has_is_found() -> None:
     assert profile_mistakes(read_profile(text, "mine", "mine.yaml")) == (
         "points.soc: SunSpec model 713 has no 'Soc'",
     )
+
+
+def test_the_example_of_the_reference_is_a_profile() -> None:
+    page = (ROOT / "docs/reference/profiles.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+
+    assert profile_mistakes(read_profile(example, "example", "profiles.md")) == ()
 
 
 @pytest.mark.parametrize("name", shipped_names())
