@@ -78,7 +78,11 @@ def _meter(device: Device, world: World) -> list[Block]:
     sign = device.simulation.get("sign", "import_positive")
     if sign not in ("import_positive", "export_positive"):
         raise CityError(f"device {device.id}: sign is import_positive or export_positive")
-    model = ThreePhaseMeter(_measured(device, world), export_positive=sign == "export_positive")
+    model = ThreePhaseMeter(
+        _measured(device, world),
+        export_positive=sign == "export_positive",
+        largest_w=_transformers_w(device, world),
+    )
     return [*chain([_common(device), model])]
 
 
@@ -118,6 +122,13 @@ def _measured(device: Device, world: World) -> Measurement:
             if isinstance(unit, LoadUnit):
                 return SubMeter(unit)
     raise CityError(f"device {device.id}: a meter carries a meter or a load")
+
+
+def _transformers_w(device: Device, world: World) -> float:
+    """What the meter's current transformers are made for: a site's connection, or a feeder."""
+    carried = {c.meter for c in device.carries}
+    inner = any(m.id in carried and m.role in ("boundary", "feeder") for m in world.city.meters)
+    return 2.7e6 if inner else 270e3
 
 
 class SubMeter:

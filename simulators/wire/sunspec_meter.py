@@ -5,8 +5,6 @@ from typing import ClassVar, Protocol
 from simulators.wire.sunspec_model import Model, fitting_scale
 from simulators.wire.sunspec_storage import NOMINAL_HZ, NOMINAL_V
 
-LARGEST_METERED_W = 20e6
-
 
 class Measurement(Protocol):
     """What a meter shows: power in W, + import, and its two energy counters in Wh."""
@@ -29,9 +27,8 @@ class ThreePhaseMeter(Model):
 
     powers: ClassVar[tuple[str, ...]] = ("W", "WphA", "WphB", "WphC")
 
-    def __init__(
-        self, meter: Measurement, *, export_positive: bool, largest_w: float = LARGEST_METERED_W
-    ) -> None:
+    def __init__(self, meter: Measurement, *, export_positive: bool, largest_w: float) -> None:
+        """``largest_w`` sets the scale factor: the last digit is a 30,000th of it or less."""
         self._meter = meter
         self._sign = -1 if export_positive else 1
         watts = fitting_scale(largest_w)

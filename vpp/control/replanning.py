@@ -41,7 +41,7 @@ class Rhythm:
     deadline_s: float = 20.0
     """On the wire."""
     pause_s: float = 0.25
-    """Least pause between two rounds, on the wire."""
+    """Least pause between two rounds, on the wire; never shorter than the round before took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +101,11 @@ class Replanner:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            began_s = self._wire.monotonic()
             if self._snapshot is not None:
                 await self.round(self._snapshot)
-            await self._wire.sleep(self._rhythm.pause_s)
+            took_s = self._wire.monotonic() - began_s
+            await self._wire.sleep(max(self._rhythm.pause_s, took_s))
 
     async def round(self, snapshot: Snapshot) -> None:
         """Forecast once and plan every pool once; what fails leaves the last plan standing."""
