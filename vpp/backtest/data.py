@@ -15,7 +15,7 @@ Timestamps are the starts of their intervals, as ``2026-07-15T00:00:00Z``; ``loa
 cars. A column ``site`` in the sessions says whose meter they count at, else the first site's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,33 @@ def read_recording(folder: Path | str) -> Recording:
         price_per_kwh=price,
         carbon_kg_per_kwh=carbon,
         meta=_meta(folder),
+    )
+
+
+def between(recording: Recording, start: datetime, end: datetime) -> Recording:
+    """The slots in ``[start, end)``, begun with the same stored energy.
+
+    Of the cars those that arrive in that time.
+    """
+    edges_s = recording.grid.edges_s
+    first, last = np.searchsorted(edges_s, [start.timestamp(), end.timestamp()]).tolist()
+    part = slice(first, last)
+
+    def cut(signal: Floats | None) -> Floats | None:
+        return None if signal is None else frozen(signal[part])
+
+    return replace(
+        recording,
+        grid=SlotGrid(edges_s=edges_s[first : last + 1]),
+        load_kw=frozen(recording.load_kw[:, part]),
+        pv_kw=frozen(recording.pv_kw[:, part]),
+        sessions=tuple(
+            session
+            for session in recording.sessions
+            if start.timestamp() <= session.arrival_s < end.timestamp()
+        ),
+        price_per_kwh=cut(recording.price_per_kwh),
+        carbon_kg_per_kwh=cut(recording.carbon_kg_per_kwh),
     )
 
 

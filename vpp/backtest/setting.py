@@ -1,0 +1,166 @@
+"""What the production planner and tick are told of a recording: a portfolio, and what steers it.
+
+Every battery, and every plant of the city that can be held back, is a device of its own that does
+at once and exactly what it is told. Cars are demand of their site.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vpp.backtest.city import pools_of
+from vpp.backtest.data import Recording
+from vpp.domain.assets import Asset, Battery, Load, Pv
+from vpp.domain.capability import Capability, Form
+from vpp.domain.devices import Authority, Carried, Device, Link
+from vpp.domain.errors import InvariantError
+from vpp.domain.facts import DeviceFacts
+from vpp.domain.ids import AssetId, DeviceId, LinkId, MeterId, NodeId, PortfolioId, SiteId
+from vpp.domain.network import GridNode, Meter, MeterRole, Site
+from vpp.domain.order import Goals
+from vpp.domain.portfolio import Portfolio
+
+LEAST_KW = 1e-3
+"""Nameplate of what was never seen to have any power."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """A recording as a portfolio."""
+
+    portfolio: Portfolio
+    batteries: tuple[AssetId, ...]
+    """In the order of the recording's batteries."""
+    nameplates: bool
+    """Whether the ratings of plants are known; else they are no news to a forecaster."""
+
+    @cached_property
+    def facts(self) -> Mapping[DeviceId, DeviceFacts]:
+        """Of every device that is steered: no dead time, no ramp, no resolution."""
+        return {
+            device.id: DeviceFacts(capabilities=able)
+            for device in self.portfolio.devices.values()
+            if (able := self._capabilities(device))
+        }
+
+    @cached_property
+    def steered(self) -> frozenset[AssetId]:
+        """Assets that may be commanded."""
+        return frozenset(asset for facts in self.facts.values() for asset in facts.capabilities)
+
+    def _capabilities(self, device: Device) -> Mapping[AssetId, Capability]:
+        found: dict[AssetId, Capability] = {}
+        for name in device.written_assets:
+            asset = self.portfolio.assets[name]
+            if isinstance(asset, Battery) and name in self.batteries:
+                forms = frozenset({Form.TARGET, Form.STOP, Form.RELEASE})
+                found[name] = Capability(forms=forms, allowed=asset.rated)
+            elif isinstance(asset, Pv) and asset.curtailable:
+                forms = frozenset({Form.CEILING, Form.RELEASE})
+                found[name] = Capability(forms=forms, allowed=asset.rated)
+        return found
+
+
+def of_city(recording: Recording, portfolio: Portfolio) -> Setting:
+    """The setting of a configured city.
+
+    Raises:
+        InvariantError: the recording lacks a site of the city, or knows others.
+    """
+    pools_of(recording, portfolio)
+    missing = [site for site in portfolio.sites if site not in recording.sites]
+    if missing:
+        raise InvariantError(f"no record of the sites {', '.join(missing)} of {portfolio.id}")
+    batteries = tuple(AssetId(name) for name in recording.batteries)
+    return Setting(portfolio=portfolio, batteries=batteries, nameplates=True)
+
+
+def of_recording(
+    recording: Recording,
+    *,
+    pools: Sequence[Sequence[int]] | None = None,
+    goals: Goals | None = None,
+) -> Setting:
+    """A setting without limits: per site a meter, a load, a plant, and the recorded batteries."""
+    groups = [list(pool) for pool in pools or [range(len(recording.sites))]]
+    assets = {asset.id: asset for asset in _assets(recording)}
+    batteries = tuple(AssetId(f"{name} battery") for name in recording.batteries)
+    link = Link(id=LinkId("record"), adapter="record")
+    sites = [SiteId(site) for site in recording.sites]
+    portfolio = Portfolio(
+        id=PortfolioId("recording"),
+        name="a recording",
+        currency="",
+        time_zone=str(recording.meta.get("time_zone", "UTC")),
+        country=str(recording.meta.get("country", "")),
+        latitude=float(recording.meta.get("latitude", 0.0)),
+        longitude=float(recording.meta.get("longitude", 0.0)),
+        goals=goals or Goals(),
+        nodes={node.id: node for node in _nodes(recording, groups)},
+        sites={site: Site(id=site, node=_node(site)) for site in sites},
+        assets=assets,
+        meters={meter.id: meter for meter in map(_meter, sites)},
+        links={link.id: link},
+        devices={device.id: device for device in (_device(link.id, name) for name in batteries)},
+    )
+    return Setting(portfolio=portfolio, batteries=batteries, nameplates=False)
+
+
+def _nodes(recording: Recording, groups: list[list[int]]) -> list[GridNode]:
+    found: list[GridNode] = []
+    for number, group in enumerate(groups, start=1):
+        pool = NodeId(f"pool {number}")
+        found.append(GridNode(id=pool, settles=True))
+        found += [GridNode(id=_node(recording.sites[site]), parent=pool) for site in group]
+    return found
+
+
+def _node(site: str) -> NodeId:
+    return NodeId(f"{site} connection")
+
+
+def _meter(site: SiteId) -> Meter:
+    return Meter(id=MeterId(f"{site} meter"), role=MeterRole.SITE, node=_node(site))
+
+
+def _device(link: LinkId, battery: AssetId) -> Device:
+    return Device(
+        id=DeviceId(f"{battery} device"),
+        link=link,
+        adapter="record",
+        profile="record",
+        authority=Authority.AUTO,
+        carries=(Carried(subject=battery, writes=True),),
+    )
+
+
+def _assets(recording: Recording) -> list[Asset]:
+    found: list[Asset] = []
+    most_load = recording.load_kw.max(axis=1, initial=LEAST_KW)
+    most_sun = recording.pv_kw.max(axis=1, initial=LEAST_KW)
+    for name, load_kw, sun_kw in zip(recording.sites, most_load, most_sun, strict=True):
+        site = SiteId(name)
+        found.append(Load(id=AssetId(f"{name} load"), site=site, max_kw=float(load_kw)))
+        found.append(Pv(id=AssetId(f"{name} plant"), site=site, peak_kw=float(sun_kw)))
+    return found + [_battery(recording, at) for at in range(len(recording.storage))]
+
+
+def _battery(recording: Recording, at: int) -> Battery:
+    """Its capacity is the upper end of its window."""
+    storage = recording.storage
+    high_kwh = float(storage.high_kwh[at])
+    if not 0 < high_kwh < math.inf:
+        raise InvariantError(f"battery {recording.batteries[at]} holds {high_kwh} kWh at most")
+    return Battery(
+        id=AssetId(f"{recording.batteries[at]} battery"),
+        site=SiteId(recording.sites[int(storage.site[at])]),
+        capacity_kwh=high_kwh,
+        charge_kw=float(storage.charge_kw[at]),
+        discharge_kw=float(storage.discharge_kw[at]),
+        eta_charge=float(storage.eta_charge[at]),
+        eta_discharge=float(storage.eta_discharge[at]),
+        soc_min=float(np.clip(storage.low_kwh[at] / high_kwh, 0.0, 1.0)),
+    )
