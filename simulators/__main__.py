@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from simulators.city import City
 from simulators.city_file import read_city
 from simulators.export import export
+from simulators.parent import listen
 from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
 
@@ -108,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         "--stop-with-parent",
         action="store_true",
         help="end when standard input closes, ignore SIGINT, run in a session of its own: for a"
-        " parent that must outlive its devices when Ctrl-C reaches the whole foreground group",
+        " parent that must outlive its devices when Ctrl-C reaches the whole foreground group; a"
+        " line 'speed X' on standard input changes the speed",
     )
     group = parser.add_argument_group("export the world's truth instead of serving it")
     group.add_argument("--export", type=Path, metavar="DIR", help="write tables into DIR and end")
@@ -187,7 +189,9 @@ async def _served(arguments: argparse.Namespace) -> None:
     )
     async with simulated:
         stop = asyncio.Event()
-        _stop_on(stop, arguments.stop_with_parent)
+        _stop_on(stop)
+        if arguments.stop_with_parent:
+            listen(sys.stdin.fileno(), simulated.clock, stop.set)
         sys.stdout.write(json.dumps(_ready(simulated)) + "\n")
         sys.stdout.flush()
         with suppress(TimeoutError):
@@ -214,21 +218,12 @@ def _aware(instant: datetime | None, city: City) -> datetime | None:
     return instant.replace(tzinfo=ZoneInfo(city.time_zone))
 
 
-def _stop_on(stop: asyncio.Event, with_parent: bool) -> None:
+def _stop_on(stop: asyncio.Event) -> None:
+    """SIGINT as well, unless it is ignored."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if not with_parent:
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         loop.add_signal_handler(signal.SIGINT, stop.set)
-        return
-
-    pipe = sys.stdin.fileno()
-
-    def heard() -> None:
-        if not os.read(pipe, 4096):
-            loop.remove_reader(pipe)
-            stop.set()
-
-    loop.add_reader(pipe, heard)
 
 
 def _ready(simulated: SimulatedCity) -> dict[str, Any]:

@@ -16,6 +16,8 @@ class CityClock:
         self.start = start
         self._speed = _checked(speed)
         self._base_s = 0.0
+        self._least_s = 0.0
+        """Time that has been told and is not taken back."""
         self._wire_zero: float | None = None
 
     @property
@@ -23,7 +25,7 @@ class CityClock:
         """City seconds since the start."""
         if self._wire_zero is None:
             return self._base_s
-        return self._base_s + self._speed * (time.monotonic() - self._wire_zero)
+        return max(self._line_s(time.monotonic(), self._wire_zero), self._least_s)
 
     @property
     def now(self) -> datetime:
@@ -36,8 +38,20 @@ class CityClock:
 
     @speed.setter
     def speed(self, speed: float) -> None:
+        self.change_speed(speed, time.monotonic())
+
+    def change_speed(self, speed: float, since_s: float) -> None:
+        """Go on as if this had been the speed since a moment just past, `time.monotonic()`.
+
+        Where that makes the city younger than it was seen, time stands still until it is as old.
+        """
         checked = _checked(speed)
-        self._rebase()
+        if not since_s <= time.monotonic():
+            raise ValueError(f"{since_s} s is no moment of this host's clock that has passed")
+        self._least_s = self.elapsed_s
+        if self._wire_zero is not None:
+            self._base_s = self._line_s(since_s, self._wire_zero)
+            self._wire_zero = since_s
         self._speed = checked
 
     def run(self) -> None:
@@ -50,10 +64,8 @@ class CityClock:
             raise ValueError(f"the city's time cannot go back by {-city_s} s")
         self._base_s += city_s
 
-    def _rebase(self) -> None:
-        self._base_s = self.elapsed_s
-        if self._wire_zero is not None:
-            self._wire_zero = time.monotonic()
+    def _line_s(self, wire_s: float, wire_zero: float) -> float:
+        return self._base_s + self._speed * (wire_s - wire_zero)
 
 
 def _checked(speed: float) -> float:

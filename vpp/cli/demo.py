@@ -32,7 +32,7 @@ from vpp.runtime.daemon import Options, running
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.logs import to_file
 from vpp.runtime.one_plan import HISTORY
-from vpp.runtime.simulated_city import export, simulators
+from vpp.runtime.simulated_city import SimulatedCity, export, simulators
 from vpp.runtime.state_home import state_dir
 
 PAST = timedelta(days=8)
@@ -100,15 +100,16 @@ async def _demo(show: Show) -> Sequence[Left]:
         with console.status("working out the city's last eight days, and its day without control"):
             await _export(show, scratch)
         with console.status("starting the simulated city"):
-            ready = await stack.enter_async_context(_simulated(show))
-        city = _city(show, ready)
+            simulated = await stack.enter_async_context(_simulated(show))
+        city = _city(show, simulated.ready)
         home = state_dir(city.portfolio.id)
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         to_file(home / "demo.log")
         others = await _others(city, home, scratch)
         daemon = await stack.enter_async_context(
-            running(city, Options(state_dir=home), _clocks(show, ready))
+            running(city, Options(state_dir=home), _clocks(show, simulated.ready))
         )
+        daemon.on_slower(simulated.change_speed)
         with Screen(console, others, show.start).shown() as screen:
             daemon.on_view(screen.show)
             with contextlib.suppress(TimeoutError):
@@ -135,7 +136,7 @@ def _quarter(at: datetime) -> datetime:
     return datetime.fromtimestamp(at.timestamp() // 900 * 900, at.tzinfo)
 
 
-def _simulated(show: Show) -> contextlib.AbstractAsyncContextManager[Mapping[str, Any]]:
+def _simulated(show: Show) -> contextlib.AbstractAsyncContextManager[SimulatedCity]:
     return simulators(
         show.file, "--base-port", "0", "--speed", f"{show.speed:g}",
         "--start", show.start.isoformat(),

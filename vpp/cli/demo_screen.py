@@ -79,9 +79,10 @@ class Screen:
             )
         stamp = local_time(view.snapshot.at, view.portfolio.time_zone)
         share = percent(view.reached.self_consumption)
+        slowed = f" | {view.pace}" if view.speed < view.asked_speed else ""
         self._console.print(
             f"{stamp} | {' | '.join(pools)} | self-consumption {share}"
-            f" | {len(view.alarms)} alarms | {view.writes} writes",
+            f" | {len(view.alarms)} alarms | {view.writes} writes{slowed}",
             soft_wrap=True,
             highlight=False,
         )

@@ -45,7 +45,7 @@ def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> Rend
     portfolio = view.portfolio
     title = (
         f"{portfolio.name} · {local_time(view.snapshot.at, portfolio.time_zone)}"
-        f" · {view.speed:g} x · {_online(view)} devices online · {view.writes} writes"
+        f" · {view.pace} · {_online(view)} devices online · {view.writes} writes"
     )
     room = max(height - 16 - 2 * len(portfolio.pools) - min(len(view.alarms), 4), 4)
     sides = Table.grid(expand=True, padding=(0, 1))

@@ -75,7 +75,7 @@ class ControlRoom(Generic[State]):
         observe: bool = False,
     ) -> None:
         """``observe``: the whole loop runs, and not one byte is written."""
-        self._pace, self._services = pace, services
+        self.pace, self._services = pace, services
         self.on_exit = OnExit.SAFE
         facts = LiveFacts(ports)
         audit, timing = services.audit, pace.timing

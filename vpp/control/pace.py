@@ -9,7 +9,10 @@ from vpp.ports.clock import Clock, Clocks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Both clocks, the periods in city seconds, and the speed that joins them."""
+    """Both clocks, the periods in city seconds, and the speed that joins them.
+
+    The speed may fall; the periods follow from the speed at the start, and stay.
+    """
 
     clocks: Clocks
     timing: Timing = field(default_factory=Timing)

@@ -36,6 +36,8 @@ class PowerTrace:
             span_s = at_s[each, after] - at_s[each, before]
         between: Bools = np.isfinite(span_s) & (span_s > 0)
         part = np.zeros(len(rows))
-        part[between] = np.clip((when_s - at_s[each, before])[between] / span_s[between], 0.0, 1.0)
+        part[between] = np.clip(
+            (when_s[between] - at_s[each, before][between]) / span_s[between], 0.0, 1.0
+        )
         start_kw, end_kw = kw[each, before], kw[each, after]
         return np.asarray(start_kw + part * (end_kw - start_kw))

@@ -55,6 +55,11 @@ class CityClock:
         """City seconds per wire second, now."""
         return self._speed
 
+    @property
+    def changed_s(self) -> float:
+        """Since when it runs at this speed, wire monotonic."""
+        return self._anchor.wire_s
+
     def change_speed(self, speed: float) -> None:
         """Go on from here at another speed, without a step; sleepers are re-timed.
 
@@ -93,21 +98,26 @@ def _checked(speed: float) -> float:
 
 
 class Governor:
-    """Slows a city down that its loop cannot keep up with."""
+    """Slows a city down that its loop cannot keep up with.
+
+    Only the speed falls. Every period in city seconds (tick, polls, freshness, refresh, expiry)
+    stays as it was chosen at the start, so that nothing that is alive at a device changes its
+    meaning; on the wire they all grow longer, which is the relief.
+    """
 
     PATIENCE, STEP = 3, 0.8
     """Late ticks in a row before the speed falls, and to what part of it."""
 
     def __init__(self, city: CityClock, *, tick_s: float) -> None:
         """``tick_s``: city seconds."""
-        self._city, self._tick_s = city, tick_s
+        self.city, self._tick_s = city, tick_s
         self._late = 0
 
     def observe(self, late_s: float) -> bool:
         """Take note of a tick's lateness, city seconds; whether the speed fell now."""
         self._late = self._late + 1 if late_s > self._tick_s / 2 else 0
-        if self._late < self.PATIENCE or self._city.speed <= 1.0:
+        if self._late < self.PATIENCE or self.city.speed <= 1.0:
             return False
         self._late = 0
-        self._city.change_speed(max(self._city.speed * self.STEP, 1.0))
+        self.city.change_speed(max(self.city.speed * self.STEP, 1.0))
         return True

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+import structlog
 
 from vpp.config.city import City
 from vpp.control import state, tick
@@ -30,7 +31,7 @@ from vpp.ports.clock import Clocks
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source, SourceFactory, SourceRequest
 from vpp.runtime.audit_log import AuditLog
-from vpp.runtime.clocks import CityClock
+from vpp.runtime.clocks import CityClock, Governor
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.lease import hold
@@ -43,6 +44,7 @@ from vpp.runtime.score import Score
 from vpp.runtime.view import View
 from vpp.runtime.worker import PlanningWorker
 
+_log = structlog.get_logger(__name__)
 STALLED_AFTER_S = 10.0
 """A daemon that has completed no tick for so long, on the wire, is not healthy."""
 
@@ -74,6 +76,9 @@ class Daemon:
         self._metrics = DaemonMetrics()
         self._fleet = FleetMetrics(city.portfolio, room.table.layout)
         self._listeners: list[Callable[[View], None]] = []
+        self._slower: list[Callable[[float, float], None]] = []
+        self._asked_speed = _speed(clocks)
+        self._governor = _governor(clocks, room.pace.timing)
         self._ticked_s = clocks.wire.monotonic()
         self.view: View | None = None
         """Of the newest tick."""
@@ -84,6 +89,10 @@ class Daemon:
     def on_view(self, listener: Callable[[View], None]) -> None:
         """Call ``listener`` with every new view; it must be quick."""
         self._listeners.append(listener)
+
+    def on_slower(self, listener: Callable[[float, float], None]) -> None:
+        """Call ``listener`` with the new speed and its beginning, wire monotonic, when it falls."""
+        self._slower.append(listener)
 
     def ills(self) -> Sequence[str]:
         silent_s = self._clocks.wire.monotonic() - self._ticked_s
@@ -122,6 +131,7 @@ class Daemon:
 
     def _observe(self, seen: TickView[ControlState]) -> None:
         self._ticked_s = self._clocks.wire.monotonic()
+        self._govern(seen.late_s)
         self._replanner.observe(seen.snapshot)
         self._score.observe(seen.snapshot)
         self._metrics.tick_seconds.observe(seen.took_s)
@@ -134,11 +144,19 @@ class Daemon:
             alarms=seen.alarms,
             reached=self._score.reached,
             writes=self._room.gate.ledger.written.total(),
-            speed=getattr(self._clocks.city, "speed", 1.0),
+            speed=_speed(self._clocks),
+            asked_speed=self._asked_speed,
             plan_rounds=self._replanner.rounds,
         )
         for listener in self._listeners:
             listener(self.view)
+
+    def _govern(self, late_s: float) -> None:
+        if self._governor is not None and self._governor.observe(late_s):
+            city = self._governor.city
+            _log.warning("slower", speed=city.speed, asked=self._asked_speed, why="ticks were late")
+            for listener in self._slower:
+                listener(city.speed, city.changed_s)
 
 
 @asynccontextmanager
@@ -220,6 +238,11 @@ def _work(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[TaskHealth]
 
 def _speed(clocks: Clocks) -> float:
     return clocks.city.speed if isinstance(clocks.city, CityClock) else 1.0
+
+
+def _governor(clocks: Clocks, timing: Timing) -> Governor | None:
+    city = clocks.city
+    return Governor(city, tick_s=timing.tick_s) if isinstance(city, CityClock) else None
 
 
 def _timing(clocks: Clocks, options: Options) -> Timing:

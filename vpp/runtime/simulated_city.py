@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,23 @@ START_WITHIN_S = 60.0
 END_WITHIN_S = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedCity:
+    """The running process."""
+
+    ready: Mapping[str, Any]
+    """What it said when everything was listening."""
+    _said: asyncio.StreamWriter
+
+    def change_speed(self, speed: float, since_s: float) -> None:
+        """Let it run at this speed as of ``since_s``, wire monotonic; never waits."""
+        if not self._said.is_closing():
+            self._said.write(f"speed {speed:g} at {since_s!r}\n".encode())
+
+
 @asynccontextmanager
-async def simulators(city: Path, *arguments: str) -> AsyncIterator[Mapping[str, Any]]:
-    """Run ``python -m simulators`` until left; gives what it said when everything was listening.
+async def simulators(city: Path, *arguments: str) -> AsyncIterator[SimulatedCity]:
+    """Run ``python -m simulators`` until left.
 
     The process has its own session, so that Ctrl-C at the terminal does not reach it, and ends when
     the pipe to this process closes.
@@ -30,10 +45,10 @@ async def simulators(city: Path, *arguments: str) -> AsyncIterator[Mapping[str, 
         stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
-        ready = await _ready(process)
+        running = await _ready(process)
         drains = [asyncio.create_task(_drain(s)) for s in (process.stdout, process.stderr) if s]
         try:
-            yield ready
+            yield running
         finally:
             for drain in drains:
                 drain.cancel()
@@ -62,8 +77,8 @@ async def export(city: Path, *arguments: str) -> None:
         raise VppError(f"the simulators could not export: {_last(words)}")
 
 
-async def _ready(process: asyncio.subprocess.Process) -> Mapping[str, Any]:
-    if process.stdout is None or process.stderr is None:
+async def _ready(process: asyncio.subprocess.Process) -> SimulatedCity:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
         raise VppError("the simulators have no pipes")
     try:
         async with asyncio.timeout(START_WITHIN_S):
@@ -77,7 +92,7 @@ async def _ready(process: asyncio.subprocess.Process) -> Mapping[str, Any]:
         ready: Mapping[str, Any] = json.loads(line)
     except ValueError as error:
         raise VppError(f"the simulators said {line!r} instead of being ready") from error
-    return ready
+    return SimulatedCity(ready, process.stdin)
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:

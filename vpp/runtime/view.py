@@ -42,7 +42,16 @@ class View:
     reached: Reached = field(default_factory=Reached)
     writes: int = 0
     speed: float = 1.0
+    asked_speed: float = 1.0
+    """What the city began with; its speed falls where the loop cannot keep up."""
     plan_rounds: int = 0
+
+    @property
+    def pace(self) -> str:
+        """The speed in words, and that it fell."""
+        if self.speed >= self.asked_speed:
+            return f"{self.speed:g} x"
+        return f"{self.speed:.3g} x, slowed from {self.asked_speed:g} x: the loop was late"
 
     def rung(self, pool: PoolId) -> Rung:
         """The pool's rung; the lowest before its first tick."""
@@ -84,6 +93,7 @@ class View:
             "at": self.snapshot.at,
             "tick": self.snapshot.tick,
             "writes": self.writes,
+            "speed": self.speed,
             "alarms": [(a.code, a.subject, a.text) for a in self.alarms],
             "reached": self.reached,
         }

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,23 @@ def test_it_says_when_everything_listens_and_ends_with_its_parent_s_pipe(
     written = json.loads(line)
     assert (written["device"], written["where"], written["values"]) == ("ess", 40372, [1])
     assert written["accepted"] is True
+
+
+def test_its_parent_may_let_the_city_run_faster_or_slower(city_file: Path, tmp_path: Path) -> None:
+    log = tmp_path / "writes.jsonl"
+    with served(city_file, "--stop-with-parent", "--write-log", str(log)) as (process, ready):
+        assert process.stdin is not None
+        with ModbusTcpClient("127.0.0.1", port=int(ready["base_port"]) + 1) as client:
+            client.write_register(40372, 1)
+            process.stdin.write(b"speed 600\nspeed 900\nspeed\nspeed 1 at nan\n")
+            process.stdin.flush()
+            time.sleep(0.5)
+            client.write_register(40372, 2)
+        process.stdin.close()
+        assert process.wait(timeout=5) == 0
+    first, second = (json.loads(line)["city"] for line in log.read_text().splitlines())
+    passed = datetime.fromisoformat(second) - datetime.fromisoformat(first)
+    assert passed > timedelta(seconds=100)
 
 
 def test_alone_it_ends_at_once_by_sigint(city_file: Path) -> None:
@@ -136,5 +154,22 @@ def test_the_city_s_clock_runs_at_its_speed_and_never_back() -> None:
     clock.speed = 0
     stopped = clock.elapsed_s
     assert clock.elapsed_s == stopped >= first
+    with pytest.raises(ValueError, match="has passed"):
+        clock.change_speed(1, time.monotonic() + 1)
     with pytest.raises(ValueError, match="cannot go back"):
         clock.advance(-1)
+
+
+def test_a_change_of_speed_that_is_heard_late_makes_up_for_it_without_going_back() -> None:
+    clock = CityClock(street(1).start, 100)
+    clock.run()
+    began = time.monotonic()
+    time.sleep(0.1)
+    changed = time.monotonic()
+    time.sleep(0.1)  # the parent's word was on its way
+    seen = clock.elapsed_s
+    clock.change_speed(50, changed)
+    assert seen <= clock.elapsed_s < seen + 1  # it stands still
+    time.sleep(0.15)
+    there = 100 * (changed - began) + 50 * (time.monotonic() - changed)
+    assert clock.elapsed_s == pytest.approx(there, abs=1.0)

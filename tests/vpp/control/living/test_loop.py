@@ -80,10 +80,14 @@ async def test_skipped_ticks_are_counted_and_never_made_up_for(tmp_path: Path) -
         clock=clock,
     )
     slow.room.on_exit = OnExit.RELEASE
+    late_s = list[float]()
+    slow.room.loop.on_tick(lambda view: late_s.append(view.late_s))
     async with slow.room:
         await asyncio.sleep(20)
     ticks = [inputs.snapshot.now_s for inputs in slow.step.asked]
     assert slow.room.loop.counters.skipped == 4
+    assert max(late_s) == pytest.approx(4.0)  # after the first one skipped was due
+    assert sum(one > 0.5 for one in late_s) == 1
     gaps = _gaps(ticks)
     assert sorted(gaps)[-2:] == pytest.approx([1.0, 5.0])
     assert all(gap >= 1.0 - 1e-6 for gap in gaps)

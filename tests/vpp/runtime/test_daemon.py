@@ -1,0 +1,55 @@
+"""The composition root around the smallest city, whose devices nobody serves."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vpp.config.city import load_city
+from vpp.config.examples import example_city
+from vpp.ports.clock import Clocks
+from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.daemon import Options, running
+from vpp.runtime.view import View
+
+DAWN = datetime(2026, 7, 14, 20, 30, tzinfo=UTC)
+
+
+@dataclass
+class StallingClock(WireClock):
+    """Of a machine that stands still now and then."""
+
+    lost_s: float = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.lost_s
+
+
+async def test_a_city_whose_ticks_stay_late_goes_on_more_slowly_and_says_so(tmp_path: Path) -> None:
+    wire = StallingClock()
+    city = CityClock(wire, speed=60.0, start=DAWN)
+    views, slower = list[View](), list[tuple[float, float]]()
+    went_on = asyncio.Event()
+
+    def stall(view: View) -> None:
+        views.append(view)
+        wire.lost_s += 0.25  # more than a tick is long
+        if view.speed < 60.0:
+            went_on.set()
+
+    def told(speed: float, since_s: float) -> None:
+        slower.append((speed, wire.monotonic() - since_s))
+
+    options = Options(state_dir=tmp_path)
+    clocks = Clocks(city=city, wire=wire)
+    async with running(load_city(example_city("one-house")), options, clocks) as daemon:
+        daemon.on_view(stall)
+        daemon.on_slower(told)
+        await asyncio.wait_for(went_on.wait(), 30)
+    speed, ago_s = slower[0]
+    assert speed == 48.0
+    assert ago_s < 0.05
+    assert views[0].pace == "60 x"
+    slowed = next(view for view in views if view.speed < 60.0)
+    assert slowed.pace == "48 x, slowed from 60 x: the loop was late"
