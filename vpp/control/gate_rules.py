@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vpp.control.power_bounds import Ability, beyond_energy, beyond_power
 from vpp.domain.capability import Capability, Form
 from vpp.domain.command import Command, WriteClass
 from vpp.domain.facts import DeviceFacts
@@ -27,6 +28,8 @@ class Situation:
     facts: DeviceFacts
     writes: frozenset[AssetId]
     """Assets that are written through this device; empty where its port cannot write."""
+    ability: Ability | None
+    """What the asset can do now; None where the device writes no such asset."""
     epoch: int
     lease_left_s: float
     """Wire seconds for which the right to write is certain."""
@@ -109,6 +112,36 @@ def _power(setpoint: Setpoint, capability: Capability) -> str | None:
     return f"[{setpoint.lo_kw:g}, {setpoint.hi_kw:g}] kW is outside what it may do"
 
 
+def _beyond_power(command: Command, situation: Situation) -> str | None:
+    ability = _asked_of(command, situation)
+    if ability is None:
+        return None
+    return beyond_power(command.setpoint, ability, _slack_kw(command, situation))
+
+
+def _beyond_energy(command: Command, situation: Situation) -> str | None:
+    ability = _asked_of(command, situation)
+    if ability is None:
+        return None
+    return beyond_energy(
+        command.setpoint,
+        ability,
+        command.setpoint.expires_s - situation.now_s,
+        slack_kw=_slack_kw(command, situation),
+        protects=command.write_class is WriteClass.PROTECTION,
+    )
+
+
+def _asked_of(command: Command, situation: Situation) -> Ability | None:
+    """The ability that a power is asked of; a heartbeat only keeps what has been asked."""
+    asks = command.setpoint.form not in (Form.STOP, Form.RELEASE)
+    return situation.ability if asks and command.write_class is not WriteClass.HEARTBEAT else None
+
+
+def _slack_kw(command: Command, situation: Situation) -> float:
+    return max(situation.facts.capabilities[command.setpoint.asset].resolution_kw, _ROUNDING_KW)
+
+
 def _epoch(command: Command, situation: Situation) -> str | None:
     if command.epoch == situation.epoch:
         return None
@@ -149,6 +182,8 @@ _RULES: tuple[tuple[str, Callable[[Command, Situation], str | None]], ...] = (
     ("life", _life),
     (EXPIRY, _expiry),
     ("capability", _capability),
+    ("power", _beyond_power),
+    ("energy", _beyond_energy),
     ("epoch", _epoch),
     ("lease", _lease),
     ("stored", _stored),

@@ -40,6 +40,8 @@ class StateTable:
         self.layout = layout_of(portfolio)
         self._devices = {d.id: DeviceRecord.of(d) for d in portfolio.devices.values()}
         self._sessions: dict[AssetId, EvSession | None] = {}
+        self.latest: Snapshot | None = None
+        """What was frozen last."""
 
     def apply(self, batch: Batch) -> None:
         """Take in one batch of an identified device; cheap."""
@@ -85,7 +87,7 @@ class StateTable:
             for quantity, choice in self._cells.assets.items()
         }
         assets[Quantity.POWER_KW] = self._power(quality, meters.get(Quantity.POWER_KW))
-        return Snapshot(
+        self.latest = Snapshot(
             tick=tick,
             at=at,
             now_s=now_s,
@@ -95,6 +97,7 @@ class StateTable:
             sessions=dict(self._sessions),
             devices={device: self.device(device) for device in self._devices},
         )
+        return self.latest
 
     def alarms(self) -> tuple[Alarm, ...]:
         """One per device that is lost, and per value that was rejected and not plausible since."""

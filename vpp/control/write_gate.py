@@ -14,6 +14,7 @@ from vpp.control.gate_rules import EXPIRY, Situation, refusal
 from vpp.control.inputs import Decision
 from vpp.control.intents import Intents
 from vpp.control.pace import Pace
+from vpp.control.power_bounds import Ability
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
@@ -47,7 +48,7 @@ class WriteGate:
         tenure: Tenure,
         pace: Pace,
     ) -> None:
-        self._ports, self._table = ports, table
+        self._ports, self._table, self._assets = ports, table, portfolio.assets
         self._written = {
             device: frozenset(portfolio.devices[device].written_assets) for device in ports
         }
@@ -141,7 +142,7 @@ class WriteGate:
             live = self.ledger.alive(asset)
             if live is not None and live.setpoint.form is not Form.RELEASE:
                 beat = replace(live, write_class=WriteClass.HEARTBEAT)
-                return refusal(beat, self._situation(device, leaving=False))
+                return refusal(beat, self._situation(device, asset, leaving=False))
         return GateRefusal(rule="setpoint", detail="it holds no live setpoint")
 
     def _pending(self, decision: Decision, *, leaving: bool) -> Pending:
@@ -166,17 +167,20 @@ class WriteGate:
         return Pending(command, asyncio.get_running_loop().create_future(), leaving)
 
     def _check(self, pending: Pending) -> GateRefusal | None:
-        return refusal(
-            pending.command, self._situation(pending.command.device, leaving=pending.leaving)
-        )
+        command = pending.command
+        situation = self._situation(command.device, command.setpoint.asset, leaving=pending.leaving)
+        return refusal(command, situation)
 
-    def _situation(self, device: DeviceId, *, leaving: bool) -> Situation:
+    def _situation(self, device: DeviceId, asset: AssetId, *, leaving: bool) -> Situation:
         port, city, wire = self._ports[device], self._pace.city, self._pace.wire
         recent_s = RECENT_TICKS * self._pace.timing.tick_s
         return Situation(
             state=self._table.device(device),
             facts=port.facts,
             writes=self._written[device] if device in self._writers else _NOTHING,
+            ability=Ability.of(self._assets[asset], self._table.latest)
+            if asset in self._written[device]
+            else None,
             epoch=self._tenure.epoch,
             lease_left_s=self._tenure.until_s() - wire.monotonic(),
             now_s=city.monotonic(),
