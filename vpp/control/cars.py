@@ -261,6 +261,6 @@ def fitted(pool: CompiledPool, cars: Cars, without: Bounds, with_help: Bounds) -
 
 def _fits(pool: CompiledPool, asked: Floats, room: Floats) -> Floats:
     sums = pool.rows.sums(asked)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(sums > 1e-9, np.clip(room / sums, 0.0, 1.0), 1.0)
+    some = sums > 1e-9
+    part = np.where(some, np.clip(room, 0.0, sums) / np.where(some, sums, 1.0), 1.0)
     return pool.rows.least(part)

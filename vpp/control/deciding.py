@@ -41,6 +41,7 @@ class Chosen:
 def decided(scene: Scene, reach: Reach) -> Chosen:
     pool, stood, at = scene.pool, scene.standing, scene.inputs.snapshot.at
     directed = stood.controlled & np.isfinite(scene.verdict.asset_wish_kw) & ~pool.pv
+    directed &= ~reach.overruled
     members = stood.controlled & pool.battery & ~directed
     capacity = pool_power.usable_kwh(members, scene.stored)
     terms = Terms.of(scene.inputs.plan, pool, at, capacity)
@@ -64,7 +65,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     served = pool_power.serve(net_kw, store, slot, terms)
     trim = _trim(scene, members)
     want = pool_power.with_trim(served.power_kw, trim, store)
-    shares = sharing.share(want, fleet, pool.rows, bounds)
+    shares = _shared(scene, want, fleet, bounds)
     moved = _moved(scene, reach, want, shares, members, bounds)
     return Chosen(
         terms=terms,
@@ -94,7 +95,11 @@ def _cars(
     occasion = cars.Occasion(
         at=scene.inputs.snapshot.at, now_s=scene.sight.now_s, dt_s=scene.dt_s, plan=terms.plan
     )
-    decided = scene.standing.controlled & pool.car & np.isnan(scene.verdict.asset_wish_kw)
+    decided = (
+        scene.standing.controlled
+        & pool.car
+        & (np.isnan(scene.verdict.asset_wish_kw) | reach.overruled)
+    )
     wanted, sessions = cars.wishes(
         pool, decided, reach.rated, scene.inputs.snapshot.sessions, scene.state.sessions, occasion
     )
@@ -171,6 +176,16 @@ def _trim(scene: Scene, members: Bools) -> float:
     short = np.where(steady, memory.told_kw - newest.measured_kw, 0.0)
     age_s = float((scene.sight.now_s - newest.measured_s[steady]).max()) if steady.any() else 0.0
     return pool_power.trimmed(scene.state, pool, steady, short, scene.dt_s, age_s)
+
+
+def _shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds) -> Floats:
+    """By hours left in the whole pool; where exchange inside it has a price, sites first."""
+    pool, ground = scene.pool, scene.ground
+    if pool.fee_per_kwh <= 0 or want == 0:
+        return sharing.share(want, fleet, pool.rows, bounds)
+    own = np.full(len(pool.rows), np.nan)
+    own[pool.site_row] = -(ground.lo_kw + ground.hi_kw)[pool.site_row] / 2
+    return sharing.own_first(want, fleet, pool.rows, bounds, own)
 
 
 def _moved(

@@ -20,8 +20,7 @@ def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
     held = np.where(steered, np.nan_to_num(stood.held_kw), 0.0)
     may = stood.free | stood.first | chosen.urgent
     wanted = np.where(may, chosen.power_kw, held)
-    range_ = np.where(wanted == held, True, False)
-    wanted = np.where(range_, reach.keep.clip(wanted), reach.fresh.clip(wanted))
+    wanted = np.where(wanted == held, reach.keep.clip(wanted), reach.fresh.clip(wanted))
     wanted = np.where(steered & ~memory.unknown, wanted, held)
     flight = Flight(
         held_kw=held,
@@ -36,7 +35,8 @@ def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
         reach.nets,
         _phase_room(scene, held),
     )
-    return _on_sets(scene, power, held, reach)
+    told = steered & ((power != held) | reach.due) & ~memory.unknown
+    return _on_sets(scene, np.where(told, reach.physical.clip(power), power), held)
 
 
 def _phase_room(scene: Scene, held: Floats) -> Floats:
@@ -50,7 +50,7 @@ def _phase_room(scene: Scene, held: Floats) -> Floats:
     return np.where(seen.good & np.isfinite(measured), measured, phases.sums(held))
 
 
-def _on_sets(scene: Scene, power: Floats, held: Floats, reach: Reach) -> Floats:
+def _on_sets(scene: Scene, power: Floats, held: Floats) -> Floats:
     """A power in a hole of the allowed set falls back to what was held.
 
     Or to the next allowed one towards zero.

@@ -31,12 +31,15 @@ class Orders:
 
 
 def life_s(pool: CompiledPool, timing: Timing) -> Floats:
-    """From issue to expiry, shape (assets,).
+    """How long what is told now may hold, shape (assets,).
 
-    The longest where the register must not be refreshed.
+    Its life, or the tick where that is longer.
+
+    The longest life where the register must not be refreshed. Ticks longer than a life exist only
+    on recorded data; a setpoint that leaves never lives longer than ``LONGEST_LIFE_S``.
     """
     usual = min(max(timing.life_s, SHORTEST_LIFE_S), LONGEST_LIFE_S)
-    return np.where(np.isfinite(pool.refresh_s), usual, LONGEST_LIFE_S)
+    return np.maximum(np.where(np.isfinite(pool.refresh_s), usual, LONGEST_LIFE_S), timing.tick_s)
 
 
 def refresh_due(pool: CompiledPool, timing: Timing, since_s: Floats) -> Bools:
@@ -88,7 +91,7 @@ def decisions(
                     form=form,
                     lo_kw=lo,
                     hi_kw=hi,
-                    expires_s=now_s + float(lives[at]),
+                    expires_s=now_s + min(float(lives[at]), LONGEST_LIFE_S),
                     owner=voice.owners.get(at, voice.usual),
                     reason=voice.reason(at),
                 ),
@@ -130,7 +133,7 @@ def _safe(pool: CompiledPool, at: int, now_s: float, life: float, state: SafeSta
             form=form,
             lo_kw=lo,
             hi_kw=hi,
-            expires_s=now_s + life,
+            expires_s=now_s + min(life, LONGEST_LIFE_S),
             owner="safety",
             reason=f"leaves control: declared safe state {state}",
         ),

@@ -105,7 +105,8 @@ def _turned(want_kw: float, power: Floats, fleet: Fleet) -> Floats:
 def _rebalanced(power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
     rating = np.maximum(pool.hi_kw, -pool.lo_kw)
     off = np.abs(fleet.share_kw - power) > REBALANCE_PART * rating
-    due = fleet.member & fleet.free & (fleet.waited_s >= REBALANCE_S) & off
+    well = (fleet.share_kw == 0) | (np.abs(fleet.share_kw) >= pool.efficient_min_kw)
+    due = fleet.member & fleet.free & (fleet.waited_s >= REBALANCE_S) & off & well
     return np.where(due, fleet.share_kw, power)
 
 
@@ -161,8 +162,8 @@ def _allowed(power_kw: float, asset: int, pool: CompiledPool, lo_kw: float, hi_k
     """
     least = float(pool.efficient_min_kw[asset])
     if 0 < abs(power_kw) < least:
-        power_kw = 0.0 if abs(power_kw) < least / 2 else (least if power_kw > 0 else -least)
-        power_kw = min(max(power_kw, lo_kw), hi_kw)
+        worth_it = abs(power_kw) >= least / 2 and lo_kw <= np.copysign(least, power_kw) <= hi_kw
+        power_kw = float(np.copysign(least, power_kw)) if worth_it else min(max(0.0, lo_kw), hi_kw)
     if pool.gapped[asset]:
         part = pool.allowed[asset].within(lo_kw, hi_kw)
         power_kw = part.nearest(power_kw) if part is not None else pool.allowed[asset].nearest(0.0)

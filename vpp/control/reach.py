@@ -10,12 +10,16 @@ from vpp.control.scene import Scene
 from vpp.control.sharing import Bounds
 from vpp.domain.arrays import Bools, Floats
 
+TOLERANCE_KW = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reach:
     """What may be told, and what may stay."""
 
     rated: Range
+    physical: Range
+    """What ratings and stored energy allow for a full life: nothing is told outside it."""
     fresh: Range
     """For a new setpoint of full life."""
     keep: Range
@@ -25,6 +29,8 @@ class Reach:
     """Must be renewed in this tick."""
     nets: Bounds
     """Hard, on the net of each row."""
+    overruled: Bools
+    """Bounds and wishes on these assets cannot be met inside a row above them."""
 
 
 def reach_of(scene: Scene) -> Reach:
@@ -34,28 +40,53 @@ def reach_of(scene: Scene) -> Reach:
     rated = safety.ratings(pool, scene.sight)
     left = np.where(due, lives, np.clip(memory.expires_s - now_s, 0.0, lives))
     verdict = scene.verdict
-    fresh = rated.cut(*_ends(safety.inside_energy(pool, scene.stored, lives)))
+    physical = rated.cut(*_ends(safety.inside_energy(pool, scene.stored, lives)))
     keep = rated.cut(*_ends(safety.inside_energy(pool, scene.stored, left)))
-    fresh = fresh.cut(verdict.asset_lo_kw, verdict.asset_hi_kw)
-    keep = keep.cut(verdict.asset_lo_kw, verdict.asset_hi_kw)
+    frozen = pool.rows.below(scene.ground.stale)
+    fresh = physical.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
+    nets = limits.row_bounds(pool, verdict, scene.inputs.limit_band_kw)
+    overruled = _overruled(scene, fresh, nets)
+    asked = (
+        np.where(overruled, -np.inf, verdict.asset_lo_kw),
+        np.where(overruled, np.inf, verdict.asset_hi_kw),
+    )
+    fresh, keep = fresh.cut(*asked), keep.cut(*asked)
     age_s = now_s - memory.enabled_s
     fresh = fresh.cut(*_ends(safety.enabling(pool, memory.enabled_kw, age_s)))
-    frozen = pool.rows.below(scene.ground.stale)
-    fresh = fresh.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
     capped = now_s < memory.cap_until_s
     fresh = fresh.cut(
         np.where(capped, memory.cap_lo_kw, -np.inf), np.where(capped, memory.cap_hi_kw, np.inf)
     )
-    nets = limits.row_bounds(pool, verdict, scene.inputs.limit_band_kw)
     return Reach(
         rated=rated,
+        physical=physical,
         fresh=fresh,
         keep=keep,
         lives_s=lives,
         due=due,
         nets=nets,
+        overruled=overruled,
     )
 
 
 def _ends(of: Range) -> tuple[Floats, Floats]:
     return of.lo_kw, of.hi_kw
+
+
+def _overruled(scene: Scene, free: Range, nets: Bounds) -> Bools:
+    """Assets whose bounds and wishes give way.
+
+    Because a row above them could not be held otherwise.
+    """
+    pool, verdict = scene.pool, scene.verdict
+    named = np.isfinite(verdict.asset_wish_kw) | np.isfinite(verdict.asset_lo_kw)
+    named |= np.isfinite(verdict.asset_hi_kw)
+    asked = free.cut(verdict.asset_lo_kw, verdict.asset_hi_kw)
+    wish = np.isfinite(verdict.asset_wish_kw)
+    steered = scene.standing.controlled & ~pool.pv
+    least = np.where(wish, asked.clip(np.nan_to_num(verdict.asset_wish_kw)), asked.lo_kw)
+    most = np.where(wish, least, asked.hi_kw)
+    left = safety.room_left(pool, nets, scene.ground, np.zeros(pool.count))
+    over = pool.rows.sums(np.where(steered, least, 0.0)) > left.most_kw + TOLERANCE_KW
+    under = pool.rows.sums(np.where(steered, most, 0.0)) < left.least_kw - TOLERANCE_KW
+    return named & pool.rows.below(over | under)

@@ -13,11 +13,14 @@ import numpy as np
 
 from vpp.control.blind_spots import Rest, widened
 from vpp.control.compiled import CompiledPool
-from vpp.control.expected_power import power_at
+from vpp.control.expected_power import Recall
 from vpp.control.rows import totals
 from vpp.control.sight import Sight
-from vpp.control.state import RowMemory, Trace
+from vpp.control.state import RowMemory
 from vpp.domain.arrays import Bools, Floats
+
+IN_FLIGHT_KW = 0.5
+"""An asset measured so close to what it was told has arrived there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,20 +38,39 @@ class Ground:
     memory: RowMemory
 
 
-def aligned(
-    pool: CompiledPool, sight: Sight, trace: tuple[Trace, ...], controlled: Bools
-) -> Floats:
+def aligned(pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools) -> Floats:
     """Residual of each row with a good meter, taken at the meter's own time; NaN for the others."""
     rows = pool.rows
     taken = np.zeros(len(rows))
+    net_s, net_kw = _settled(pool, sight, recall, controlled)
     for row in rows.chain:
         within = (row >= 0) & controlled
         within[within] = sight.net.good[row[within]]
         if within.any():
-            when = np.where(within, sight.net.at_s[row], sight.now_s)
-            power = power_at(trace, pool, when)
+            when = np.where(within, net_s[row], sight.now_s)
+            power = recall.power(when)
             taken += totals(row[within], power[within], len(rows))
-    return np.where(sight.net.good, sight.net.values - taken, np.nan)
+    return np.where(sight.net.good, net_kw - taken, np.nan)
+
+
+def _settled(
+    pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools
+) -> tuple[Floats, Floats]:
+    """The newest measurement of each row that no command in flight blurs: its time and value.
+
+    While an asset has not been measured at what it was told, its power after its newest sample is
+    a guess, however good the model of its dead time: the wire has delays of its own. So the row
+    is looked at where the samples of such assets reach.
+    """
+    rows, newest_s = pool.rows, recall.sample_s[-1]
+    moving = controlled & (np.abs(recall.told_kw[-1] - recall.sample_kw[-1]) > IN_FLIGHT_KW)
+    reach_s = np.full(len(rows), np.inf)
+    for row in rows.chain:
+        within = (row >= 0) & moving
+        np.minimum.at(reach_s, row[within], newest_s[within])
+    known = (recall.net_s <= reach_s).sum(axis=0)
+    at, every = np.maximum(known - 1, 0), np.arange(len(rows))
+    return recall.net_s[at, every], recall.net_kw[at, every]
 
 
 def watched(

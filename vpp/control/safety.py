@@ -67,13 +67,16 @@ def inside_energy(pool: CompiledPool, stored: Stored, life_s: Floats) -> Range:
 
 
 def enabling(pool: CompiledPool, enabled_kw: Floats, age_s: Floats) -> Range:
-    """The first setpoint equals the measured power, then the range opens."""
+    """A storage's first setpoint equals its measured power, then the range opens.
+
+    A car is served at once.
+    """
     span = np.where(
         np.isfinite(age_s) & (age_s < ENABLING_S),
         (pool.most_kw - pool.least_kw) * age_s / ENABLING_S,
         np.inf,
     )
-    known = np.isfinite(enabled_kw) & np.isfinite(span)
+    known = pool.battery & np.isfinite(enabled_kw) & np.isfinite(span)
     return Range(
         lo_kw=np.where(known, enabled_kw - span, -np.inf),
         hi_kw=np.where(known, enabled_kw + span, np.inf),
@@ -149,6 +152,5 @@ def without_overload(
 
 def _part(room: Floats, asked: Floats) -> Floats:
     """The part of what is asked that there is room for, 0..1."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(asked > 1e-9, np.maximum(room, 0.0) / asked, 1.0)
-    return np.clip(part, 0.0, 1.0)
+    some = asked > 1e-9
+    return np.where(some, np.clip(room, 0.0, asked) / np.where(some, asked, 1.0), 1.0)

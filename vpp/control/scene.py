@@ -10,7 +10,7 @@ import numpy as np
 from vpp.control import arbiter, blind_spots, residual, standing, stored_energy, trust
 from vpp.control.arbiter import Verdict
 from vpp.control.compiled import CompiledPool
-from vpp.control.expected_power import power_at, remembered
+from vpp.control.expected_power import Recall, remembered
 from vpp.control.inputs import TickInputs, Timing
 from vpp.control.residual import Ground
 from vpp.control.sight import Sight, look
@@ -63,12 +63,13 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
     able = standing.eligible(pool, sight, memory, stored, verdict.asset_wish_kw, here)
     stood = standing.stand(pool, sight, memory, able & ~pool.rows.below(dark), here, timing)
     trace = remembered(state.trace, pool, sight, stood.memory.told_kw, _horizon_s(pool, timing))
+    recall = Recall.of(trace, pool)
     steered = stood.controlled & ~pool.pv
-    measured = residual.aligned(pool, sight, trace, steered)
+    measured = residual.aligned(pool, sight, recall, steered)
     lost = pool.metered & ~pool.metered_below & ~sight.net.good & ~row_memory.blind
     band = blind_spots.forecast_band(pool, inputs.site_forecasts, snapshot.at, lost)
     rest = blind_spots.rest(pool, sight, steered, stood.doubtful, timing.freshness_s, band)
-    now_kw = power_at(trace, pool, np.full(pool.count, sight.now_s))
+    now_kw = recall.power(np.full(pool.count, sight.now_s))
     return Scene(
         pool=pool,
         timing=timing,

@@ -6,7 +6,7 @@ level share by power. Where the plan says that a stored kWh is worth more in one
 before hours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,32 @@ def share(want_kw: float, fleet: Fleet, rows: Rows, bounds: Bounds) -> Floats:
             fixed[row] = float(min(max(sums[row], bounds.least_kw[row]), bounds.most_kw[row]))
         kw = _filled(fixed, fleet, rows)
     return kw
+
+
+def own_first(want_kw: float, fleet: Fleet, rows: Rows, bounds: Bounds, own_kw: Floats) -> Floats:
+    """As ``share``, but every site's storages serve their own surplus or deficit before others'.
+
+    Args:
+        want_kw: Power of the pool's storages.
+        fleet: The storages.
+        rows: The tree.
+        bounds: On the storages in each row.
+        own_kw: What would balance each row by itself, shape (rows,); NaN where that does not count.
+    """
+    own = np.where(np.isnan(own_kw), np.inf, np.maximum(own_kw * np.sign(want_kw), 0.0))
+    home = Bounds(
+        least_kw=np.clip(-own, bounds.least_kw, bounds.most_kw),
+        most_kw=np.clip(own, bounds.least_kw, bounds.most_kw),
+    )
+    first = share(want_kw, fleet, rows, home)
+    taken = rows.sums(first)
+    rest = replace(
+        fleet,
+        lo_kw=np.minimum(fleet.lo_kw - first, 0.0),
+        hi_kw=np.maximum(fleet.hi_kw - first, 0.0),
+    )
+    left = Bounds(least_kw=bounds.least_kw - taken, most_kw=bounds.most_kw - taken)
+    return first + share(want_kw - float(taken[0]), rest, rows, left)
 
 
 def _filled(fixed: dict[int, float], fleet: Fleet, rows: Rows) -> Floats:

@@ -13,6 +13,7 @@ from vpp.control.stored_energy import Stored
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import AssetId
 from vpp.domain.session import EvSession
+from vpp.domain.setpoint import LONGEST_LIFE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,8 +106,7 @@ def _free(pool: CompiledPool, now_s: float, memory: AssetMemory, timing: Timing)
     written_s = np.full(len(pool.devices) + 1, -np.inf)
     np.maximum.at(written_s, pool.device_of, memory.sent_s)
     interval_s = np.maximum(pool.write_interval_s, timing.write_interval_s)
-    interval_s = np.where(
-        np.isfinite(pool.refresh_s), interval_s, np.maximum(interval_s, timing.life_s)
-    )
+    by_slots = ~np.isfinite(pool.refresh_s)
+    interval_s = np.where(by_slots, np.maximum(interval_s, LONGEST_LIFE_S), interval_s)
     rested = now_s - written_s[pool.device_of] >= interval_s - 1e-6
     return rested & (memory.writes < pool.budget) & ~memory.unknown

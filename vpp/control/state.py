@@ -96,6 +96,10 @@ class Trace:
     """In force from this tick on."""
     expected_kw: Floats
     """Power at this tick that follows from the commands before, through dead time and ramp."""
+    net_s: Floats
+    """When each row's newest measurement was made, shape (rows,); -inf for never."""
+    net_kw: Floats
+    """What it was, kW; NaN for never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

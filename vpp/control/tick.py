@@ -36,7 +36,7 @@ def step(state: ControlState, inputs: TickInputs) -> TickResult[ControlState]:
     chosen = decided(scene, reach)
     power = checked(scene, reach, chosen)
     orders = _orders(scene, reach, chosen, power)
-    return _result(scene, chosen, orders)
+    return _result(scene, reach, chosen, orders)
 
 
 def _orders(scene: Scene, reach: Reach, chosen: Chosen, power: Floats) -> Orders:
@@ -77,7 +77,7 @@ def _ceilings(scene: Scene, reach: Reach, power: Floats) -> Floats:
     return -curtailment.ceilings(pool, able, produced, -stood.memory.told_kw, room, stood.free)
 
 
-def _result(scene: Scene, chosen: Chosen, orders: Orders) -> TickResult[ControlState]:
+def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickResult[ControlState]:
     pool, stood = scene.pool, scene.standing
     memory = _remembering(scene, chosen, orders)
     told = np.where(np.isfinite(memory.told_kw), memory.told_kw, scene.trace[-1].measured_kw)
@@ -108,9 +108,16 @@ def _result(scene: Scene, chosen: Chosen, orders: Orders) -> TickResult[ControlS
             *wording.of_dark(pool, scene.dark),
         ),
         rungs=rungs,
-        alarms=wording.alarms(scene, np.zeros(len(pool.rows))),
+        alarms=wording.alarms(scene, _excess(scene, reach, orders), reach.overruled),
         served_kw=chosen.served.net_kw,
     )
+
+
+def _excess(scene: Scene, reach: Reach, orders: Orders) -> Floats:
+    """By how much each row's import cannot be held, kW, shape (rows,)."""
+    steered = scene.standing.controlled & ~scene.pool.pv
+    flow = scene.ground.hi_kw + scene.pool.rows.sums(np.where(steered, orders.power_kw, 0.0))
+    return np.maximum(flow - reach.nets.most_kw, 0.0)
 
 
 def _decisions(scene: Scene, chosen: Chosen, orders: Orders) -> tuple[Decision, ...]:

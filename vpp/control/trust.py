@@ -105,8 +105,8 @@ def _settled(pool: CompiledPool, sight: Sight, memory: AssetMemory) -> AssetMemo
     back = sight.setpoint
     answered = memory.unknown & back.good & (back.at_s > memory.sent_s)
     differs = answered & ~(np.abs(back.values - told) <= np.maximum(pool.resolution_kw, 0.1))
-    over = now_s >= memory.expires_s
-    gone = now_s >= memory.expires_s + GRACE_S
+    over = now_s > memory.expires_s + 1e-6
+    gone = now_s > memory.expires_s + GRACE_S
     told = np.where(over & ~memory.unknown, np.nan, np.where(differs, back.values, told))
     told = np.where(memory.unknown & gone, np.nan, told)
     return replace(

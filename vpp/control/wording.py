@@ -79,12 +79,13 @@ def of_dark(pool: CompiledPool, dark: Bools) -> list[Reason]:
     ]
 
 
-def alarms(scene: Scene, over_kw: Floats) -> tuple[Alarm, ...]:
+def alarms(scene: Scene, over_kw: Floats, overruled: Bools) -> tuple[Alarm, ...]:
     """Everything that a person should know now.
 
     Args:
         scene: What the tick stands on.
         over_kw: By how much each row cannot be held, shape (rows,), kW; 0 where it can.
+        overruled: Assets whose proposals give way to a row above them.
     """
     pool, sight, dark, memory = scene.pool, scene.sight, scene.dark, scene.standing.memory
     found = list(scene.verdict.alarms)
@@ -119,6 +120,7 @@ def alarms(scene: Scene, over_kw: Floats) -> tuple[Alarm, ...]:
         "UNKNOWN_OUTCOME",
         "its last command was not answered: the worse of old and new counts",
     )
+    found += [_given_way(pool, scene.verdict, at) for at in np.flatnonzero(overruled).tolist()]
     found += [
         Alarm(
             code="SHORTFALL",
@@ -142,3 +144,16 @@ def _of_assets(pool: CompiledPool, marked: Bools, code: str, text: str) -> Itera
         Alarm(code=code, subject=f"asset:{pool.assets[at]}", text=text)
         for at in np.flatnonzero(marked)
     ]
+
+
+def _given_way(pool: CompiledPool, verdict: Verdict, at: int) -> Alarm:
+    by = verdict.asset_owner[at]
+    above = [
+        verdict.row_owner[row].id for row in pool.rows.chain[:, at] if row in verdict.row_owner
+    ]
+    limit = " and ".join(above) or "the rating of a node above it"
+    return Alarm(
+        code="CONFLICT",
+        subject=f"asset:{pool.assets[at]}",
+        text=f"{by.owner}'s {by.id} ({by.reason}) gives way to {limit}",
+    )

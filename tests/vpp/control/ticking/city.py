@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vpp.control.inputs import PoolModel, Timing
 from vpp.domain.assets import Asset, Battery, EvCharger, Load, Phases, Pv
@@ -17,6 +17,7 @@ from vpp.domain.snapshot import Layout
 
 POOL = PoolId("pool")
 CITY = NodeId("pool")
+PLAIN = DeviceFacts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Store:
     eta: float = 0.95
     efficient_min_kw: float = 0.0
     safe: SafeState = SafeState.ZERO
+    refreshed: bool = True
+    writes_per_day: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,9 @@ def city(
                 forms=frozenset({Form.TARGET, Form.STOP, Form.RELEASE}), allowed=battery.rated,
                 dead_time_s=store.dead_s, ramp_kw_per_s=store.ramp_kw_s,
                 resolution_kw=store.resolution_kw, efficient_min_kw=store.efficient_min_kw,
-            ), store.safe, authority)  # fmt: skip
+            ), store.safe, authority, DeviceFacts(
+                refresh_s=10.0 if store.refreshed else None, writes_per_day=store.writes_per_day,
+            ))  # fmt: skip
         for c, (floor_kw, max_kw) in enumerate(house.cars):
             car = EvCharger(
                 id=AssetId(f"car{h}-{c}"), site=site, max_kw=max_kw, floor_kw=floor_kw,
@@ -144,17 +149,18 @@ def city(
     )
 
 
-def _wire(
+def _wire(  # noqa: PLR0917 - one line of a table each
     devices: dict[DeviceId, Device],
     facts: dict[DeviceId, DeviceFacts],
     asset: Asset,
     capability: Capability,
     safe: SafeState,
     authority: Authority,
+    facts_of: DeviceFacts = PLAIN,
 ) -> None:
     device = DeviceId(f"dev-{asset.id}")
     devices[device] = Device(
         id=device, link=LinkId("link"), adapter="none", profile="none", safe=safe,
         authority=authority, carries=(Carried(subject=asset.id, writes=True),),
     )  # fmt: skip
-    facts[device] = DeviceFacts(capabilities={asset.id: capability})
+    facts[device] = replace(facts_of, capabilities={asset.id: capability})

@@ -50,6 +50,10 @@ class Plant:
     """Assets that acknowledge and do nothing."""
     weak: float = 1.0
     """Part of its setpoint that a battery really delivers."""
+    most_kw: dict[str, float] = field(default_factory=dict)
+    """What an asset can really take at most: taper."""
+    unanswered: set[str] = field(default_factory=set)
+    """Assets whose setpoint cannot be read back."""
     authority: dict[str, Authority] = field(default_factory=dict)
     sessions: dict[AssetId, EvSession | None] = field(default_factory=dict)
     log: list[tuple[float, Decision]] = field(default_factory=list)
@@ -103,6 +107,8 @@ class Plant:
                 aim[at] = sun if np.isnan(self.setpoint[at]) else max(sun, self.setpoint[at])
             elif isinstance(asset, EvCharger):
                 aim[at] = self._car(at, asset)
+        most = np.array([self.most_kw.get(asset, np.inf) for asset in self.pool.assets])
+        aim = np.minimum(aim, most)
         reach = np.where(np.isfinite(self.pool.ramp_kw_s), self.pool.ramp_kw_s * dt_s, np.inf)
         self.power = self.power + np.clip(aim - self.power, -reach, reach)
         self._store(dt_s)
@@ -146,6 +152,13 @@ class Plant:
                 kw, expires = np.nan, self.now_s
             self.queue.append((self.now_s + self.pool.dead_s[at], at, kw, expires))
 
+    def landed(self) -> Floats:
+        """Setpoints once all commands have landed, shape (assets,); 0 where none was given."""
+        for _, at, kw, expires in self.queue:
+            self.setpoint[at], self.expires[at] = kw, expires
+        self.queue = []
+        return np.asarray(np.nan_to_num(self.setpoint))
+
     def snapshot(self, tick: int) -> Snapshot:
         layout, pool = self.city.layout, self.pool
         when = self.now_s - self.meter_age_s
@@ -171,10 +184,14 @@ class Plant:
         }
         loads = np.array([isinstance(a, Load) for a in pool.asset])
         values[Quantity.POWER_KW][loads] = np.nan
+        mute = np.array([a in self.unanswered for a in pool.assets])
         lost = np.array([a in self.stale_assets or a in self.offline for a in pool.assets])
         return Snapshot(
             tick=tick, at=self.at, now_s=self.now_s, layout=layout,
-            assets={q: self._column(v, lost, q) for q, v in values.items()},
+            assets={
+                q: self._column(v, lost | mute if q is Quantity.SETPOINT_KW else lost, q)
+                for q, v in values.items()
+            },
             meters={Quantity.POWER_KW: Column(
                 values=meters, measured_s=at_s,
                 quality=self._meter_quality(),
@@ -227,24 +244,30 @@ class Run:
         self.tick = 0
 
     def ticks(self, count: int) -> "Run":
-        dt = self.plant.city.model.timing.tick_s
         for _ in range(count):
-            self.plant.advance(dt)
-            self.tick += 1
-            if self.each is not None:
-                self.each(self)
-            given = TickInputs(
-                model=self.plant.city.model,
-                snapshot=self.plant.snapshot(self.tick), plan=self.plan,
-                proposals=self.proposals, news=self.news, site_forecasts=self.forecasts,
-            )  # fmt: skip
-            self.news = ()
-            result = step(self.state, given)
-            self.inputs.append(given)
-            self.results.append(result)
-            self.state = result.state
-            self.plant.accept(result.commands)
+            self.plant.advance(self.plant.city.model.timing.tick_s)
+            self.decide()
         return self
+
+    def decide(self) -> None:
+        """One tick of control on the plant as it stands."""
+        self.tick += 1
+        if self.each is not None:
+            self.each(self)
+        given = TickInputs(
+            model=self.plant.city.model,
+            snapshot=self.plant.snapshot(self.tick),
+            plan=self.plan,
+            proposals=self.proposals,
+            news=self.news,
+            site_forecasts=self.forecasts,
+        )
+        self.news = ()
+        result = step(self.state, given)
+        self.inputs.append(given)
+        self.results.append(result)
+        self.state = result.state
+        self.plant.accept(result.commands)
 
     @property
     def last(self) -> TickResult[ControlState]:

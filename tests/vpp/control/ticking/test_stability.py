@@ -30,53 +30,58 @@ def opposed(power: Floats) -> float:
     )
 
 
-@pytest.mark.parametrize("batteries", [1, 20, 200])
-@pytest.mark.parametrize(
-    ("dead_s", "age_s"), [(0, 0), (1, 0), (2, 1), (5, 10), (0, 10), (5, 0), (None, 3)]
-)
-@pytest.mark.parametrize("ramp", [np.inf, 3.0])
+STEPS = [
+    *((n, dead, age, np.inf) for n in (1, 20) for dead, age in ((0, 0), (2, 1), (5, 10), (0, 10))),
+    *((20, dead, age, 3.0) for dead, age in ((1, 0), (5, 0), (None, 3))),
+    *((200, dead, age, np.inf) for dead, age in ((None, 3), (5, 10))),
+]
+
+
+@pytest.mark.parametrize(("batteries", "dead_s", "age_s", "ramp"), STEPS)
 def test_steps_of_half_the_power_settle_without_oscillation(
     batteries: int, dead_s: float | None, age_s: float, ramp: float
 ) -> None:
     rated = batteries * KW
-    residual = steps(400, rated)
-    power = pool(batteries, dead_s, age_s, residual, ramp).ticks(399).battery_kw()
+    residual = steps(240, rated, every_s=80)
+    power = pool(batteries, dead_s, age_s, residual, ramp).ticks(239).battery_kw()
     settle_s = int((dead_s or 3) + age_s + (2 * KW / ramp if ramp < np.inf else 0) + 12)
     whole = power.sum(axis=1)
-    for begin in range(100, 400, 100):
-        late = whole[begin + settle_s : begin + 98]
+    for begin in (80, 160):
+        late = whole[begin + settle_s : begin + 78]
+        assert opposed(power[begin + settle_s : begin + 78]) <= 0.01 * rated
         assert np.ptp(late) <= 0.02 * rated, "it still moves although nothing changes"
-        assert abs(late[-1] + residual[begin + 50]) <= 0.04 * rated
-    travel = np.abs(np.diff(whole[100:])).sum()
-    assert travel <= 1.5 * np.abs(np.diff(residual[100:])).sum() + 0.1 * rated
+        assert abs(late[-1] + residual[begin + 40]) <= 0.04 * rated
+    travel = np.abs(np.diff(whole[60:])).sum()
+    assert travel <= 1.5 * np.abs(np.diff(residual[60:])).sum() + 0.1 * rated
 
 
-@pytest.mark.parametrize("batteries", [1, 20, 200])
-@pytest.mark.parametrize(("dead_s", "age_s"), [(1, 0), (2, 1), (5, 10), (None, 3)])
-def test_a_cloudy_hour_is_followed_with_less_travel_than_it_has(
+CLOUDS = [(1, 2, 1), (20, 1, 0), (20, 5, 10), (20, None, 3), (200, None, 3)]
+
+
+@pytest.mark.parametrize(("batteries", "dead_s", "age_s"), CLOUDS)
+def test_clouds_are_followed_with_less_travel_than_they_have(
     batteries: int, dead_s: float | None, age_s: float
 ) -> None:
-    seconds, rated = 900, batteries * KW
+    seconds, rated = 400, batteries * KW
     residual = cloudy(seconds, rated)
     run = pool(batteries, dead_s, age_s, residual, np.inf).ticks(seconds - 1)
-    power, late = run.battery_kw(), slice(200, None)
+    power, late = run.battery_kw(), slice(80, None)
     error = (power.sum(axis=1) + run.residual_kw())[late]
     travel = np.abs(np.diff(power.sum(axis=1)[late])).sum()
-    assert np.sqrt((error**2).mean()) <= 0.08 * rated
+    assert np.sqrt((error**2).mean()) <= 0.1 * rated
     assert travel <= 1.5 * np.abs(np.diff(run.residual_kw()[late])).sum()
     assert opposed(power[late]) <= 0.01 * rated
 
 
 def test_few_movers_write_a_device_about_once_a_minute() -> None:
-    seconds = 1800
+    seconds = 900
     run = pool(20, None, 3.0, cloudy(seconds, 300.0), np.inf).ticks(seconds - 1)
-    new = [d for at, d in run.plant.log if d.write_class is not WriteClass.REFRESH and at > 1300]
-    per_device_hour = len(new) / 20 * 3600 / (seconds - 300)
-    assert per_device_hour <= 80
+    new = [d for at, d in run.plant.log if d.write_class is not WriteClass.REFRESH and at > 1100]
+    assert len(new) / 20 * 3600 / (seconds - 100) <= 80
+    _no_device_is_written_twice_within_its_interval(run)
 
 
-def test_no_device_is_written_twice_within_its_interval() -> None:
-    run = pool(20, 2.0, 1.0, cloudy(600, 300.0), np.inf).ticks(599)
+def _no_device_is_written_twice_within_its_interval(run: Run) -> None:
     for asset in run.plant.city.batteries:
         times = [
             at
