@@ -8,6 +8,8 @@ from vpp.domain.errors import Refused, WrongDevice
 
 MARKER = b"SunS"
 BASES = (40000, 0, 50000)
+NOT_THERE = (1, 2, 3)
+"""Exceptions by which a device says that nothing can be read at an address."""
 COMMON, END = 1, 0xFFFF
 _MOST_MODELS = 100
 _HEADER = struct.Struct(">HH")
@@ -38,6 +40,7 @@ async def discover(read: Reader) -> Mapping[int, Model]:
 
     Raises:
         WrongDevice: there is no SunSpec marker, or the chain has no end.
+        Refused: it cannot say now.
         Retryable: nothing usable came.
     """
     address = await _start(read)
@@ -59,8 +62,9 @@ async def _start(read: Reader) -> int:
         try:
             if await read(base, 2) == MARKER:
                 return base + 2
-        except Refused:
-            continue
+        except Refused as refused:
+            if refused.code not in NOT_THERE:
+                raise  # it is busy or failing, which says nothing about what stands there
     places = ", ".join(str(base) for base in BASES)
     raise WrongDevice(f"no SunSpec marker at {places}")
 

@@ -143,3 +143,12 @@ def test_a_block_decodes_with_gaps_word_order_and_sentinels() -> None:
     assert found["c"] != found["c"]
     assert found["d"] == float(0x0001000200030004)
     assert values[decoder.at("nowhere")] != values[decoder.at("nowhere")]
+
+
+@pytest.mark.parametrize("code", [4, 6, 11])
+async def test_a_device_that_is_busy_is_not_taken_for_another_one(code: int) -> None:
+    async def busy(address: int, count: int) -> bytes:
+        raise Refused(f"exception {code}", code=code)
+
+    with pytest.raises(Refused):
+        await discover(busy)
