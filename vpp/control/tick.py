@@ -105,7 +105,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         reasons=(
             wording.of_pool(pool, chosen.served, chosen.terms),
             *wording.of_directed(pool, scene.verdict, orders.power_kw, chosen.terms.rung),
-            *wording.of_dark(pool, scene.dark),
+            *wording.of_dark(pool, scene.ground.memory.blind),
         ),
         rungs=rungs,
         alarms=wording.alarms(scene, _excess(scene, reach, orders), reach.overruled),

@@ -91,13 +91,13 @@ def alarms(scene: Scene, over_kw: Floats, overruled: Bools) -> tuple[Alarm, ...]
     found = list(scene.verdict.alarms)
     found += _of_rows(
         pool,
-        pool.metered & ~sight.net.good & ~dark,
+        pool.metered & ~sight.net.good & ~scene.ground.memory.blind,
         "STALE_METER",
         "its meter is stale: no increase beneath it",
     )
     found += _of_rows(
         pool,
-        dark,
+        scene.ground.memory.blind,
         "FEEDER_BLIND",
         "nothing measures it: safe state beneath it; check its meter and link",
     )
