@@ -1,1 +1,1 @@
-"""The core of the energy cloud: domain, ports, configuration, control, runtime, backtest, web and CLI."""
+"""The core: domain, ports, configuration, control, runtime, backtest, web and command line."""

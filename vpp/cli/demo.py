@@ -28,7 +28,7 @@ from vpp.domain.errors import ConfigurationError
 from vpp.domain.ids import PortfolioId
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import FASTEST, CityClock, WireClock
-from vpp.runtime.daemon import Options, running
+from vpp.runtime.daemon import Daemon, Options, running
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.logs import to_file
 from vpp.runtime.one_plan import HISTORY
@@ -36,6 +36,7 @@ from vpp.runtime.simulated_city import SimulatedCity, export, simulators
 from vpp.runtime.state_home import state_dir
 
 PAST = timedelta(days=8)
+SETTLING_S = 10.0
 LONGEST_SCORE = timedelta(days=2)
 """Of the demo's own time, for which the score knows what others would have done."""
 
@@ -48,6 +49,11 @@ class Show:
     speed: float
     start: datetime
     lasts_s: float | None
+
+    @property
+    def slow(self) -> float:
+        """Speed until every device is read and a plan is there: a tick takes a second."""
+        return max(self.speed / 10, 1.0)
 
 
 def demo(
@@ -107,15 +113,28 @@ async def _demo(show: Show) -> Sequence[Left]:
         to_file(home / "demo.log")
         others = await _others(city, home, scratch)
         daemon = await stack.enter_async_context(
-            running(city, Options(state_dir=home), _clocks(show, simulated.ready))
+            running(city, Options(state_dir=home, speed=show.speed), _clocks(show, simulated.ready))
         )
-        daemon.on_slower(simulated.change_speed)
+        daemon.on_speed(simulated.change_speed)
+        with console.status("reading every device before the city's time begins to run fast"):
+            await _settled(daemon, stop)
+        daemon.go_at(show.speed)
         with Screen(console, others, show.start).shown() as screen:
             daemon.on_view(screen.show)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), show.lasts_s)
     screen.final()
     return daemon.left
+
+
+async def _settled(daemon: Daemon, stop: asyncio.Event) -> None:
+    """Wait until every device is heard and every pool has a plan, for a bounded time."""
+    ready = asyncio.Event()
+    daemon.on_view(lambda _: ready.set() if daemon.planned and not daemon.lacks() else None)
+    waiting = [asyncio.create_task(event.wait()) for event in (ready, stop)]
+    await asyncio.wait(waiting, timeout=SETTLING_S, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _export(show: Show, scratch: Path) -> None:
@@ -138,7 +157,7 @@ def _quarter(at: datetime) -> datetime:
 
 def _simulated(show: Show) -> contextlib.AbstractAsyncContextManager[SimulatedCity]:
     return simulators(
-        show.file, "--base-port", "0", "--speed", f"{show.speed:g}",
+        show.file, "--base-port", "0", "--speed", f"{show.slow:g}",
         "--start", show.start.isoformat(),
     )  # fmt: skip
 
@@ -154,9 +173,9 @@ def _city(show: Show, ready: Mapping[str, Any]) -> City:
 def _clocks(show: Show, ready: Mapping[str, Any]) -> Clocks:
     """Both clocks, the city's in step with the simulators'."""
     since_s = time.monotonic() - float(ready["monotonic_s"])
-    passed = timedelta(seconds=float(ready["elapsed_s"]) + since_s * show.speed)
+    passed = timedelta(seconds=float(ready["elapsed_s"]) + since_s * show.slow)
     wire = WireClock()
-    return Clocks(city=CityClock(wire, speed=show.speed, start=show.start + passed), wire=wire)
+    return Clocks(city=CityClock(wire, speed=show.slow, start=show.start + passed), wire=wire)
 
 
 async def _others(city: City, home: Path, scratch: Path) -> tuple[Baseline, ...]:

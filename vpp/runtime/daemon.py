@@ -60,6 +60,8 @@ class Options:
     planner: str = "lp"
     forecaster: str = "persistence"
     redis_url: str | None = None
+    speed: float | None = None
+    """Speed that ticks, polls and expiries are made for; None: the one the city begins with."""
     wire_period_s: float = 0.1
     """Fastest tick on the wire; at speed 1 a tick is one second."""
 
@@ -76,7 +78,7 @@ class Daemon:
         self._metrics = DaemonMetrics()
         self._fleet = FleetMetrics(city.portfolio, room.table.layout)
         self._listeners: list[Callable[[View], None]] = []
-        self._slower: list[Callable[[float, float], None]] = []
+        self._speed_listeners: list[Callable[[float, float], None]] = []
         self._asked_speed = _speed(clocks)
         self._governor = _governor(clocks, room.pace.timing)
         self._ticked_s = clocks.wire.monotonic()
@@ -90,9 +92,9 @@ class Daemon:
         """Call ``listener`` with every new view; it must be quick."""
         self._listeners.append(listener)
 
-    def on_slower(self, listener: Callable[[float, float], None]) -> None:
+    def on_speed(self, listener: Callable[[float, float], None]) -> None:
         """Call ``listener`` with the new speed and its beginning, wire monotonic, when it falls."""
-        self._slower.append(listener)
+        self._speed_listeners.append(listener)
 
     def ills(self) -> Sequence[str]:
         silent_s = self._clocks.wire.monotonic() - self._ticked_s
@@ -105,6 +107,11 @@ class Daemon:
             return ["no tick has completed yet"]
         states = self.view.snapshot.devices
         return [f"device {name} is not heard" for name, one in states.items() if not one.online]
+
+    @property
+    def planned(self) -> bool:
+        """Whether every pool has a plan."""
+        return self._replanner.plans.keys() >= self.portfolio.pools.keys()
 
     def metrics(self) -> bytes:
         if self.view is None:
@@ -151,12 +158,27 @@ class Daemon:
         for listener in self._listeners:
             listener(self.view)
 
+    def go_at(self, speed: float) -> None:
+        """Let the city run at this speed from now on, and tell who must know.
+
+        Raises:
+            InvariantError: the city's time is not ours to change.
+        """
+        if self._governor is None:
+            raise InvariantError("the city's clock has a speed of its own")
+        self._asked_speed = speed
+        self._governor.city.change_speed(speed)
+        self._tell_speed(self._governor.city)
+
     def _govern(self, late_s: float) -> None:
         if self._governor is not None and self._governor.observe(late_s):
             city = self._governor.city
             _log.warning("slower", speed=city.speed, asked=self._asked_speed, why="ticks were late")
-            for listener in self._slower:
-                listener(city.speed, city.changed_s)
+            self._tell_speed(city)
+
+    def _tell_speed(self, city: CityClock) -> None:
+        for listener in self._speed_listeners:
+            listener(city.speed, city.changed_s)
 
 
 @asynccontextmanager
@@ -246,7 +268,7 @@ def _governor(clocks: Clocks, timing: Timing) -> Governor | None:
 
 
 def _timing(clocks: Clocks, options: Options) -> Timing:
-    return Timing.at_speed(_speed(clocks), options.wire_period_s)
+    return Timing.at_speed(options.speed or _speed(clocks), options.wire_period_s)
 
 
 def _check_plugins(options: Options) -> None:

@@ -55,8 +55,8 @@ class _Measured:
     """Powers in kW and the worth of what is stored in kWh, at one tick."""
 
     ev_kw: float
-    import_kw: float
-    export_kw: float
+    nets_kw: Floats
+    """Of each pool."""
     renewable_kw: float
     """What the sun could have given."""
     load_kw: float
@@ -68,6 +68,7 @@ class _Measured:
 class Score:
     """Adds up the portfolio tick by tick; import and export are counted at each pool's boundary.
 
+    They are those of quarter-hour means, as they are settled and as recorded days are scored.
     The last good value of each quantity counts for a quarter of an hour. Demand is the balance
     of the meters, so that a device read a moment late shifts energy between neighbouring ticks
     and loses none.
@@ -87,7 +88,7 @@ class Score:
         self._reached = Reached()
         self._last: _Measured | None = None
         self._last_s = float("nan")
-        self._peak = _Peak()
+        self._settled = _Settlement(len(self._pools))
 
     @property
     def reached(self) -> Reached:
@@ -103,16 +104,16 @@ class Score:
                 self._reached = replace(self._reached, unmeasured_s=unmeasured_s)
             return
         was, hours = self._reached, lasts_s / 3600.0
-        self._peak.add(snapshot.at.timestamp(), now.import_kw * hours)
+        self._settled.add(snapshot.at.timestamp(), now.nets_kw * hours)
         self._reached = replace(
             was,
             load_kwh=was.load_kwh + now.load_kw * hours,
             ev_kwh=was.ev_kwh + now.ev_kw * hours,
-            import_kwh=was.import_kwh + now.import_kw * hours,
-            export_kwh=was.export_kwh + now.export_kw * hours,
+            import_kwh=self._settled.import_kwh,
+            export_kwh=self._settled.export_kwh,
             renewable_kwh=was.renewable_kwh + now.renewable_kw * hours,
             credit_kwh=was.credit_kwh + now.stored_kwh - before.stored_kwh,
-            peak_kw=self._peak.highest_kw,
+            peak_kw=self._settled.peak_kw,
         )
 
     def _measured(self, snapshot: Snapshot) -> _Measured | None:
@@ -131,8 +132,7 @@ class Score:
         possible_kw = _held(snapshot, snapshot.assets.get(Quantity.AVAILABLE_KW))
         return _Measured(
             ev_kw=float(cars_kw),
-            import_kw=sum(max(net, 0.0) for net in nets),
-            export_kw=sum(max(-net, 0.0) for net in nets),
+            nets_kw=np.array(nets),
             renewable_kw=self._renewable(power_kw, possible_kw),
             load_kw=load_kw if self._has_load else 0.0,
             stored_kwh=float(stored_kwh),
@@ -173,20 +173,37 @@ def _held(snapshot: Snapshot, column: Column | None) -> Floats | None:
     return np.where(old, np.nan, column.values)
 
 
-class _Peak:
-    """Highest mean import of a whole quarter hour so far."""
+class _Settlement:
+    """Import and export of each pool by quarter hours; the running one counts as far as it got."""
 
     SLOT_S = 900.0
 
-    def __init__(self) -> None:
-        self.highest_kw = 0.0
-        self._slot, self._kwh, self._whole = -1, 0.0, False
+    def __init__(self, pools: int) -> None:
+        self.peak_kw = 0.0
+        self._closed_import_kwh = self._closed_export_kwh = 0.0
+        self._slot, self._whole = -1, False
+        self._net_kwh: Floats = np.zeros(pools)
 
-    def add(self, at_s: float, imported_kwh: float) -> None:
+    @property
+    def import_kwh(self) -> float:
+        return self._closed_import_kwh + float(np.maximum(self._net_kwh, 0.0).sum())
+
+    @property
+    def export_kwh(self) -> float:
+        return self._closed_export_kwh + float(np.maximum(-self._net_kwh, 0.0).sum())
+
+    def add(self, at_s: float, net_kwh: Floats) -> None:
+        """Energy of each pool that flowed up to this moment."""
         slot = int(at_s // self.SLOT_S)
         if slot != self._slot:
-            if self._whole:
-                self.highest_kw = max(self.highest_kw, self._kwh * 3600.0 / self.SLOT_S)
-            self._whole = slot == self._slot + 1
-            self._slot, self._kwh = slot, 0.0
-        self._kwh += imported_kwh
+            self._close(follows=slot == self._slot + 1)
+            self._slot = slot
+        self._net_kwh = self._net_kwh + net_kwh
+
+    def _close(self, *, follows: bool) -> None:
+        imported_kwh = float(np.maximum(self._net_kwh, 0.0).sum())
+        if self._whole:
+            self.peak_kw = max(self.peak_kw, imported_kwh * 3600.0 / self.SLOT_S)
+        self._closed_import_kwh += imported_kwh
+        self._closed_export_kwh += float(np.maximum(-self._net_kwh, 0.0).sum())
+        self._net_kwh, self._whole = np.zeros_like(self._net_kwh), follows

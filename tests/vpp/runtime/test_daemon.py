@@ -45,7 +45,7 @@ async def test_a_city_whose_ticks_stay_late_goes_on_more_slowly_and_says_so(tmp_
     clocks = Clocks(city=city, wire=wire)
     async with running(load_city(example_city("one-house")), options, clocks) as daemon:
         daemon.on_view(stall)
-        daemon.on_slower(told)
+        daemon.on_speed(told)
         await asyncio.wait_for(went_on.wait(), 30)
     speed, ago_s = slower[0]
     assert speed == 48.0
