@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def is_dispatching(city: SimulatedCity) -> bool:
     return any(write["device"] == "house-ess" for write in city.writes())
 
 
-def audit(home: Path) -> list[dict[str, str]]:
+def audit(home: Path) -> list[dict[str, Any]]:
     (file,) = home.glob("*/audit.jsonl")
     return [json.loads(line) for line in file.read_text().splitlines()]
 

@@ -47,7 +47,10 @@ def limit(**changes: object) -> dict[str, object]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[Any], None]:
-    return lambda content: (tmp_path / FILE).write_text(yaml.safe_dump(content)) and None
+    def write(content: Any) -> None:  # whatever a person may write
+        (tmp_path / FILE).write_text(yaml.safe_dump(content))
+
+    return write
 
 
 def test_a_grid_limit_from_the_file_outlasts_its_end_as_failsafe(

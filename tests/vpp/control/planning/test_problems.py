@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ CAR = AssetId("shop-cp")
 WRITABLE = frozenset(map(AssetId, ("home-bat", "home-pv", "shop-cp")))
 
 
-def session(**changes: object) -> EvSession:
+def session(**changes: Any) -> EvSession:
     stays = EvSession(
         id="s1",
         asset=CAR,
@@ -31,7 +32,7 @@ def session(**changes: object) -> EvSession:
     return replace(stays, **changes)
 
 
-def outlook(**changes: object) -> Outlook:
+def outlook(**changes: Any) -> Outlook:
     portfolio = two_sites()
     measured = {"home-bat": {Quantity.SOC: 0.5, Quantity.LIMIT_CHARGE_KW: 3.0}}
     forecasts = [
@@ -77,7 +78,7 @@ def test_a_tapering_battery_keeps_its_rating_for_the_day() -> None:
     ],
 )
 def test_a_battery_that_cannot_be_counted_on_is_left_out_and_named(
-    change: dict[str, object], why: str
+    change: dict[str, Any], why: str
 ) -> None:
     problem = build(two_sites(), POOL, outlook(**change))
     assert problem.batteries.ids == ()
