@@ -46,7 +46,7 @@ def _phase_room(scene: Scene, held: Floats) -> Floats:
     """
     phases, seen = scene.pool.phases, scene.sight.phase_a
     now = phases.sums(np.where(scene.standing.controlled & ~scene.pool.pv, scene.now_kw, 0.0))
-    measured = phases.limit_a - (np.abs(seen.values) - np.maximum(now, 0.0))
+    measured = phases.limit_a - (np.abs(seen.values) - now)
     return np.where(seen.good & np.isfinite(measured), measured, phases.sums(held))
 
 
