@@ -87,17 +87,19 @@ def alarms(scene: Scene, over_kw: Floats, overruled: Bools) -> tuple[Alarm, ...]
         over_kw: By how much each row cannot be held, shape (rows,), kW; 0 where it can.
         overruled: Assets whose proposals give way to a row above them.
     """
-    pool, sight, dark, memory = scene.pool, scene.sight, scene.dark, scene.standing.memory
+    pool, sight, memory = scene.pool, scene.sight, scene.standing.memory
+    rows = scene.ground.memory
+    heard = np.isfinite(rows.residual_kw)
     found = list(scene.verdict.alarms)
     found += _of_rows(
         pool,
-        pool.metered & ~sight.net.good & ~scene.ground.memory.blind,
+        pool.metered & ~sight.net.good & ~rows.blind & heard,
         "STALE_METER",
         "its meter is stale: no increase beneath it",
     )
     found += _of_rows(
         pool,
-        scene.ground.memory.blind,
+        rows.blind,
         "FEEDER_BLIND",
         "nothing measures it: safe state beneath it; check its meter and link",
     )

@@ -91,6 +91,17 @@ def test_the_interval_reaches_the_forecast_before_the_site_is_given_up() -> None
     assert run.last.served_kw == pytest.approx(-30.0 - 2.8, abs=1.0)
 
 
+def test_a_meter_that_has_not_spoken_yet_is_no_alarm_before_its_time() -> None:
+    run = surplus(city(houses(2), boundary=False), 5.0)
+    run.plant.stale_meters = {"meter0"}
+    run.plant.frozen_meters["meter0"] = (float("nan"), -np.inf)
+    run.ticks(15)
+    assert not codes(run)
+    assert {d.asset for _, d in run.plant.log} == {"bat1-0"}
+    run.ticks(10)
+    assert codes(run) == {"FEEDER_BLIND"}
+
+
 def test_a_stale_boundary_meter_is_replaced_by_its_sites() -> None:
     run = surplus(city(houses(5)), 8.0).ticks(60)
     run.plant.stale_meters = {"boundary"}
