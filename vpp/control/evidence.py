@@ -9,6 +9,13 @@ from vpp.domain.points import Quantity
 from vpp.domain.quality import Quality
 from vpp.domain.snapshot import Snapshot
 
+_OF_ENERGY = (
+    Quantity.SOC,
+    Quantity.AVAILABLE_KWH,
+    Quantity.ENERGY_IN_KWH,
+    Quantity.ENERGY_OUT_KWH,
+)
+
 
 class Evidence(NamedTuple):
     """Only what is good now; None where it is not."""
@@ -26,6 +33,11 @@ class Evidence(NamedTuple):
     available_kw: float | None = None
     car: bool = True
     """A charger: whether a car is there."""
+    stored: tuple[float | None, ...] = ()
+    """Everything it says of energy: state of charge, what is stored, both counters."""
+    reversion_s: float | None = None
+    """What is left on the device's own timer."""
+    reversion_at_s: float = -math.inf
 
 
 class Witness:
@@ -40,6 +52,8 @@ class Witness:
         self._charge, _ = _column(snapshot, Quantity.LIMIT_CHARGE_KW, count)
         self._discharge, _ = _column(snapshot, Quantity.LIMIT_DISCHARGE_KW, count)
         self._available, _ = _column(snapshot, Quantity.AVAILABLE_KW, count)
+        self._energy = [_column(snapshot, quantity, count)[0] for quantity in _OF_ENERGY]
+        self._reversion, self._reversion_s = _column(snapshot, Quantity.REVERSION_S, count)
 
     def of(self, asset: AssetId) -> Evidence:
         i = self._snapshot.layout.asset_at[asset]
@@ -54,6 +68,9 @@ class Witness:
             self._discharge[i],
             self._available[i],
             self._snapshot.sessions.get(asset) is not None,
+            tuple(values[i] for values in self._energy),
+            self._reversion[i],
+            self._reversion_s[i],
         )
 
     def power_kw(self, asset: AssetId) -> float | None:

@@ -3,45 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 from vpp.control.authority import AuthorityBook
 from vpp.control.cells import poll_period_s
-from vpp.control.dispatch import DAEMON, Dispatch, record_of
-from vpp.control.evidence import Witness
+from vpp.control.dispatch import Dispatch, record_of
+from vpp.control.evidence import Evidence, Witness
 from vpp.control.gate_ledger import GateLedger
 from vpp.control.gate_rules import AUDIT, EXPIRY, FORESEEN
 from vpp.control.inputs import Alarm, CommandNews, Timing
+from vpp.control.outcome_alarms import OutcomeAlarms
 from vpp.control.outcomes import judge
 from vpp.control.plausibility import rating_kw
-from vpp.control.trials import Rules, Trial, Trouble
+from vpp.control.trials import POLLS, Rules, Trial
 from vpp.domain.audit import Event
 from vpp.domain.command import Command
-from vpp.domain.devices import Authority
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Cause, Outcome
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import Snapshot
 from vpp.ports.store import Audit
-
-_ALARMS = {
-    Outcome.NOT_OBEYING: ("NOT_OBEYING", "does not do what it was told"),
-    Outcome.UNKNOWN: ("UNKNOWN_OUTCOME", "nobody knows whether it took the command"),
-    Outcome.REFUSED: ("REFUSING", "refused the command"),
-}
-_TROUBLES = {
-    Trouble.FOREIGN_WRITER: ("FOREIGN_WRITER", "somebody else writes to it: it is only observed"),
-    Trouble.SETPOINT_LOST: ("SETPOINT_LOST", "lost its setpoint: it rebooted or fell back"),
-    Trouble.NOT_APPLIED: ("NOT_OBEYING", "did not take over what it was sent"),
-}
-
-
-class _Until(NamedTuple):
-    """An alarm about a command, which ends with the command's life at the latest."""
-
-    alarm: Alarm
-    until_s: float
 
 
 class OutcomeBook:
@@ -57,16 +38,13 @@ class OutcomeBook:
         authority: AuthorityBook,
         ledger: GateLedger,
     ) -> None:
-        self._audit, self._authority, self._ledger = audit, authority, ledger
+        self._audit, self._ledger = audit, ledger
         self._portfolio, self._facts, self._timing = portfolio, facts, timing
         self._rules: dict[AssetId, Rules] = {}
         """What was promised when the asset's newest command left."""
         self._trials: dict[AssetId, Trial] = {}
         self._news: list[CommandNews] = []
-        self._alarms: dict[AssetId, Alarm] = {}
-        self._audit_blocked: Alarm | None = None
-        self._held_back: dict[AssetId, _Until] = {}
-        self._foreign: dict[AssetId, DeviceId] = {}
+        self._alarms = OutcomeAlarms(authority)
         self._at: datetime | None = None
         self._witness: Witness | None = None
 
@@ -74,23 +52,25 @@ class OutcomeBook:
         """What the gate tells of a write."""
         command, asset = dispatch.command, dispatch.command.setpoint.asset
         if dispatch.refresh and dispatch.left:
-            self._prolong(command)
+            self._prolong(command, dispatch.at_s)
             return
         if not dispatch.left:
             self._stayed(dispatch)
             return
         self._tell(command, dispatch.at_s, dispatch.outcome)
-        self._audit_blocked = None
-        self._held_back.pop(asset, None)
+        self._alarms.left(asset)
         self._supersede(asset)
+        before = Evidence(dispatch.at_s) if self._witness is None else self._witness.of(asset)
         self._rules[asset] = self._promised(command)
         self._trials[asset] = Trial(
             command=command,
             sent_s=dispatch.at_s,
+            renewed_s=dispatch.at_s,
             outcome=dispatch.outcome,
-            baseline_kw=None if self._witness is None else self._witness.power_kw(asset),
+            baseline_kw=before.power_kw,
+            stored=before.stored,
         )
-        self._raise_or_clear(asset, dispatch.outcome, dispatch.detail)
+        self._show(self._trials[asset], dispatch.detail)
 
     def _stayed(self, dispatch: Dispatch) -> None:
         """It did not leave, or the device said no.
@@ -105,12 +85,12 @@ class OutcomeBook:
         if not dispatch.rule or dispatch.rule == EXPIRY:
             self._tell(command, dispatch.at_s, dispatch.outcome)
         if dispatch.rule == AUDIT:
-            self._audit_blocked = Alarm(code="AUDIT_BLOCKED", subject="audit", text=why)
+            self._alarms.audit_blocked(why)
         elif not dispatch.rule:
-            self._raise_or_clear(asset, dispatch.outcome, why)
+            self._alarms.became(asset, command.device, dispatch.outcome, why, obeys=False)
         elif dispatch.rule not in FORESEEN:
-            alarm = Alarm(code="HELD_BACK", subject=asset, text=f"{dispatch.rule}: {why}")
-            self._held_back[asset] = _Until(alarm, command.setpoint.expires_s)
+            expires_s = command.setpoint.expires_s
+            self._alarms.held_back(asset, f"{dispatch.rule}: {why}", expires_s)
 
     def observe(self, snapshot: Snapshot) -> None:
         """Judge every command by what is measured now."""
@@ -122,11 +102,9 @@ class OutcomeBook:
                 self._trials[asset] = judged
                 self._follow_up(trial, judged)
             if snapshot.now_s >= trial.setpoint.expires_s:
-                self._forget(asset)
-        self._clear_foreign()
-        for asset, held in list(self._held_back.items()):
-            if snapshot.now_s >= held.until_s:
-                del self._held_back[asset]
+                del self._trials[asset]
+                self._alarms.over(asset)
+        self._alarms.pass_to(snapshot.now_s)
 
     def news(self) -> tuple[CommandNews, ...]:
         """All since the last call."""
@@ -135,9 +113,7 @@ class OutcomeBook:
 
     def alarms(self) -> tuple[Alarm, ...]:
         """All that hold now."""
-        blocked = () if self._audit_blocked is None else (self._audit_blocked,)
-        held_back = (held.alarm for held in self._held_back.values())
-        return (*blocked, *self._alarms.values(), *held_back)
+        return self._alarms.all()
 
     def trial(self, asset: AssetId) -> Trial | None:
         """The command that the asset is under, and what is known of it."""
@@ -149,53 +125,28 @@ class OutcomeBook:
             self._tell(trial.command, trial.sent_s, trial.outcome, trial.cause)
             if trial.outcome.final and not before.outcome.final:
                 self._record(trial.command, trial.outcome, trial.cause or "")
-            self._raise_or_clear(asset, trial.outcome, trial.cause or "")
+            self._show(trial, trial.cause or "")
         if trial.trouble is not None and trial.trouble is not before.trouble:
-            self._in_trouble(trial, trial.trouble)
+            self._ledger.forget(asset)
+            self._alarms.in_trouble(asset, trial.command.device, trial.trouble)
+        self._alarms.timer(asset, off=trial.timer_off_for >= POLLS)
 
-    def _in_trouble(self, trial: Trial, trouble: Trouble) -> None:
-        asset, device = trial.setpoint.asset, trial.command.device
-        code, text = _TROUBLES[trouble]
-        self._alarms[asset] = Alarm(code=code, subject=asset, text=f"{device} {text}")
-        self._ledger.forget(asset)
-        if trouble is Trouble.FOREIGN_WRITER:
-            self._foreign[asset] = device
-            why = f"{asset} holds a setpoint that is not ours"
-            self._authority.set(device, Authority.OBSERVE, who=DAEMON, why=why)
+    def _show(self, trial: Trial, detail: str) -> None:
+        asset = trial.setpoint.asset
+        obeys = trial.asks(self._rules[asset].near_kw)
+        self._alarms.became(asset, trial.command.device, trial.outcome, detail, obeys=obeys)
 
-    def _clear_foreign(self) -> None:
-        """The alarm stands until somebody gives the device its authority back."""
-        for asset, device in list(self._foreign.items()):
-            if self._authority.of(device).writable:
-                del self._foreign[asset]
-                self._alarms.pop(asset, None)
-
-    def _raise_or_clear(self, asset: AssetId, outcome: Outcome, detail: str) -> None:
-        if asset in self._foreign:
-            return
-        if outcome in _ALARMS:
-            code, text = _ALARMS[outcome]
-            told = f"{text}: {detail}" if detail else text
-            self._alarms[asset] = Alarm(code=code, subject=asset, text=told)
-        elif outcome in (Outcome.ACCEPTED, Outcome.FOLLOWED, Outcome.LIMITED):
-            self._alarms.pop(asset, None)
-
-    def _prolong(self, command: Command) -> None:
+    def _prolong(self, command: Command, at_s: float) -> None:
         trial = self._trials.get(command.setpoint.asset)
         if trial is not None:
             prolonged = replace(trial.command, setpoint=command.setpoint)
-            self._trials[command.setpoint.asset] = replace(trial, command=prolonged)
+            self._trials[command.setpoint.asset] = replace(trial, command=prolonged, renewed_s=at_s)
 
     def _supersede(self, asset: AssetId) -> None:
         older = self._trials.pop(asset, None)
         if older is not None and not older.outcome.final:
             self._tell(older.command, older.sent_s, Outcome.SUPERSEDED)
             self._record(older.command, Outcome.SUPERSEDED, "")
-
-    def _forget(self, asset: AssetId) -> None:
-        self._trials.pop(asset, None)
-        if asset not in self._foreign:
-            self._alarms.pop(asset, None)
 
     def _tell(
         self, command: Command, sent_s: float, outcome: Outcome, cause: Cause | None = None

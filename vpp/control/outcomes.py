@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from vpp.control.doubts import doubt, timer_off
 from vpp.control.evidence import Evidence
 from vpp.control.following import Verdict, verdict
 from vpp.control.trials import POLLS, Rules, Trial, Trouble
@@ -21,8 +22,18 @@ def judge(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
         return trial
     if evidence.now_s >= trial.setpoint.expires_s:
         return trial if trial.outcome.final else replace(trial, outcome=Outcome.EXPIRED)
-    trial = _judge_holding(trial, evidence, rules)
+    trial = _judge_holding(_judge_timer(trial, evidence, rules), evidence, rules)
     return trial if trial.trouble is not None else _judge_following(trial, evidence, rules)
+
+
+def _judge_timer(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
+    off = timer_off(trial, evidence, rules)
+    if off is None or evidence.reversion_at_s <= trial.timer_seen_s:
+        return trial
+    if not off and not trial.timer_off_for:
+        return trial
+    lasted = trial.timer_off_for + 1 if off else 0
+    return replace(trial, timer_off_for=lasted, timer_seen_s=evidence.reversion_at_s)
 
 
 def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
@@ -42,7 +53,9 @@ def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
             trouble=Trouble.SETPOINT_LOST if lost else Trouble.FOREIGN_WRITER,
         )
     if evidence.setpoint_s >= trial.sent_s + max(rules.confirm.within_s, POLLS * rules.poll_s):
-        return replace(trial, outcome=Outcome.NOT_OBEYING, trouble=Trouble.NOT_APPLIED)
+        frozen = doubt(trial, evidence, rules) is Trouble.FROZEN
+        trouble = Trouble.FROZEN if frozen else Trouble.NOT_APPLIED
+        return replace(trial, outcome=Outcome.NOT_OBEYING, trouble=trouble)
     return trial
 
 
@@ -85,9 +98,11 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     due_s = due_s if found[0] is not Outcome.FOLLOWED else trial.sent_s + dead_time_s
     if evidence.power_s < due_s:
         return trial
-    if trial.outcome.final:
-        return _changed(trial, found, evidence.power_s)
-    return _settled(trial, found)
+    judged = _changed(trial, found, evidence.power_s) if trial.outcome.final else None
+    judged = judged or _settled(trial, found)
+    if judged.outcome is Outcome.NOT_OBEYING and trial.outcome is not Outcome.NOT_OBEYING:
+        return replace(judged, trouble=doubt(judged, evidence, rules))
+    return judged
 
 
 def _time_to_follow_s(trial: Trial, rules: Rules) -> float:

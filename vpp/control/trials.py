@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vpp.domain.assets import Asset
-from vpp.domain.capability import Capability
+from vpp.domain.capability import Capability, Form
 from vpp.domain.command import Command
 from vpp.domain.facts import Confirm
 from vpp.domain.outcome import Cause, Outcome
@@ -26,6 +26,10 @@ class Trouble(StrEnum):
     """The device holds none any more, before the expiry: it rebooted or fell back."""
     NOT_APPLIED = "not_applied"
     """It never came to hold what it was sent."""
+    SIGN_SUSPECT = "sign_suspect"
+    """It holds what it was sent and reports the opposite: a sign has flipped."""
+    FROZEN = "frozen"
+    """It reports power, and not one of its readings has changed since it was told another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,17 @@ class Trial:
     command: Command
     sent_s: float
     """City monotonic."""
+    renewed_s: float
+    """When it was sent last, refreshes included."""
     outcome: Outcome
     """From the start ACCEPTED if the device acknowledged, UNKNOWN if no answer came."""
     baseline_kw: float | None
     """Power before it was sent."""
+    stored: tuple[float | None, ...] = ()
+    """What it said of energy before it was sent, as ``Evidence.stored``."""
+    timer_off_for: int = 0
+    """Newest samples in a row in which its own timer was another than the setpoint's."""
+    timer_seen_s: float = -math.inf
     cause: Cause | None = None
     trouble: Trouble | None = None
     held: bool = False
@@ -74,3 +85,9 @@ class Trial:
     @property
     def setpoint(self) -> Setpoint:
         return self.command.setpoint
+
+    def asks(self, near_kw: float) -> bool:
+        """Whether following it takes more than doing nothing."""
+        if self.setpoint.form is Form.TARGET:
+            return abs(self.setpoint.lo_kw) > near_kw
+        return self.setpoint.form not in (Form.STOP, Form.RELEASE)

@@ -290,7 +290,7 @@ async def test_what_our_own_gate_holds_back_is_no_disobedience_of_the_device(
         await asyncio.sleep(5.5)
         assert made.room.loop.view is not None
         alarms = made.room.loop.view.alarms
-        assert [(one.code, one.subject) for one in alarms] == [("HELD_BACK", "b1")]
+        assert [(one.code, one.subject) for one in alarms] == [("HELD_BACK", "asset:b1")]
         assert [one for inputs in made.step.asked for one in inputs.news] == []
         await asyncio.sleep(10)
         assert made.room.loop.view.alarms == ()

@@ -49,7 +49,9 @@ def trial(
         issued_at=datetime(2026, 6, 1, tzinfo=UTC),
         issued_s=0.0,
     )
-    return Trial(command=command, sent_s=0.0, outcome=outcome, baseline_kw=baseline_kw)
+    return Trial(
+        command=command, sent_s=0.0, renewed_s=0.0, outcome=outcome, baseline_kw=baseline_kw
+    )
 
 
 def at(now_s: float, power_kw: float | None = None, held_kw: float | None = None) -> Evidence:
@@ -233,3 +235,73 @@ def test_a_battery_that_fills_up_on_the_way_becomes_limited_once_that_lasts() ->
 def test_a_single_odd_sample_changes_no_verdict() -> None:
     one = judged(trial(5.0), at(4.0, 5.0), at(5.0, 0.0), at(6.0, 5.0), at(7.0, 0.0))
     assert one.outcome is Outcome.FOLLOWED
+
+
+def test_the_exact_opposite_of_a_setpoint_that_is_held_is_a_flipped_sign() -> None:
+    one = judged(trial(5.0), at(2.0, 5.0, 5.0))
+    assert one.outcome is Outcome.FOLLOWED
+    one = judged(one, at(4.0, -5.0, 5.0), at(5.0, -5.0, 5.0))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.SIGN_SUSPECT)
+
+
+@pytest.mark.parametrize(
+    ("baseline_kw", "power_kw", "held_kw"),
+    [
+        (-5.0, -5.0, 5.0),  # it has not moved: it ignores a reversal
+        (0.0, -3.0, 5.0),  # the wrong way, but not the opposite
+        (0.0, -5.0, None),  # nobody knows what it holds
+    ],
+)
+def test_other_disobedience_says_nothing_about_the_sign(
+    baseline_kw: float, power_kw: float, held_kw: float | None
+) -> None:
+    one = judged(trial(5.0, baseline_kw=baseline_kw), at(9.0, power_kw, held_kw))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, None)
+
+
+def test_an_idle_battery_has_no_opposite() -> None:
+    one = judged(trial(0.0), at(9.0, 0.0, 0.0))
+    assert (one.outcome, one.trouble) == (Outcome.FOLLOWED, None)
+
+
+@pytest.mark.parametrize(
+    ("baseline_kw", "stored", "trouble"),
+    [
+        (3.0, (0.5, 10.0, 7.0, 1.0), Trouble.FROZEN),
+        (3.0, (0.5, 10.0, 7.1, 1.0), Trouble.NOT_APPLIED),  # its counter goes on
+        (0.0, (0.5, 10.0, 7.0, 1.0), Trouble.NOT_APPLIED),  # idle: nothing would change anyway
+        (3.0, (None, None, None, None), Trouble.NOT_APPLIED),
+    ],
+)
+def test_readings_that_stand_still_under_power_are_frozen(
+    baseline_kw: float, stored: tuple[float | None, ...], trouble: Trouble
+) -> None:
+    before: tuple[float | None, ...] = (0.5, 10.0, 7.0, 1.0)
+    if stored[0] is None:
+        before = stored
+    one = replace(trial(5.0, baseline_kw=baseline_kw), stored=before)
+    one = judged(one, at(9.0, baseline_kw, 3.0)._replace(stored=stored))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, trouble)
+
+
+def timed(now_s: float, left_s: float, held_kw: float = 5.0) -> Evidence:
+    return at(now_s, 5.0, held_kw)._replace(reversion_s=left_s, reversion_at_s=now_s)
+
+
+@pytest.mark.parametrize(("left_s", "off_for"), [(57.0, 0), (52.0, 0), (40.0, 2), (3600.0, 2)])
+def test_a_timer_that_ends_at_another_time_than_the_setpoint_is_noticed(
+    left_s: float, off_for: int
+) -> None:
+    one = replace(trial(5.0), held=True)
+    assert judged(one, timed(2.0, left_s), timed(3.0, left_s - 1)).timer_off_for == off_for
+
+
+def test_a_timer_must_jump_up_with_a_refresh() -> None:
+    one = judged(replace(trial(5.0), held=True), timed(9.0, 51.0))
+    prolonged = replace(one.command, setpoint=replace(one.setpoint, expires_s=70.0))
+    one = replace(one, command=prolonged, renewed_s=10.0)
+    assert judged(one, timed(9.9, 50.1)).timer_off_for == 0  # read before the refresh
+    assert judged(one, timed(11.0, 59.0), timed(12.0, 58.0)).timer_off_for == 0
+    stuck = judged(one, timed(11.0, 49.0), timed(11.0, 49.0), timed(12.0, 48.0))
+    assert stuck.timer_off_for == 2  # one sample counts once
+    assert judged(stuck, timed(13.0, 57.0)).timer_off_for == 0

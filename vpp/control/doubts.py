@@ -1,0 +1,48 @@
+"""What the way in which a command is not obeyed tells of the device's readings; pure."""
+
+from vpp.control.evidence import Evidence
+from vpp.control.trials import Rules, Trial, Trouble
+from vpp.domain.capability import Form
+
+SHORTEST_TOLERANCE_S = 5.0
+TOLERANCE_PART = 0.1
+"""Of a setpoint's life."""
+
+
+def doubt(trial: Trial, evidence: Evidence, rules: Rules) -> Trouble | None:
+    """Why it seems not to obey, if its readings themselves are suspect."""
+    if _mirrored(trial, evidence, rules):
+        return Trouble.SIGN_SUSPECT
+    return Trouble.FROZEN if _frozen(trial, evidence, rules) else None
+
+
+def timer_off(trial: Trial, evidence: Evidence, rules: Rules) -> bool | None:
+    """Whether the device's own timer ends at another time than the setpoint; None if not known.
+
+    A timer that does not jump up with a refresh would let the device fall back in mid-hold; one
+    that runs on would hold the setpoint past its expiry.
+    """
+    left_s = evidence.reversion_s
+    if left_s is None or evidence.reversion_at_s <= trial.renewed_s or not trial.held:
+        return None
+    due_s = trial.setpoint.expires_s - evidence.reversion_at_s
+    life_s = trial.setpoint.expires_s - trial.renewed_s
+    tolerance_s = max(SHORTEST_TOLERANCE_S, rules.poll_s, TOLERANCE_PART * life_s)
+    return abs(left_s - due_s) > tolerance_s
+
+
+def _mirrored(trial: Trial, evidence: Evidence, rules: Rules) -> bool:
+    """It holds the setpoint, has moved, and says exactly the opposite."""
+    power_kw, target_kw, near_kw = evidence.power_kw, trial.setpoint.target_kw, rules.near_kw
+    if trial.setpoint.form is not Form.TARGET or power_kw is None or not trial.held:
+        return False
+    stood = trial.baseline_kw is not None and abs(power_kw - trial.baseline_kw) <= near_kw
+    return not stood and abs(target_kw) > 2 * near_kw and abs(power_kw + target_kw) <= near_kw
+
+
+def _frozen(trial: Trial, evidence: Evidence, rules: Rules) -> bool:
+    """Power flows, as it says, and still nothing that it counts or stores has moved."""
+    baseline_kw, seen = trial.baseline_kw, [kwh for kwh in trial.stored if kwh is not None]
+    if baseline_kw is None or abs(baseline_kw) <= rules.near_kw or not seen:
+        return False
+    return evidence.power_kw == baseline_kw and evidence.stored == trial.stored
