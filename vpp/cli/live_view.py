@@ -51,7 +51,9 @@ def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> Rend
     sides = Table.grid(expand=True, padding=(0, 1))
     sides.add_row(_storage(view, room), _chargers(view, room))
     return Panel(
-        Group(_pools(view), sides, score_table(rows), _alarms(view)), title=title, expand=True
+        Group(_pools(view), _reasons(view), sides, score_table(rows), _alarms(view)),
+        title=title,
+        expand=True,
     )
 
 
@@ -106,10 +108,12 @@ def _pools(view: View) -> Table:
             percent(flows.soc),
             f"[{colour}]{rung}[/]",
         )
-        why = _why(view, pool)
-        if why:
-            table.add_row("", Text(why, style="dim", overflow="ellipsis", no_wrap=True))
     return table
+
+
+def _reasons(view: View) -> Text:
+    lines = [f"{pool}: {why}" for pool in view.portfolio.pools if (why := _why(view, pool))]
+    return Text("\n".join(lines), style="dim", overflow="ellipsis", no_wrap=True)
 
 
 def _why(view: View, pool: PoolId) -> str:
