@@ -47,6 +47,8 @@ class OutcomeAlarms:
         self._authority = authority
         self._standing: dict[AssetId, tuple[Alarm, DeviceId]] = {}
         self._ended: dict[AssetId, DeviceId] = {}
+        self._ending: dict[AssetId, Trouble] = {}
+        """Those that are brought to their safe state first."""
         self._timers: dict[AssetId, Alarm] = {}
         self._held_back: dict[AssetId, _Until] = {}
         self._audit_blocked: Alarm | None = None
@@ -73,13 +75,16 @@ class OutcomeAlarms:
             self._clear_unless_disobeyed(asset)
 
     def in_trouble(self, asset: AssetId, device: DeviceId, trouble: Trouble) -> None:
-        """The alarm of the trouble; some end the control of the device."""
+        """The alarm of the trouble; some end the control of the device.
+
+        A foreign writer is not fought; any other is told its safe state before.
+        """
         code, text = _OF_TROUBLE[trouble]
         self._raise(asset, device, code, f"{device} {text}")
         if trouble in _ENDS_CONTROL:
-            self._ended[asset] = device
-            why = f"{asset} {_ENDS_CONTROL[trouble]}"
-            self._authority.set(device, Authority.OBSERVE, who=DAEMON, why=why)
+            self._ended[asset], self._ending[asset] = device, trouble
+        if trouble is Trouble.FOREIGN_WRITER:
+            self._observe_only(asset)
 
     def timer(self, asset: AssetId, *, off: bool) -> None:
         """Whether the device's own timer is another than it was armed to."""
@@ -101,10 +106,12 @@ class OutcomeAlarms:
         """A command of the asset has left."""
         self._audit_blocked = None
         self._held_back.pop(asset, None)
+        self._observe_only(asset)
 
     def over(self, asset: AssetId) -> None:
         """The asset's command has run out."""
         self._timers.pop(asset, None)
+        self._observe_only(asset)
         if asset not in self._ended:
             self._clear_unless_disobeyed(asset)
 
@@ -114,12 +121,18 @@ class OutcomeAlarms:
             if now_s >= held.until_s:
                 del self._held_back[asset]
         for asset, device in list(self._ended.items()):
-            if self._authority.of(device).writable:
+            if asset not in self._ending and self._authority.of(device).writable:
                 del self._ended[asset]
                 self._standing.pop(asset, None)
         for asset, (_, device) in list(self._standing.items()):
             if asset not in self._ended and not self._authority.of(device).writable:
                 del self._standing[asset]
+
+    def _observe_only(self, asset: AssetId) -> None:
+        trouble = self._ending.pop(asset, None)
+        if trouble is not None:
+            why = f"{asset} {_ENDS_CONTROL[trouble]}"
+            self._authority.set(self._ended[asset], Authority.OBSERVE, who=DAEMON, why=why)
 
     def _raise(self, asset: AssetId, device: DeviceId, code: str, text: str) -> None:
         self._standing[asset] = _alarm(asset, code, text), device

@@ -1,6 +1,6 @@
 """What the daemon knows, as it comes in; frozen once per tick into a snapshot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -12,13 +12,14 @@ from vpp.control.inputs import Alarm, Timing
 from vpp.control.plausibility import bounds_of
 from vpp.control.unmetered import Residuals
 from vpp.control.values import Values
-from vpp.domain.arrays import Ints
+from vpp.domain.arrays import Ints, frozen_ints
 from vpp.domain.batch import Batch
 from vpp.domain.devices import Authority
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.quality import Quality
 from vpp.domain.session import EvSession
 from vpp.domain.snapshot import Column, DeviceState, Snapshot
 
@@ -40,6 +41,12 @@ class StateTable:
         self.layout = layout_of(portfolio)
         self._devices = {d.id: DeviceRecord.of(d) for d in portfolio.devices.values()}
         self._sessions: dict[AssetId, EvSession | None] = {}
+        self._writers = [
+            (asset, portfolio.writer_of[asset])
+            for asset in self.layout.assets
+            if asset in portfolio.writer_of
+        ]
+        self._written_at = frozen_ints([self.layout.asset_at[asset] for asset, _ in self._writers])
         self.latest: Snapshot | None = None
         """What was frozen last."""
 
@@ -100,13 +107,25 @@ class StateTable:
         return self.latest
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """One per device that is lost, and per value that was rejected and not plausible since."""
+        """One per device that is lost, value rejected and not plausible since, power not known."""
         self._values.settle()
         rejected = np.flatnonzero(~np.isnan(self._values.rejected))
         return (
             *(self._implausible(int(cell)) for cell in rejected),
             *(_lost(d, record) for d, record in self._devices.items() if record.alarming),
+            *self._unmeasured(),
         )
+
+    def _unmeasured(self) -> Iterator[Alarm]:
+        """Assets whose writer is there, and whose power nobody knows."""
+        power = None if self.latest is None else self.latest.assets[Quantity.POWER_KW]
+        if power is None:
+            return
+        for at in np.flatnonzero(power.quality[self._written_at] != Quality.GOOD):
+            asset, device = self._writers[at]
+            if self._devices[device].online:
+                text = "its power is not measured: it is not controlled, and counts at its worst"
+                yield Alarm(code="UNMEASURED", subject=f"asset:{asset}", text=text)
 
     def _power(self, quality: npt.NDArray[np.uint8], meters: Column | None) -> Column:
         """Power of every asset; loads that nobody measures as their node's residual."""

@@ -73,6 +73,16 @@ async def test_some_troubles_end_control_until_somebody_gives_it_back(
     assert codes(alarms) == []
 
 
+async def test_a_flipped_sign_lets_its_safe_state_out_before_it_is_only_observed(
+    alarms: OutcomeAlarms, authority: AuthorityBook
+) -> None:
+    alarms.in_trouble(B1, D1, Trouble.SIGN_SUSPECT)
+    alarms.pass_to(1.0)
+    assert authority.of(D1) is Authority.AUTO
+    alarms.left(B1)
+    assert authority.of(D1) is Authority.OBSERVE
+
+
 async def test_a_wrong_timer_alarms_until_it_is_right_or_the_command_is_over(
     alarms: OutcomeAlarms,
 ) -> None:

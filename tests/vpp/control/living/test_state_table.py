@@ -84,6 +84,20 @@ def test_a_slow_device_is_fresh_for_three_of_its_periods() -> None:
     assert seen(made, 181.0).asset(B1, Quantity.POWER_KW) is None
 
 
+def test_a_device_that_is_there_and_does_not_say_its_power_is_an_alarm() -> None:
+    made = table()
+    made.answers(D1)
+    made.well(D1)
+    made.apply(batch("d1", {POWER: 3.0}, at_s=1.0))
+    seen(made, 1.0)
+    assert made.alarms() == ()
+    made.apply(batch("d1", {POWER: math.nan}, at_s=2.0, quality=Quality.MISSING))
+    seen(made, 2.0)
+    assert [(one.code, one.subject) for one in made.alarms()] == [("UNMEASURED", "asset:b1")]
+    made.lost(D1, "no answer")
+    assert [one.code for one in made.alarms()] == ["OFFLINE"]  # says it all
+
+
 @pytest.mark.parametrize(
     ("impossible", "quantity"),
     [

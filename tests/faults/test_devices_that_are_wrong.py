@@ -1,0 +1,136 @@
+"""Devices that answer, and do or say something else than they should, all at once."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.faults.plant import Plant, plant
+from vpp.domain.devices import Authority
+from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.points import Quantity
+
+WAYS = ("wrong-echo", "ack-and-ignore", "frozen", "sentinel", "sign-flip", "reboot")
+COMING_BACK = tuple(way for way in WAYS if way != "sign-flip")
+SWAPPED = ("swapped", "swapper")
+LASTS_CITY_S = 70.0
+"""Longer than a setpoint lives."""
+DETAILS: dict[str, dict[str, Any]] = {"sentinel": {"point": "W"}, "wrong-echo": {"for_s": 15.0}}
+
+
+@dataclass
+class Seen:
+    made: Plant
+    began: int
+    """Position in the record."""
+    true_kw: dict[str, float] = field(default_factory=dict)
+    """Of every battery at the end of the faults, by the physics."""
+    decided: dict[str, bool] = field(default_factory=dict)
+    """Whether it was decided in the last tick of the faults."""
+    written: dict[str, int] = field(default_factory=dict)
+    """Writes that each swapped device had received when the swap was noticed."""
+    codes: dict[str, set[str]] = field(default_factory=dict)
+    """Alarms of every battery during the faults."""
+
+
+async def _run() -> Seen:
+    async with plant() as made:
+        seen = Seen(made, len(made.audit.records))
+        for way in WAYS:
+            details = DETAILS.get(way, {})
+            await made.sim.faults.inject(f"ess-{way}", way.replace("-", "_"), **details)
+        await made.sim.faults.inject("ess-swapped", "swap", other="ess-swapper")
+        for way in WAYS:
+            made.overrides.wishes_kw[AssetId(f"bat-{way}")] = 4.0
+        began_s = made.views[-1].snapshot.now_s
+        await made.until(lambda: all(_stands(made, one) for one in SWAPPED), "both wrong")
+        seen.written = {one: len(made.sim.write_log.of(f"ess-{one}")) for one in SWAPPED}
+        await made.until(
+            lambda: made.views[-1].snapshot.now_s > began_s + LASTS_CITY_S, "the end of the faults"
+        )
+        for way in (*WAYS, *SWAPPED):
+            seen.true_kw[way] = made.true_kw(f"bat-{way}")
+            seen.decided[way] = made.decided(f"ess-{way}")
+            seen.codes[way] = {
+                *made.alarms(f"asset:bat-{way}", seen.began),
+                *made.alarms(f"ess-{way}", seen.began),
+            }
+        await made.sim.faults.clear()
+        await made.until(
+            lambda: all(made.true_kw(f"bat-{way}") > 3.7 for way in COMING_BACK), "all taken back"
+        )
+        await made.until(
+            lambda: not any(_stands(made, way) for way in COMING_BACK), "all alarms cleared"
+        )
+    return seen
+
+
+def _stands(made: Plant, way: str) -> bool:
+    return any(a.subject in (f"asset:bat-{way}", f"ess-{way}") for a in made.views[-1].alarms)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    return asyncio.run(_run())
+
+
+@pytest.mark.parametrize(
+    ("way", "code"),
+    [
+        ("wrong-echo", "UNKNOWN_OUTCOME"),
+        ("ack-and-ignore", "NOT_OBEYING"),
+        ("frozen", "FROZEN"),
+        ("sentinel", "UNMEASURED"),
+        ("sign-flip", "SIGN_SUSPECT"),
+        ("reboot", "SETPOINT_LOST"),
+        ("swapped", "WRONG_DEVICE"),
+        ("swapper", "WRONG_DEVICE"),
+    ],
+)
+def test_what_is_wrong_is_said_once(seen: Seen, way: str, code: str) -> None:
+    assert code in seen.codes[way]
+    subject = f"ess-{way}" if code == "WRONG_DEVICE" else f"asset:bat-{way}"
+    changes = seen.made.alarms(subject, seen.began)[code]
+    assert changes == (["raised", "cleared"] if way in COMING_BACK else ["raised"])
+
+
+@pytest.mark.parametrize("way", ["frozen", "sign-flip", "sentinel", *SWAPPED])
+def test_it_ends_in_its_safe_state(seen: Seen, way: str) -> None:
+    """Zero, by a write or by its own timer, whatever it reports."""
+    assert seen.true_kw[way] == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize("way", ["sentinel", "sign-flip", *SWAPPED])
+def test_nothing_is_decided_for_what_cannot_be_trusted(seen: Seen, way: str) -> None:
+    assert not seen.decided[way]
+
+
+@pytest.mark.parametrize("way", [*WAYS, *SWAPPED])
+def test_no_write_is_repeated(seen: Seen, way: str) -> None:
+    assert seen.made.repeats(f"ess-{way}") == {}
+
+
+@pytest.mark.parametrize("way", SWAPPED)
+def test_nothing_is_written_where_another_device_answers(seen: Seen, way: str) -> None:
+    assert seen.written[way] > 0
+    assert len(seen.made.sim.write_log.of(f"ess-{way}")) == seen.written[way]
+
+
+def test_a_rebooted_device_is_told_again(seen: Seen) -> None:
+    assert seen.true_kw["reboot"] == pytest.approx(4.0, abs=0.2)
+
+
+def test_a_flipped_sign_ends_control_until_somebody_gives_it_back(seen: Seen) -> None:
+    assert seen.made.room.authority.of(DeviceId("ess-sign-flip")) is Authority.OBSERVE
+
+
+def test_an_unanswered_write_is_believed_once_it_is_read_back(seen: Seen) -> None:
+    assert seen.made.outcomes("bat-wrong-echo", seen.began)[-1] == "followed"
+
+
+def test_others_are_not_disturbed(seen: Seen) -> None:
+    assert seen.made.alarms("ess-peer", seen.began) == {}
+    assert seen.made.alarms("asset:bat-peer", seen.began) == {}
+    power = seen.made.views[-1].snapshot.asset(AssetId("bat-peer"), Quantity.POWER_KW)
+    assert power == pytest.approx(2.0, abs=0.2)
