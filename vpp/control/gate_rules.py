@@ -18,6 +18,9 @@ FORESEEN = frozenset({CLOSING, AUTHORITY, EXPIRY, AUDIT, IDENTIFIED, READ_BACK, 
 """Rules that hold a write back as things are, and that an operator sees elsewhere; any other means
 that a tick and the gate disagree."""
 _ROUNDING_S, _ROUNDING_KW = 1e-3, 1e-6
+_ASKS_NO_POWER, _TARGET = (Form.STOP, Form.RELEASE), Form.TARGET
+_HEARTBEAT, _REFRESH = WriteClass.HEARTBEAT, WriteClass.REFRESH
+_KEEP_ALIVE = (_REFRESH, _HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +104,9 @@ def _capability(command: Command, situation: Situation) -> str | None:
 
 
 def _power(setpoint: Setpoint, capability: Capability) -> str | None:
-    if setpoint.form in (Form.STOP, Form.RELEASE):
+    if setpoint.form in _ASKS_NO_POWER:
         return None
-    if setpoint.form is Form.TARGET:
+    if setpoint.form is _TARGET:
         off_kw = abs(capability.allowed.nearest(setpoint.lo_kw) - setpoint.lo_kw)
         if off_kw <= max(capability.resolution_kw, _ROUNDING_KW):
             return None
@@ -134,8 +137,8 @@ def _beyond_energy(command: Command, situation: Situation) -> str | None:
 
 def _asked_of(command: Command, situation: Situation) -> Ability | None:
     """The ability that a power is asked of; a heartbeat only keeps what has been asked."""
-    asks = command.setpoint.form not in (Form.STOP, Form.RELEASE)
-    return situation.ability if asks and command.write_class is not WriteClass.HEARTBEAT else None
+    asks = command.setpoint.form not in _ASKS_NO_POWER
+    return situation.ability if asks and command.write_class is not _HEARTBEAT else None
 
 
 def _slack_kw(command: Command, situation: Situation) -> float:
@@ -155,14 +158,13 @@ def _lease(_: Command, situation: Situation) -> str | None:
 
 
 def _stored(command: Command, situation: Situation) -> str | None:
-    if command.write_class is WriteClass.REFRESH and situation.facts.refresh_s is None:
+    if command.write_class is _REFRESH and situation.facts.refresh_s is None:
         return "its register is stored and never refreshed"
     return None
 
 
 def _undecided(command: Command, situation: Situation) -> str | None:
-    kept_alive = command.write_class in (WriteClass.REFRESH, WriteClass.HEARTBEAT)
-    if kept_alive and not situation.decided:
+    if command.write_class in _KEEP_ALIVE and not situation.decided:
         return "not decided in a tick that completed just now"
     return None
 

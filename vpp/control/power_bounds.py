@@ -4,15 +4,26 @@ A tick plans within the same bounds; this looks again, at the readings alone, ju
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from vpp.control.plausibility import SOC_TOLERANCE
 from vpp.domain.assets import Asset, Battery
-from vpp.domain.capability import Form
+from vpp.domain.capability import AllowedSet, Form
+from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
+from vpp.domain.quality import Quality
 from vpp.domain.setpoint import Setpoint
 from vpp.domain.snapshot import Snapshot
+
+_UNPACKED = (
+    Quantity.LIMIT_CHARGE_KW,
+    Quantity.LIMIT_DISCHARGE_KW,
+    Quantity.SOC,
+    Quantity.AVAILABLE_KWH,
+    Quantity.HEALTH,
+)
+_CEILING = Form.CEILING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +31,8 @@ class Ability:
     """What one asset can do now."""
 
     asset: Asset
+    rated_kw: tuple[float, float]
+    """Nameplate, positive into the asset; zero lies inside."""
     charge_kw: float = math.inf
     """Live limit, magnitude; the last one known."""
     discharge_kw: float = math.inf
@@ -28,22 +41,38 @@ class Ability:
     capacity_kwh: float = 0.0
     """Usable, by the health that the device reports."""
 
-    @classmethod
-    def of(cls, asset: Asset, snapshot: Snapshot | None) -> Self:
-        """As one snapshot shows it."""
+
+class Abilities:
+    """Answers for every asset; columns of a snapshot are unpacked once."""
+
+    def __init__(self, assets: Mapping[AssetId, Asset]) -> None:
+        self._assets = assets
+        self._rated = {name: _with_zero(asset.rated) for name, asset in assets.items()}
+        self._snapshot: Snapshot | None = None
+        self._columns: tuple[_Unpacked, ...] = ()
+
+    def of(self, name: AssetId, snapshot: Snapshot | None) -> Ability:
+        """As one snapshot shows it; by its rating alone where there is none yet."""
+        asset, rated_kw = self._assets[name], self._rated[name]
         if snapshot is None:
-            return cls(asset=asset)
-        charge_kw = _last(snapshot, asset, Quantity.LIMIT_CHARGE_KW)
-        discharge_kw = _last(snapshot, asset, Quantity.LIMIT_DISCHARGE_KW)
+            return Ability(asset=asset, rated_kw=rated_kw)
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._columns = tuple(_unpacked(snapshot, quantity) for quantity in _UNPACKED)
+        at = snapshot.layout.asset_at[name]
+        charge, discharge, soc, available, health = self._columns
+        charge_kw, discharge_kw = charge.last(at), discharge.last(at)
         if not isinstance(asset, Battery):
-            return cls(asset=asset, charge_kw=charge_kw, discharge_kw=discharge_kw)
-        capacity_kwh = asset.capacity_kwh * min(snapshot.asset(asset.id, Quantity.HEALTH) or 1.0, 1)
-        soc = snapshot.asset(asset.id, Quantity.SOC)
-        told_kwh = snapshot.asset(asset.id, Quantity.AVAILABLE_KWH)
-        by_soc_kwh = None if soc is None else soc * capacity_kwh
-        seen = [kwh for kwh in (by_soc_kwh, told_kwh) if kwh is not None]
-        return cls(
+            return Ability(
+                asset=asset, rated_kw=rated_kw, charge_kw=charge_kw, discharge_kw=discharge_kw
+            )
+        capacity_kwh = asset.capacity_kwh * min(health.now(at) or 1.0, 1.0)
+        soc_now, told_kwh = soc.now(at), available.now(at)
+        seen = [] if soc_now is None else [soc_now * capacity_kwh]
+        seen += [] if told_kwh is None else [told_kwh]
+        return Ability(
             asset=asset,
+            rated_kw=rated_kw,
             charge_kw=charge_kw,
             discharge_kw=discharge_kw,
             stored_kwh=(min(seen), max(seen)) if seen else None,
@@ -51,17 +80,44 @@ class Ability:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    """One quantity of all assets as plain numbers; empty where nobody brings it."""
+
+    values: Sequence[float] = ()
+    good: Sequence[bool] = ()
+
+    def now(self, at: int) -> float | None:
+        """What is good now."""
+        return self.values[at] if self.values and self.good[at] else None
+
+    def last(self, at: int) -> float:
+        """The last limit known, magnitude; infinite where none ever was."""
+        value = self.values[at] if self.values else math.inf
+        return max(value, 0.0) if math.isfinite(value) else math.inf
+
+
+def _unpacked(snapshot: Snapshot, quantity: Quantity) -> _Unpacked:
+    column = snapshot.assets.get(quantity)
+    if column is None:
+        return _Unpacked()
+    return _Unpacked(column.values.tolist(), (column.quality == Quality.GOOD).tolist())
+
+
+def _with_zero(rated: AllowedSet) -> tuple[float, float]:
+    return min(rated.lo_kw, 0.0), max(rated.hi_kw, 0.0)
+
+
 def beyond_power(setpoint: Setpoint, ability: Ability, slack_kw: float) -> str | None:
     """Why this power is more than the asset may do now, or None.
 
     A ceiling asks for nothing, so a live limit below it does no harm.
     """
-    rated, lo_kw, hi_kw = ability.asset.rated, setpoint.lo_kw, setpoint.hi_kw
-    least_kw, most_kw = min(rated.lo_kw, 0.0), max(rated.hi_kw, 0.0)
-    if setpoint.form is not Form.CEILING:
+    least_kw, most_kw = ability.rated_kw
+    if setpoint.form is not _CEILING:
         least_kw = max(least_kw, -ability.discharge_kw)
         most_kw = min(most_kw, ability.charge_kw)
-    for power_kw in (lo_kw, hi_kw):
+    for power_kw in (setpoint.lo_kw, setpoint.hi_kw):
         if math.isfinite(power_kw) and not least_kw - slack_kw <= power_kw <= most_kw + slack_kw:
             return f"{power_kw:g} kW is outside the {least_kw:g} to {most_kw:g} kW it can do now"
     return None
@@ -93,12 +149,3 @@ def beyond_energy(
 
 def _finite(power_kw: float) -> float:
     return power_kw if math.isfinite(power_kw) else 0.0
-
-
-def _last(snapshot: Snapshot, asset: Asset, quantity: Quantity) -> float:
-    """The last limit known, magnitude; infinite where none ever was."""
-    column = snapshot.assets.get(quantity)
-    if column is None:
-        return math.inf
-    value = float(column.values[snapshot.layout.asset_at[asset.id]])
-    return max(value, 0.0) if math.isfinite(value) else math.inf

@@ -14,7 +14,7 @@ from vpp.control.gate_rules import EXPIRY, Situation, refusal
 from vpp.control.inputs import Decision
 from vpp.control.intents import Intents
 from vpp.control.pace import Pace
-from vpp.control.power_bounds import Ability
+from vpp.control.power_bounds import Abilities
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
@@ -48,7 +48,7 @@ class WriteGate:
         tenure: Tenure,
         pace: Pace,
     ) -> None:
-        self._ports, self._table, self._assets = ports, table, portfolio.assets
+        self._ports, self._table, self._abilities = ports, table, Abilities(portfolio.assets)
         self._written = {
             device: frozenset(portfolio.devices[device].written_assets) for device in ports
         }
@@ -172,20 +172,20 @@ class WriteGate:
         return refusal(command, situation)
 
     def _situation(self, device: DeviceId, asset: AssetId, *, leaving: bool) -> Situation:
-        port, city, wire = self._ports[device], self._pace.city, self._pace.wire
+        facts, now_s = self._ports[device].facts, self._pace.city.monotonic()
         recent_s = RECENT_TICKS * self._pace.timing.tick_s
         return Situation(
             state=self._table.device(device),
-            facts=port.facts,
+            facts=facts,
             writes=self._written[device] if device in self._writers else _NOTHING,
-            ability=Ability.of(self._assets[asset], self._table.latest)
+            ability=self._abilities.of(asset, self._table.latest)
             if asset in self._written[device]
             else None,
             epoch=self._tenure.epoch,
-            lease_left_s=self._tenure.until_s() - wire.monotonic(),
-            now_s=city.monotonic(),
-            decided=device in self._decided and city.monotonic() - self._completed_s <= recent_s,
-            budget_left=self.ledger.budget_left(device, port.facts),
+            lease_left_s=self._tenure.until_s() - self._pace.wire.monotonic(),
+            now_s=now_s,
+            decided=device in self._decided and now_s - self._completed_s <= recent_s,
+            budget_left=self.ledger.budget_left(device, facts),
             closing=self._closing and not leaving,
         )
 

@@ -32,6 +32,7 @@ from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source, SourceFactory, SourceRequest
 from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.clocks import CityClock, Governor
+from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.lease import hold
@@ -239,6 +240,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
         tasks.watch("live state", _work(mirror.run))
         _lifecycle(audit, clocks, portfolio, f"started with epoch {lease.epoch}")
+        stack.enter_context(settled())
         async with room:
             tasks.watch("planning", _work(replanner.run))
             try:

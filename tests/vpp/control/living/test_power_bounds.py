@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,9 +22,9 @@ from tests.vpp.control.living.fakes import (
 )
 from tests.vpp.control.living.gates import D1, gate_rig
 from vpp.control.inputs import Timing
-from vpp.control.power_bounds import Ability, beyond_energy, beyond_power
+from vpp.control.power_bounds import Abilities, Ability, beyond_energy, beyond_power
 from vpp.control.state_table import StateTable
-from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.assets import Asset, Battery, EvCharger, Pv
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority, Carried
 from vpp.domain.ids import AssetId, SiteId
@@ -35,6 +37,11 @@ STORE = Battery(
     eta_charge=0.9, eta_discharge=0.9, soc_min=0.1, soc_max=0.9, reserve_soc=0.3,
 )  # fmt: skip
 SLACK_KW = 0.1
+
+
+def able_of(asset: Asset, **now: Any) -> Ability:
+    """By its rating, and what is said of now."""
+    return replace(Abilities({B1: asset}).of(B1, None), **now)
 
 
 def hold(power_kw: float) -> Setpoint:
@@ -57,7 +64,7 @@ def hold(power_kw: float) -> Setpoint:
 def test_a_target_stays_inside_rating_and_live_limit(
     power_kw: float, live_kw: float, *, fine: bool
 ) -> None:
-    able = Ability(asset=STORE, charge_kw=live_kw, discharge_kw=live_kw)
+    able = able_of(STORE, charge_kw=live_kw, discharge_kw=live_kw)
     assert (beyond_power(hold(power_kw), able, SLACK_KW) is None) is fine
 
 
@@ -67,12 +74,12 @@ def test_a_ceiling_above_the_live_limit_does_no_harm_above_the_rating_it_is_a_mi
 ) -> None:
     car = EvCharger(id=B1, site=SiteId("s1"), max_kw=11.0)
     offer = ceiling(B1, offer_kw, producing=False, expires_s=60.0, owner="plan", reason="share")
-    able = Ability(asset=car, charge_kw=3.0)
+    able = able_of(car, charge_kw=3.0)
     assert (beyond_power(offer, able, SLACK_KW) is None) is fine
 
 
 def test_a_plant_is_held_back_down_to_nothing() -> None:
-    plant = Ability(asset=Pv(id=B1, site=SiteId("s1"), peak_kw=5.0, curtailable=True))
+    plant = able_of(Pv(id=B1, site=SiteId("s1"), peak_kw=5.0, curtailable=True))
     for kept_kw in (0.0, 5.0):
         kept = ceiling(B1, kept_kw, producing=True, expires_s=60.0, owner="plan", reason="feeder")
         assert beyond_power(kept, plant, SLACK_KW) is None
@@ -94,13 +101,13 @@ def test_a_plant_is_held_back_down_to_nothing() -> None:
 def test_the_worst_end_of_the_store_stays_in_its_window_for_the_life(
     power_kw: float, stored_kwh: tuple[float, float], life_s: float, *, fine: bool
 ) -> None:
-    able = Ability(asset=STORE, stored_kwh=stored_kwh, capacity_kwh=20.0)
+    able = able_of(STORE, stored_kwh=stored_kwh, capacity_kwh=20.0)
     found = beyond_energy(hold(power_kw), able, life_s, slack_kw=0.0, protects=False)
     assert (found is None) is fine
 
 
 def test_the_reserve_is_there_for_protections() -> None:
-    able = Ability(asset=STORE, stored_kwh=(6.0, 6.0), capacity_kwh=20.0)
+    able = able_of(STORE, stored_kwh=(6.0, 6.0), capacity_kwh=20.0)
     for protects in (False, True):
         found = beyond_energy(hold(-8.0), able, 600.0, slack_kw=0.0, protects=protects)
         assert (found is None) is protects
@@ -116,7 +123,7 @@ def test_what_passes_never_carries_either_reading_out_of_the_window(
     power_kw: float, soc: float, life_s: float, reported: float
 ) -> None:
     stored = (min(20 * soc, reported), max(20 * soc, reported))
-    able = Ability(asset=STORE, stored_kwh=stored, capacity_kwh=20.0)
+    able = able_of(STORE, stored_kwh=stored, capacity_kwh=20.0)
     if beyond_energy(hold(power_kw), able, life_s, slack_kw=0.0, protects=False) is None:
         for start in stored:
             end = start + life_s / 3600 * (power_kw * 0.9 if power_kw > 0 else power_kw / 0.9)
@@ -135,11 +142,12 @@ def table_with(**said: float) -> StateTable:
 
 def test_ability_is_what_is_read_and_a_limit_holds_until_another_is_known() -> None:
     table = table_with(limit_charge_kw=4.0, soc=0.5, available_kwh=9.0, health=0.8)
-    now = Ability.of(battery(), table.freeze(1, BEGIN, 1.0))
+    abilities = Abilities({B1: battery()})
+    now = abilities.of(B1, table.freeze(1, BEGIN, 1.0))
     assert (now.charge_kw, now.discharge_kw) == (4.0, math.inf)
     assert now.stored_kwh == (8.0, 9.0)
     assert now.capacity_kwh == 16.0
-    later = Ability.of(battery(), table.freeze(2, BEGIN, 100.0))
+    later = abilities.of(B1, table.freeze(2, BEGIN, 100.0))
     assert (later.charge_kw, later.stored_kwh) == (4.0, None)
 
 
