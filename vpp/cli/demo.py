@@ -24,7 +24,7 @@ from vpp.cli.spans import instant, seconds
 from vpp.config.city import City, load_city
 from vpp.config.examples import example_city
 from vpp.control.safe_exit import Left
-from vpp.domain.errors import ConfigurationError
+from vpp.domain.errors import ConfigurationError, VppError
 from vpp.domain.ids import PortfolioId
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import FASTEST, CityClock, WireClock
@@ -121,20 +121,26 @@ async def _demo(show: Show) -> Sequence[Left]:
         daemon.go_at(show.speed)
         with Screen(console, others, show.start).shown() as screen:
             daemon.on_view(screen.show)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), show.lasts_s)
+            await _first_of(stop, simulated.ended, timeout_s=show.lasts_s)
+        lost = simulated.ended.is_set()
     screen.final()
+    if lost:
+        raise VppError("the simulated city ended by itself: its devices are gone")
     return daemon.left
+
+
+async def _first_of(*events: asyncio.Event, timeout_s: float | None) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _settled(daemon: Daemon, stop: asyncio.Event) -> None:
     """Wait until every device is heard and every pool has a plan, for a bounded time."""
     ready = asyncio.Event()
     daemon.on_view(lambda _: ready.set() if daemon.planned and not daemon.lacks() else None)
-    waiting = [asyncio.create_task(event.wait()) for event in (ready, stop)]
-    await asyncio.wait(waiting, timeout=SETTLING_S, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
+    await _first_of(ready, stop, timeout_s=SETTLING_S)
 
 
 async def _export(show: Show, scratch: Path) -> None:

@@ -1,5 +1,6 @@
 """The terminal's live view of a running city."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +45,7 @@ def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> Rend
     """The whole screen: pools, storage and chargers, score, alarms."""
     portfolio = view.portfolio
     title = (
-        f"{portfolio.name} · {local_time(view.snapshot.at, portfolio.time_zone)}"
+        f"{portfolio.name} ({portfolio.id}) · {local_time(view.snapshot.at, portfolio.time_zone)}"
         f" · {view.pace} · {_online(view)} devices online · {view.writes} writes"
     )
     room = max(height - 16 - 2 * len(portfolio.pools) - min(len(view.alarms), 4), 4)
@@ -59,7 +60,14 @@ def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> Rend
 
 def score_table(rows: Sequence[ScoreRow]) -> Table:
     """One row per controller; stored energy is credited."""
-    table = Table(title="Reached so far, on the same input", title_justify="left", expand=True)
+    table = Table(
+        title="Reached so far, on the same input",
+        caption="what is stored counts as used: above 100 % while more is stored than the sun gave"
+        " beyond demand",
+        title_justify="left",
+        caption_justify="left",
+        expand=True,
+    )
     table.add_column("controller")
     for name in ("self-consumption", "self-sufficiency", "import", "highest 15 min"):
         table.add_column(name, justify="right")
@@ -79,7 +87,7 @@ def percent(share: float | None) -> str:
 
 
 def kw(power_kw: float | None) -> str:
-    return "–" if power_kw is None else f"{power_kw:,.1f} kW"
+    return "–" if power_kw is None or math.isnan(power_kw) else f"{power_kw:,.1f} kW"
 
 
 def _online(view: View) -> str:

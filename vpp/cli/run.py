@@ -138,11 +138,18 @@ def on_fast_loop(work: Coroutine[Any, Any, Result]) -> Result:
 
 def end(left: Sequence[Left]) -> None:
     """Say how devices were left; exit as unsafe if one of ours was not made safe."""
-    sure = sum(one.ending is Ending.READ_BACK for one in left)
-    if left:
-        typer.echo(f"{sure} of {len(left)} assets read back in their safe state")
-    doubtful = [one for one in left if one.ending in (Ending.UNKNOWN, Ending.SENT)]
+    ours = [one for one in left if not _not_ours(one)]
+    sure = sum(one.ending is Ending.READ_BACK for one in ours)
+    if ours:
+        typer.echo(f"{sure} of {len(ours)} assets read back in their safe state")
+    if len(ours) < len(left):
+        typer.echo(f"{len(left) - len(ours)} assets left alone: their authority lets nothing out")
+    doubtful = [one for one in ours if one.ending is not Ending.READ_BACK]
     for one in doubtful:
         errors.print(f"[red]{one.asset} ({one.device}): {one.ending}[/] {one.detail}")
     if doubtful:
         raise typer.Exit(UNSAFE)
+
+
+def _not_ours(one: Left) -> bool:
+    return one.ending is Ending.NOT_WRITTEN and one.detail.startswith("authority")

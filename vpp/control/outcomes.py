@@ -6,7 +6,7 @@ from dataclasses import replace
 from vpp.control.doubts import doubt, timer_off
 from vpp.control.evidence import Evidence
 from vpp.control.following import Verdict, verdict
-from vpp.control.trials import POLLS, Rules, Trial, Trouble
+from vpp.control.trials import POLLS, STRANGE_READS, Rules, Trial, Trouble
 from vpp.domain.capability import Form
 from vpp.domain.outcome import Outcome
 from vpp.domain.setpoint import Setpoint
@@ -41,22 +41,36 @@ def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if read_kw is None or evidence.setpoint_s <= trial.sent_s:
         return _unconfirmed(trial, evidence, rules)
     if is_held(trial.setpoint, read_kw, rules.held_kw):
-        if trial.held:
-            return trial
-        pending = trial.outcome in (Outcome.SENT, Outcome.UNKNOWN)
-        return replace(trial, held=True, outcome=Outcome.ACCEPTED if pending else trial.outcome)
+        return _held(trial)
     if trial.held:
-        lost = math.isnan(read_kw)
-        return replace(
-            trial,
-            outcome=Outcome.UNKNOWN if lost else Outcome.NOT_OBEYING,
-            trouble=Trouble.SETPOINT_LOST if lost else Trouble.FOREIGN_WRITER,
-        )
+        return _judge_strange(trial, read_kw, evidence.setpoint_s)
     if evidence.setpoint_s >= trial.sent_s + max(rules.confirm.within_s, POLLS * rules.poll_s):
         frozen = doubt(trial, evidence, rules) is Trouble.FROZEN
         trouble = Trouble.FROZEN if frozen else Trouble.NOT_APPLIED
         return replace(trial, outcome=Outcome.NOT_OBEYING, trouble=trouble)
     return trial
+
+
+def _held(trial: Trial) -> Trial:
+    if trial.held:
+        return replace(trial, strange_for=0) if trial.strange_for else trial
+    pending = trial.outcome in (Outcome.SENT, Outcome.UNKNOWN)
+    return replace(trial, held=True, outcome=Outcome.ACCEPTED if pending else trial.outcome)
+
+
+def _judge_strange(trial: Trial, read_kw: float, sample_s: float) -> Trial:
+    """It was held, and something else was read back."""
+    if sample_s <= trial.strange_seen_s:
+        return trial
+    trial = replace(trial, strange_for=trial.strange_for + 1, strange_seen_s=sample_s)
+    if trial.strange_for < STRANGE_READS:
+        return trial
+    lost = math.isnan(read_kw)
+    return replace(
+        trial,
+        outcome=Outcome.UNKNOWN if lost else Outcome.NOT_OBEYING,
+        trouble=Trouble.SETPOINT_LOST if lost else Trouble.FOREIGN_WRITER,
+    )
 
 
 def _unconfirmed(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:

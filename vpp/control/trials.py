@@ -13,6 +13,9 @@ from vpp.domain.setpoint import Setpoint
 
 FOLLOWED_PART = 0.03
 """Of the rating; closer is followed."""
+STRANGE_READS = 3
+"""Read-backs in a row of another value before it counts as somebody else's: while a newer command
+of ours is on its way, write by write, one or two may see a part of it."""
 POLLS = 2
 """Rounds that a judgement waits for beyond dead time and ramp, and that a change of it takes."""
 
@@ -76,6 +79,9 @@ class Trial:
     trouble: Trouble | None = None
     held: bool = False
     """The device was seen holding it."""
+    strange_for: int = 0
+    """Newest read-backs in a row, after it was held, that were something else."""
+    strange_seen_s: float = -math.inf
     changing: tuple[Outcome, Cause | None] | None = None
     """Another verdict than the last one, on samples so far."""
     changing_for: int = 0

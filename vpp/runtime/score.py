@@ -11,8 +11,12 @@ from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import Column, Layout, Snapshot
 
-HOLD_S = 900.0
+HOLD_S = 300.0
 """A measurement counts for so long; a gap beyond it counts for nothing, on either side."""
+
+
+LEAST_SUN = 0.1
+"""Of demand; below it self-consumption is not shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,10 @@ class Reached:
 
     @property
     def self_consumption(self) -> float | None:
-        """None while there was no sun to use."""
-        return self.useful_kwh / self.renewable_kwh if self.renewable_kwh > 0 else None
+        """None while the sun has given next to nothing: the share would mean nothing."""
+        demand_kwh = self.load_kwh + self.ev_kwh
+        dawn = self.renewable_kwh <= LEAST_SUN * demand_kwh
+        return None if dawn else self.useful_kwh / self.renewable_kwh
 
     @property
     def self_sufficiency(self) -> float | None:
@@ -69,7 +75,7 @@ class Score:
     """Adds up the portfolio tick by tick; import and export are counted at each pool's boundary.
 
     They are those of quarter-hour means, as they are settled and as recorded days are scored.
-    The last good value of each quantity counts for a quarter of an hour. Demand is the balance
+    The last good value of each quantity counts for five minutes. Demand is the balance
     of the meters, so that a device read a moment late shifts energy between neighbouring ticks
     and loses none.
     """

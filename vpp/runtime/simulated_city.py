@@ -22,6 +22,8 @@ class SimulatedCity:
     ready: Mapping[str, Any]
     """What it said when everything was listening."""
     _said: asyncio.StreamWriter
+    ended: asyncio.Event
+    """Set when the process has ended by itself."""
 
     def change_speed(self, speed: float, since_s: float) -> None:
         """Let it run at this speed as of ``since_s``, wire monotonic; never waits."""
@@ -46,7 +48,11 @@ async def simulators(city: Path, *arguments: str) -> AsyncIterator[SimulatedCity
     )  # fmt: skip
     try:
         running = await _ready(process)
-        drains = [asyncio.create_task(_drain(s)) for s in (process.stdout, process.stderr) if s]
+        drains = [
+            asyncio.create_task(_drain(stream, running.ended))
+            for stream in (process.stdout, process.stderr)
+            if stream
+        ]
         try:
             yield running
         finally:
@@ -92,12 +98,13 @@ async def _ready(process: asyncio.subprocess.Process) -> SimulatedCity:
         ready: Mapping[str, Any] = json.loads(line)
     except ValueError as error:
         raise VppError(f"the simulators said {line!r} instead of being ready") from error
-    return SimulatedCity(ready, process.stdin)
+    return SimulatedCity(ready, process.stdin, asyncio.Event())
 
 
-async def _drain(stream: asyncio.StreamReader) -> None:
+async def _drain(stream: asyncio.StreamReader, ended: asyncio.Event) -> None:
     while await stream.readline():
         pass
+    ended.set()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

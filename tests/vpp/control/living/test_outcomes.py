@@ -191,13 +191,16 @@ def test_a_setpoint_read_before_the_write_says_nothing() -> None:
 
 
 def test_a_held_value_that_changes_without_us_is_a_foreign_writer() -> None:
-    one = judged(trial(5.0), at(2.0, 5.0, 5.0), at(3.0, 5.0, 5.0), at(4.0, 5.0, -2.0))
+    held = (at(2.0, 5.0, 5.0), at(3.0, 5.0, 5.0))
+    glimpse = judged(trial(5.0), *held, at(4.0, 5.0, -2.0), at(5.0, 5.0, -2.0), at(6.0, 5.0, 5.0))
+    assert glimpse.trouble is None, "a newer command of ours may be half written"
+    one = judged(trial(5.0), *held, *(at(t, 5.0, -2.0) for t in (4.0, 5.0, 6.0)))
     assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.FOREIGN_WRITER)
     assert judge(one, at(5.0, -2.0, 5.0), rules()) is one  # one alarm, no second thoughts
 
 
 def test_a_held_value_that_is_gone_was_lost_in_a_reboot() -> None:
-    one = judged(trial(5.0), at(2.0, 5.0, 5.0), at(3.0, 0.0, math.nan))
+    one = judged(trial(5.0), at(2.0, 5.0, 5.0), *(at(t, 0.0, math.nan) for t in (3.0, 4.0, 5.0)))
     assert (one.outcome, one.trouble) == (Outcome.UNKNOWN, Trouble.SETPOINT_LOST)
 
 
