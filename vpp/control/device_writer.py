@@ -62,6 +62,7 @@ class DeviceWriter:
         self._waiting: dict[AssetId, Pending] = {}
         self._arrived = asyncio.Event()
         self._left_s: dict[AssetId, float] = {}
+        self._seq = 0
         self.hand = asyncio.Lock()
         """Held while something is in flight to the device, heartbeats included."""
 
@@ -168,6 +169,9 @@ class DeviceWriter:
             if refused is not None:
                 self._refuse(pending, refused)
                 return
+            # Several assets' commands leave by urgency: a device sees them numbered in that order.
+            self._seq = max(self._seq + 1, pending.command.seq)
+            pending.command = replace(pending.command, seq=self._seq)
             outcome, detail = await self._send(pending)
         self._left_s[pending.command.setpoint.asset] = self._city.monotonic()
         self._tell(pending, outcome, detail)
