@@ -6,9 +6,12 @@ import numpy as np
 
 from tests.vpp.control.ticking.city import House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
+from tests.vpp.control.ticking.runs import session
+from tests.vpp.control.ticking.weather import always
 from vpp.control.compiled import PHASE_KV
 from vpp.control.sight import CURRENTS
 from vpp.domain.arrays import Floats
+from vpp.domain.assets import Phases
 from vpp.domain.points import Quantity
 from vpp.domain.snapshot import Snapshot
 
@@ -36,3 +39,11 @@ def test_a_battery_that_relieved_its_house_does_not_overload_it_when_it_turns() 
     assert run.battery_kw()[150, 0] < -50
     assert run.battery_kw()[-1, 0] > 5
     assert house_kw.max() <= LIMIT_A * 3 * PHASE_KV + 0.1
+
+
+def test_amperes_per_phase_bound_an_unknown_single_phase_car() -> None:
+    of = city([House(cars=[(1.4, 7.0)], amperes=10.0)], car_phases=Phases.ONE_UNKNOWN)
+    run = Run(Plant(city=of, load=always(0.0)))
+    session(run, "car0-0", need_kwh=30.0, hours=1.0)
+    run.ticks(60)
+    assert run.plant.power[1] <= 10.0 * 0.23 + 1e-6

@@ -1,0 +1,97 @@
+"""Who may want what: ranks, limits that do not lapse, authority."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.vpp.control.ticking.city import city
+from tests.vpp.control.ticking.plant import Plant, Run
+from tests.vpp.control.ticking.runs import codes, houses, proposal, surplus
+from tests.vpp.control.ticking.weather import always
+from vpp.domain.devices import Authority
+from vpp.domain.proposal import Ending, Rank, ScopeKind
+
+
+def test_an_override_holds_a_battery_and_the_pool_counts_it() -> None:
+    run = surplus(city(houses(3)), 5.0)
+    run.proposals = (proposal("operator", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, wish_kw=-4.0),)
+    run.ticks(120)
+    kw = run.battery_kw()[-1]
+    assert kw[0] == pytest.approx(-4.0, abs=0.01)
+    assert kw[1:].sum() == pytest.approx(19.0, abs=1.0)
+    assert any(r.binding == "operator's operator" for r in run.last.reasons)
+
+
+def test_contradicting_bounds_clamp_to_the_nearest_end_and_name_both() -> None:
+    run = surplus(city(houses(2)), 5.0)
+    run.proposals = (
+        proposal("grid", ScopeKind.ASSET, "bat0-0", Rank.GRID_OPERATOR, hi_kw=2.0),
+        proposal("operator", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, lo_kw=6.0, hi_kw=8.0),
+    )
+    run.ticks(120)
+    assert run.battery_kw()[-1][0] == pytest.approx(2.0, abs=0.01)
+    (conflict,) = [a for a in run.last.alarms if a.code == "CONFLICT"]
+    assert "operator" in conflict.text
+    assert "grid" in conflict.text
+
+
+def test_a_grid_limit_beats_an_override() -> None:
+    run = Run(Plant(city=city(houses(2)), load=always(5.0, 5.0)))
+    run.proposals = (
+        proposal("operator", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, lo_kw=9.0, hi_kw=9.0),
+        proposal("grid", ScopeKind.POOL, "pool", Rank.GRID_OPERATOR, hi_kw=3.0),
+    )
+    run.ticks(150)
+    assert run.plant.nets().sum() <= 3.0 + 0.5
+
+
+def test_a_grid_limit_ends_an_override_that_is_already_followed() -> None:
+    run = Run(Plant(city=city(houses(2)), load=always(5.0, 5.0)))
+    run.proposals = (
+        proposal("operator", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, wish_kw=14.0),
+        proposal("operator-2", ScopeKind.ASSET, "bat1-0", Rank.OVERRIDE, lo_kw=10.0, hi_kw=10.0),
+    )
+    run.ticks(120)
+    assert run.battery_kw()[-1] == pytest.approx([14.0, 10.0])
+    grid = proposal("grid", ScopeKind.POOL, "pool", Rank.GRID_OPERATOR, hi_kw=3.0)
+    run.proposals = (*run.proposals, grid)
+    run.ticks(4)
+    assert run.plant.nets().sum() <= 3.0 + 1e-6
+    assert any(a.code == "CONFLICT" and "grid" in a.text for a in run.last.alarms)
+
+
+def test_a_limit_that_ends_falls_to_its_failsafe_until_a_fresh_one_comes() -> None:
+    run = Run(Plant(city=city(houses(2)), load=always(5.0, 5.0)))
+    limit = proposal(
+        "grid", ScopeKind.POOL, "pool", Rank.GRID_OPERATOR, lo_kw=6.0, valid_until_s=1060.0,
+        ending=Ending.FAILSAFE, failsafe_lo_kw=4.0, failsafe_hi_kw=7.0,
+    )  # fmt: skip
+    run.proposals = (limit,)
+    run.ticks(55)
+    run.proposals = ()
+    run.ticks(60)
+    assert "GRID_FAILSAFE" in codes(run)
+    assert run.plant.nets().sum() >= 4.0 - 0.3
+    run.proposals = (replace(limit, lo_kw=-100.0, valid_until_s=1e9),)
+    run.ticks(60)
+    assert "GRID_FAILSAFE" not in codes(run)
+    assert run.plant.nets().sum() == pytest.approx(0.0, abs=0.5)
+
+
+@pytest.mark.parametrize("authority", [a for a in Authority if not a.writable])
+def test_only_auto_and_manual_are_written(authority: Authority) -> None:
+    run = surplus(city(houses(2)), 5.0)
+    run.plant.authority = {"bat0-0": authority}
+    run.ticks(100)
+    assert {d.asset for _, d in run.plant.log} == {"bat1-0"}
+    assert run.battery_kw()[-1][1] == pytest.approx(10.0, abs=0.5)
+
+
+def test_manual_is_written_only_by_an_override() -> None:
+    run = surplus(city(houses(2)), 5.0)
+    run.plant.authority = {"bat0-0": Authority.MANUAL}
+    run.ticks(80)
+    assert not any(d.asset == "bat0-0" for _, d in run.plant.log)
+    run.proposals = (proposal("operator", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, wish_kw=3.0),)
+    run.ticks(80)
+    assert run.battery_kw()[-1][0] == pytest.approx(3.0, abs=0.01)

@@ -1,0 +1,18 @@
+"""PV is held back only where nothing else can take it."""
+
+import pytest
+
+from tests.vpp.control.ticking.city import House, Store, city
+from tests.vpp.control.ticking.plant import Plant, Run
+from tests.vpp.control.ticking.weather import always
+
+
+def test_pv_is_held_back_only_by_what_nothing_else_can_take() -> None:
+    of = city([House(stores=[Store(kwh=30, kw=4.0)], pv_kw=30.0, curtailable=True, export_kw=10.0)])
+    run = Run(Plant(city=of, load=always(3.0), sun_part=0.8, soc=0.2))
+    run.ticks(90)
+    assert run.plant.nets()[0] >= -10.0 - 0.1
+    assert run.plant.nets()[0] <= -9.0
+    run.plant.sun_part = 0.3
+    run.ticks(120)
+    assert run.plant.power[1] == pytest.approx(-9.0, abs=0.1), "held back without need"

@@ -1,0 +1,52 @@
+"""What devices answer, or do not, changes what the tick asks of them."""
+
+import pytest
+
+from tests.vpp.control.ticking.city import city
+from tests.vpp.control.ticking.runs import codes, houses, news, surplus
+from tests.vpp.control.ticking.weather import always
+from vpp.domain.capability import Form
+from vpp.domain.command import WriteClass
+from vpp.domain.ids import AssetId
+from vpp.domain.outcome import Cause, Outcome
+
+
+def test_a_device_that_does_not_obey_goes_to_its_safe_state_and_the_others_take_over() -> None:
+    run = surplus(city(houses(3)), 6.0).ticks(100)
+    news(run, "bat0-0", Outcome.NOT_OBEYING)
+    run.ticks(1)
+    mine = [c for c in run.last.commands if c.asset == "bat0-0"]
+    assert [c.write_class for c in mine] == [WriteClass.PROTECTION]
+    assert mine[0].setpoint.form is Form.STOP
+    assert "dev-bat0-0" not in run.last.decided
+    run.ticks(30)
+    assert not [d for at, d in run.plant.log if d.asset == "bat0-0" and at > run.plant.now_s - 29]
+    assert run.battery_kw()[-1][1:].sum() == pytest.approx(18.0, abs=1.0)
+    assert "NOT_OBEYING" in codes(run)
+
+
+def test_an_unknown_outcome_is_not_written_until_it_is_read_back() -> None:
+    run = surplus(city(houses(2)), 6.0).ticks(100)
+    news(run, "bat0-0", Outcome.UNKNOWN)
+    run.plant.unanswered = {"bat0-0"}
+    levels = always(-2.0, -2.0)
+    run.plant.load = levels
+    run.ticks(20)
+    assert not [d for at, d in run.plant.log if d.asset == "bat0-0" and at > run.plant.now_s - 20]
+    assert "UNKNOWN_OUTCOME" in codes(run)
+    run.plant.unanswered = set()
+    run.ticks(30)
+    assert "UNKNOWN_OUTCOME" not in codes(run)
+    assert run.battery_kw()[-1].sum() == pytest.approx(4.0, abs=0.3)
+
+
+def test_a_limited_device_is_believed_and_the_rest_redistributed() -> None:
+    run = surplus(city(houses(2)), 6.0).ticks(100)
+    run.plant.most_kw = {"bat0-0": 2.0}
+    run.ticks(2)
+    news(run, "bat0-0", Outcome.LIMITED, Cause.TAPER)
+    run.ticks(30)
+    told = run.last.wanted_kw[run.plant.city.layout.asset_at[AssetId("bat0-0")]]
+    assert told <= 2.0 + 1e-6
+    assert run.battery_kw()[-1].sum() == pytest.approx(12.0, abs=0.4)
+    assert "NOT_OBEYING" not in codes(run)
