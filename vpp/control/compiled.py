@@ -17,11 +17,6 @@ from vpp.domain.network import GridNode, Unit
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import Layout
 
-POWER_FACTOR = 0.95
-"""A limit in kVA counts as this many kW.
-
-Since the reactive part of the residual is not measured.
-"""
 PHASE_KV = 0.23
 """Voltage of one phase against neutral, kV: 1 kW on one phase is 4.35 A."""
 PHASE_OF = {Phases.L1: (0,), Phases.L2: (1,), Phases.L3: (2,)}
@@ -273,8 +268,8 @@ def _limits_kw(node: GridNode) -> tuple[float, float]:
     kw = node.tightest_kw(hard=True)
     kva = [limit for limit in node.limits if limit.hard and limit.unit is Unit.KVA]
     return (
-        min([kw.import_max, *(POWER_FACTOR * limit.import_max for limit in kva)]),
-        min([kw.export_max, *(POWER_FACTOR * limit.export_max for limit in kva)]),
+        min([kw.import_max, *(limit.power_factor * limit.import_max for limit in kva)]),
+        min([kw.export_max, *(limit.power_factor * limit.export_max for limit in kva)]),
     )
 
 

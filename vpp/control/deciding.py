@@ -101,7 +101,12 @@ def _cars(
         & (np.isnan(scene.verdict.asset_wish_kw) | reach.overruled)
     )
     wanted, sessions = cars.wishes(
-        pool, decided, reach.rated, scene.inputs.snapshot.sessions, scene.state.sessions, occasion
+        pool,
+        decided,
+        reach.physical,
+        scene.inputs.snapshot.sessions,
+        scene.state.sessions,
+        occasion,
     )
     surplus_kw = max(-(ground.surplus_hi_kw + float(wished.sum())), 0.0)
     energy = float(np.where(members, scene.stored.middle_kwh, 0.0).sum())
@@ -120,7 +125,7 @@ def _cars(
     )
     fitted = cars.fitted(pool, offered, without, helped)
     return replace(
-        offered, power_kw=np.minimum(fitted, np.maximum(reach.rated.hi_kw, 0.0) * decided)
+        offered, power_kw=np.minimum(fitted, np.maximum(reach.physical.hi_kw, 0.0) * decided)
     )
 
 

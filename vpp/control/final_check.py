@@ -33,21 +33,10 @@ def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
         flight,
         scene.ground,
         reach.nets,
-        _phase_room(scene, held),
+        scene.currents.bounded(pool.phases.sums(held)),
     )
     told = steered & ((power != held) | reach.due) & ~memory.unknown
     return _on_sets(scene, np.where(told, reach.physical.clip(power), power), held)
-
-
-def _phase_room(scene: Scene, held: Floats) -> Floats:
-    """Current that each phase has left for controlled assets, A.
-
-    None beyond what they take where it is not measured.
-    """
-    phases, seen = scene.pool.phases, scene.sight.phase_a
-    now = phases.sums(np.where(scene.standing.controlled & ~scene.pool.pv, scene.now_kw, 0.0))
-    measured = phases.limit_a - (np.abs(seen.values) - now)
-    return np.where(seen.good & np.isfinite(measured), measured, phases.sums(held))
 
 
 def _on_sets(scene: Scene, power: Floats, held: Floats) -> Floats:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpp.control import issuing, limits, safety
+from vpp.control import issuing, limits, phase_currents, safety
 from vpp.control.safety import Range
 from vpp.control.scene import Scene
 from vpp.control.sharing import Bounds
@@ -19,7 +19,7 @@ class Reach:
 
     rated: Range
     physical: Range
-    """What ratings and stored energy allow for a full life: nothing is told outside it."""
+    """What ratings, phases and stored energy allow for a full life: nothing is told outside it."""
     fresh: Range
     """For a new setpoint of full life."""
     keep: Range
@@ -42,6 +42,8 @@ def reach_of(scene: Scene) -> Reach:
     verdict = scene.verdict
     physical = rated.cut(*_ends(safety.inside_energy(pool, scene.stored, lives)))
     keep = rated.cut(*_ends(safety.inside_energy(pool, scene.stored, left)))
+    phases = _ends(_inside_phases(scene))
+    physical, keep = physical.cut(*phases), keep.cut(*phases)
     frozen = pool.rows.below(scene.ground.stale)
     fresh = physical.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
     nets = limits.row_bounds(pool, verdict, scene.inputs.limit_band_kw)
@@ -67,6 +69,12 @@ def reach_of(scene: Scene) -> Reach:
         nets=nets,
         overruled=overruled,
     )
+
+
+def _inside_phases(scene: Scene) -> Range:
+    steered = scene.standing.controlled & ~scene.pool.pv
+    held = np.nan_to_num(scene.standing.held_kw)
+    return phase_currents.ranges(scene.pool, held, steered, scene.currents)
 
 
 def _ends(of: Range) -> tuple[Floats, Floats]:

@@ -168,6 +168,24 @@ class PhaseRows:
         return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Currents:
+    """Current that steered assets may sum up to on each phase, A, shape (phase rows,).
+
+    Positive is import; NaN where the phase is not measured.
+    """
+
+    least_a: Floats
+    most_a: Floats
+
+    def bounded(self, held_a: Floats) -> "Currents":
+        """With the phases that nobody measures: what flows there may only become less."""
+        return Currents(
+            least_a=np.where(np.isnan(self.least_a), np.minimum(held_a, 0.0), self.least_a),
+            most_a=np.where(np.isnan(self.most_a), np.maximum(held_a, 0.0), self.most_a),
+        )
+
+
 def tree(
     names: Sequence[str],
     parents: Sequence[int],

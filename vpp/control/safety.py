@@ -6,6 +6,7 @@ import numpy as np
 
 from vpp.control.compiled import CompiledPool
 from vpp.control.residual import Ground
+from vpp.control.rows import Currents
 from vpp.control.sharing import Bounds
 from vpp.control.sight import Seen, Sight
 from vpp.control.stored_energy import Stored
@@ -121,7 +122,7 @@ def without_overload(
     flight: Flight,
     ground: Ground,
     nets: Bounds,
-    phase_room_a: Floats,
+    currents: Currents,
 ) -> Floats:
     """Increases cut so that no row can exceed its bounds.
 
@@ -135,7 +136,7 @@ def without_overload(
         flight: What is in flight.
         ground: Residual of every row.
         nets: Least and most net of each row.
-        phase_room_a: Current left on each phase row for controlled assets.
+        currents: What steered assets may sum up to on each phase.
     """
     rise = np.maximum(wanted_kw - flight.held_kw, 0.0)
     fall = np.maximum(flight.held_kw - wanted_kw, 0.0)
@@ -145,8 +146,11 @@ def without_overload(
     up = rows.least(_part(most, rows.sums(rise)))
     down = rows.least(_part(least, rows.sums(fall)))
     if len(pool.phases):
-        room = phase_room_a - pool.phases.sums(flight.worst_hi_kw)
-        up = np.minimum(up, pool.phases.least(_part(room, pool.phases.sums(rise)), pool.count))
+        phases = pool.phases
+        room = currents.most_a - phases.sums(flight.worst_hi_kw)
+        up = np.minimum(up, phases.least(_part(room, phases.sums(rise)), pool.count))
+        room = phases.sums(flight.worst_lo_kw) - currents.least_a
+        down = np.minimum(down, phases.least(_part(room, phases.sums(fall)), pool.count))
     return np.asarray(flight.held_kw + rise * up - fall * down)
 
 

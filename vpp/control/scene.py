@@ -7,12 +7,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpp.control import arbiter, blind_spots, residual, standing, stored_energy, trust
+from vpp.control import (
+    arbiter,
+    blind_spots,
+    phase_currents,
+    residual,
+    standing,
+    stored_energy,
+    trust,
+)
 from vpp.control.arbiter import Verdict
 from vpp.control.compiled import CompiledPool
 from vpp.control.expected_power import Recall, remembered
 from vpp.control.inputs import TickInputs, Timing
 from vpp.control.residual import Ground
+from vpp.control.rows import Currents
 from vpp.control.sight import Sight, look
 from vpp.control.standing import Standing
 from vpp.control.state import ControlState, Trace, fitted
@@ -40,6 +49,7 @@ class Scene:
     dark: Bools
     """Rows beneath which nothing is decided."""
     ground: Ground
+    currents: Currents
     now_kw: Floats
     """Power of each asset now as far as it can be told, shape (assets,).
 
@@ -83,6 +93,7 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
         trace=trace,
         dark=dark,
         ground=residual.ground(pool, sight, row_memory, measured, rest),
+        currents=phase_currents.left(pool, sight, recall, steered),
         now_kw=np.where(np.isfinite(now_kw), now_kw, 0.0),
     )
 

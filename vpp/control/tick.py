@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpp.control import curtailment, issuing, ladder, wording
+from vpp.control import curtailment, issuing, ladder, phase_currents, wording
 from vpp.control.deciding import Chosen, decided
 from vpp.control.final_check import checked
 from vpp.control.inputs import Decision, TickInputs, TickResult
@@ -73,6 +73,7 @@ def _ceilings(scene: Scene, reach: Reach, power: Floats) -> Floats:
         return np.full(pool.count, np.nan)
     steered = np.where(stood.controlled & ~pool.pv, power, 0.0)
     room = scene.ground.lo_kw + pool.rows.sums(steered) - reach.nets.least_kw
+    room = np.minimum(room, phase_currents.export_room_kw(pool, scene.currents, steered))
     produced = np.where(able, np.maximum(-np.nan_to_num(scene.sight.power.values), 0.0), 0.0)
     return -curtailment.ceilings(pool, able, produced, -stood.memory.told_kw, room, stood.free)
 

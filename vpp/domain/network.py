@@ -36,6 +36,8 @@ class Limit:
     source: str = "configuration"
     hard: bool = True
     """A rating is hard, a contract is soft: it has a price, not a breaker."""
+    power_factor: float = 0.95
+    """By which a limit in kVA counts as kW: the reactive part of the residual is not measured."""
 
     def __post_init__(self) -> None:
         for name in ("import_max", "export_max"):
@@ -44,6 +46,10 @@ class Limit:
                 raise InvariantError(
                     f"limit from {self.source}: {name} is {value}, expected 0 or more"
                 )
+        if not 0 < self.power_factor <= 1:
+            raise InvariantError(
+                f"limit from {self.source}: power_factor is {self.power_factor}, expected 0..1"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,8 @@ class House:
     rating_kw: float = math.inf
     export_kw: float = math.inf
     amperes: float = math.inf
+    kva: float = math.inf
+    power_factor: float = 0.95
     metered: bool = True
 
 
@@ -91,6 +93,15 @@ def city(
         if math.isfinite(house.amperes):
             limits.append(
                 Limit(import_max=house.amperes, export_max=house.amperes, unit=Unit.A_PER_PHASE)
+            )
+        if math.isfinite(house.kva):
+            limits.append(
+                Limit(
+                    import_max=house.kva,
+                    export_max=house.kva,
+                    unit=Unit.KVA,
+                    power_factor=house.power_factor,
+                )
             )
         nodes[node] = GridNode(id=node, parent=CITY, limits=tuple(limits))
         sites[site] = Site(id=site, node=node)

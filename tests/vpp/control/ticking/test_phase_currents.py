@@ -1,10 +1,14 @@
 """Currents that a meter measures bound what the batteries behind it may take."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.vpp.control.ticking.city import House, Store, city
+from tests.vpp.control.ticking.city import City, House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
 from tests.vpp.control.ticking.runs import session
 from tests.vpp.control.ticking.weather import always
@@ -12,6 +16,8 @@ from vpp.control.compiled import PHASE_KV
 from vpp.control.sight import CURRENTS
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Phases
+from vpp.domain.command import WriteClass
+from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
 from vpp.domain.snapshot import Snapshot
 
@@ -20,13 +26,29 @@ TURNS_S = 1200.0
 
 
 class Metered(Plant):
-    """Its meters measure currents as well, which have no sign, the same on all phases."""
+    """Its meters measure currents as well, which have no sign."""
+
+    def __init__(self, on_l1_kw: float = 0.0, **rest: Any) -> None:
+        self.on_l1_kw = on_l1_kw
+        """Of the first house's load: on one phase, the rest evenly on three."""
+        super().__init__(**rest)
+
+    def amperes(self) -> Floats:
+        """Of the first house, shape (phases,), positive is import."""
+        even = np.full(3, (self.nets()[0] - self.on_l1_kw) / (3 * PHASE_KV))
+        for at, car in enumerate(self.pool.asset):
+            if car.phases is Phases.L1:
+                even += self.power[at] / PHASE_KV * np.array([2 / 3, -1 / 3, -1 / 3])
+        return np.asarray(even + np.array([self.on_l1_kw / PHASE_KV, 0.0, 0.0]))
 
     def snapshot(self, tick: int) -> Snapshot:
         seen = super().snapshot(tick)
         net = seen.meters[Quantity.POWER_KW]
-        current = replace(net, values=np.abs(net.values) / (3 * PHASE_KV))
-        return replace(seen, meters={**seen.meters, **dict.fromkeys(CURRENTS, current)})
+        currents = {
+            quantity: replace(net, values=np.abs(np.full(len(net.values), flow)))
+            for quantity, flow in zip(CURRENTS, self.amperes(), strict=True)
+        }
+        return replace(seen, meters={**seen.meters, **currents})
 
 
 def test_a_battery_that_relieved_its_house_does_not_overload_it_when_it_turns() -> None:
@@ -47,3 +69,103 @@ def test_amperes_per_phase_bound_an_unknown_single_phase_car() -> None:
     session(run, "car0-0", need_kwh=30.0, hours=1.0)
     run.ticks(60)
     assert run.plant.power[1] <= 10.0 * 0.23 + 1e-6
+
+
+def one(amperes: float, **house: Any) -> City:
+    return city([House(amperes=amperes, **house), House(load_kw=300.0)])
+
+
+def test_charging_stops_before_the_house_loses_its_fuse() -> None:
+    levels = {"kw": 0.0}
+    of = one(50.0, stores=[Store(kwh=500.0, kw=20.0)])
+    run = Run(Metered(city=of, load=lambda _: np.array([levels["kw"], -100.0])))
+    run.ticks(100)
+    assert run.battery_kw()[-1, 0] == pytest.approx(20.0, abs=0.1)
+    levels["kw"] = 28.0
+    run.ticks(4)
+    assert run.plant.nets()[0] <= 50.0 * 3 * PHASE_KV + 1e-6
+    assert any(d.write_class is WriteClass.PROTECTION for _, d in run.plant.log)
+
+
+def test_a_battery_discharges_where_a_single_phase_is_overloaded() -> None:
+    of = one(50.0, stores=[Store(kwh=500.0, kw=30.0)])
+    run = Run(Metered(city=of, load=always(14.0, -100.0), on_l1_kw=14.0)).ticks(100)
+    assert isinstance(run.plant, Metered)
+    assert np.abs(run.plant.amperes()).max() <= 50.0 + 0.2
+    assert run.battery_kw()[-1, 0] < -5.0
+
+
+def test_cars_keep_their_minimum_while_the_rest_of_the_phase_gives_way() -> None:
+    of = city(
+        [House(amperes=40.0, cars=[(1.4, 7.0)], load_kw=50.0), House(load_kw=300.0)],
+        car_phases=Phases.L1,
+    )
+    levels = {"kw": 0.0}
+    run = Run(Metered(city=of, load=lambda _: np.array([levels["kw"], -100.0])))
+    session(run, "car0-0", need_kwh=30.0, hours=10.0)
+    run.ticks(400)
+    car = run.plant.pool.asset_at[AssetId("car0-0")]
+    assert run.plant.power[car] == pytest.approx(7.0, abs=0.2)
+    levels["kw"] = 21.0
+    run.ticks(5)
+    assert isinstance(run.plant, Metered)
+    assert run.plant.amperes().max() <= 40.0 + 1e-6
+    assert run.plant.power[car] >= 1.4
+
+
+def test_currents_that_flow_out_are_bounded_as_well() -> None:
+    of = one(50.0, stores=[Store(kwh=500.0, kw=60.0)])
+    run = Run(Metered(city=of, load=always(0.0, 200.0))).ticks(150)
+    assert run.battery_kw()[-1, 0] == pytest.approx(-50.0 * 3 * PHASE_KV, abs=0.5)
+    assert run.plant.nets()[0] >= -50.0 * 3 * PHASE_KV - 1e-6
+
+
+def test_the_sun_is_held_back_for_a_fuse_too() -> None:
+    of = one(50.0, pv_kw=60.0, curtailable=True)
+    run = Run(Metered(city=of, load=always(0.0, 0.0))).ticks(100)
+    assert run.plant.nets()[0] == pytest.approx(-50.0 * 3 * PHASE_KV, abs=1.0)
+
+
+def test_without_measured_currents_power_only_becomes_less() -> None:
+    levels = {"kw": 0.0}
+    of = one(50.0, stores=[Store(kwh=500.0, kw=20.0)])
+    run = Run(Plant(city=of, load=lambda _: np.array([5.0, levels["kw"]])))
+    battery = run.plant.pool.asset_at[AssetId("bat0-0")]
+    run.plant.power[battery] = run.plant.setpoint[battery] = -10.0
+    run.plant.expires[battery] = np.inf
+    levels["kw"] = 50.0
+    run.ticks(100)
+    assert run.battery_kw()[-1, 0] == pytest.approx(-10.0, abs=0.01)
+    levels["kw"] = -50.0
+    run.ticks(100)
+    assert run.battery_kw()[-1, 0] == pytest.approx(0.0, abs=0.01)
+
+
+@given(
+    load=st.floats(-30, 30), on_l1=st.floats(-10, 10), rest=st.floats(-60, 60),
+    turned=st.floats(-30, 30), age=st.sampled_from([0.0, 3.0]),
+)  # fmt: skip
+@settings(max_examples=12, deadline=None)
+def test_a_fuse_holds_wherever_assets_can_hold_it(
+    load: float, on_l1: float, rest: float, turned: float, age: float
+) -> None:
+    levels = {"kw": load}
+    of = one(60.0, stores=[Store(kwh=5000.0, kw=60.0)], cars=[(4.1, 11.0)])
+    plant = Metered(
+        city=of, load=lambda _: np.array([levels["kw"], rest]), on_l1_kw=on_l1, meter_age_s=age
+    )
+    run = Run(plant)
+    session(run, "car0-0", None, None)
+    run.ticks(70)
+    assert np.abs(plant.amperes()).max() <= 60.0 + 0.5
+    levels["kw"] = turned
+    run.ticks(10)
+    assert np.abs(plant.amperes()).max() <= 60.0 + 0.5
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0])
+def test_a_limit_in_kva_counts_at_its_power_factor(factor: float) -> None:
+    house = House(stores=[Store(kwh=500.0, kw=20.0)], kva=10.0, power_factor=factor)
+    of = city([house, House(load_kw=300.0)])
+    run = Run(Plant(city=of, load=always(0.0, -100.0))).ticks(100)
+    assert run.battery_kw()[-1, 0] == pytest.approx(10.0 * factor, abs=0.1)
