@@ -49,6 +49,7 @@ class CityClock:
         self._begin = start or wire.now()
         self._begin_s = wire.monotonic()
         self._anchor = _Anchor(self._begin_s, self._begin_s)
+        self._naps: set[asyncio.Task[None]] = set()
 
     @property
     def speed(self) -> float:
@@ -72,6 +73,8 @@ class CityClock:
             self._follows_wall = False
         self._anchor = _Anchor(self._wire.monotonic(), self.monotonic())
         self._speed = wanted
+        for nap in self._naps:
+            nap.cancel()
 
     def now(self) -> datetime:
         if self._follows_wall:
@@ -84,11 +87,22 @@ class CityClock:
 
     async def sleep(self, seconds: float) -> None:
         until_s = self.monotonic() + seconds
-        while True:
-            speed = self._speed
-            await self._wire.sleep((until_s - self.monotonic()) / speed)
-            if self._speed == speed or self.monotonic() >= until_s:
-                return
+        while not await self._napped((until_s - self.monotonic()) / self._speed):
+            pass
+
+    async def _napped(self, wire_s: float) -> bool:
+        """Sleep on the wire; False where a change of speed has cut it short.
+
+        Whoever slept on at the old speed would wake too late by as much as the city runs faster.
+        """
+        nap = asyncio.create_task(self._wire.sleep(wire_s))
+        self._naps.add(nap)
+        try:
+            await asyncio.wait([nap])
+        finally:
+            self._naps.discard(nap)
+            nap.cancel()
+        return not nap.cancelled()
 
 
 def _checked(speed: float) -> float:
@@ -98,26 +112,59 @@ def _checked(speed: float) -> float:
 
 
 class Governor:
-    """Slows a city down that its loop cannot keep up with.
+    """Slows a city down that its loop cannot keep up with, and lets it recover.
 
-    Only the speed falls. Every period in city seconds (tick, polls, freshness, refresh, expiry)
+    Only the speed changes. Every period in city seconds (tick, polls, freshness, refresh, expiry)
     stays as it was chosen at the start, so that nothing that is alive at a device changes its
     meaning; on the wire they all grow longer, which is the relief.
     """
 
     PATIENCE, STEP = 3, 0.8
     """Late ticks in a row before the speed falls, and to what part of it."""
+    CALM, MOST_CALM = 50, 1600
+    """Punctual ticks in a row before it rises by one step again; twice as many after a rise that
+    did not hold, at most so many."""
 
     def __init__(self, city: CityClock, *, tick_s: float) -> None:
         """``tick_s``: city seconds."""
         self.city, self._tick_s = city, tick_s
-        self._late = 0
+        self.go_at(city.speed)
+
+    def go_at(self, speed: float) -> None:
+        """Let the city run at this speed, and no faster.
+
+        Raises:
+            InvariantError: the speed is not above 0 and at most 600.
+        """
+        self.city.change_speed(speed)
+        self.asked = speed
+        self._late = self._punctual = 0
+        self._calm, self._rose = self.CALM, False
 
     def observe(self, late_s: float) -> bool:
-        """Take note of a tick's lateness, city seconds; whether the speed fell now."""
-        self._late = self._late + 1 if late_s > self._tick_s / 2 else 0
-        if self._late < self.PATIENCE or self.city.speed <= 1.0:
-            return False
-        self._late = 0
-        self.city.change_speed(max(self.city.speed * self.STEP, 1.0))
+        """Take note of a tick's lateness, city seconds; whether the speed changed now."""
+        late, punctual = late_s > self._tick_s / 2, late_s < self._tick_s / 4
+        self._late = self._late + 1 if late else 0
+        self._punctual = self._punctual + 1 if punctual else 0
+        if self._late >= self.PATIENCE and self.city.speed > 1.0:
+            return self._fall()
+        if self._punctual >= self._calm and self.city.speed < self.asked:
+            return self._rise()
+        return False
+
+    def _fall(self) -> bool:
+        if self._rose:
+            self._calm = min(2 * self._calm, self.MOST_CALM)
+        self._change(max(self.city.speed * self.STEP, 1.0), rose=False)
         return True
+
+    def _rise(self) -> bool:
+        if self._rose:
+            self._calm = self.CALM  # the rise before has held
+        self._change(min(self.city.speed / self.STEP, self.asked), rose=True)
+        return True
+
+    def _change(self, speed: float, *, rose: bool) -> None:
+        self._late = self._punctual = 0
+        self._rose = rose
+        self.city.change_speed(speed)

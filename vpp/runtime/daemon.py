@@ -80,7 +80,6 @@ class Daemon:
         self._fleet = FleetMetrics(city.portfolio, room.table.layout)
         self._listeners: list[Callable[[View], None]] = []
         self._speed_listeners: list[Callable[[float, float], None]] = []
-        self._asked_speed = _speed(clocks)
         self._governor = _governor(clocks, room.pace.timing)
         self._ticked_s = clocks.wire.monotonic()
         self.view: View | None = None
@@ -94,7 +93,7 @@ class Daemon:
         self._listeners.append(listener)
 
     def on_speed(self, listener: Callable[[float, float], None]) -> None:
-        """Call ``listener`` with the new speed and its beginning, wire monotonic, when it falls."""
+        """Call ``listener`` with every new speed and its beginning, wire monotonic."""
         self._speed_listeners.append(listener)
 
     def ills(self) -> Sequence[str]:
@@ -153,7 +152,7 @@ class Daemon:
             reached=self._score.reached,
             writes=self._room.gate.ledger.written.total(),
             speed=_speed(self._clocks),
-            asked_speed=self._asked_speed,
+            asked_speed=self._governor.asked if self._governor is not None else 1.0,
             plan_rounds=self._replanner.rounds,
         )
         for listener in self._listeners:
@@ -167,15 +166,21 @@ class Daemon:
         """
         if self._governor is None:
             raise InvariantError("the city's clock has a speed of its own")
-        self._asked_speed = speed
-        self._governor.city.change_speed(speed)
+        self._governor.go_at(speed)
         self._tell_speed(self._governor.city)
 
     def _govern(self, late_s: float) -> None:
-        if self._governor is not None and self._governor.observe(late_s):
-            city = self._governor.city
-            _log.warning("slower", speed=city.speed, asked=self._asked_speed, why="ticks were late")
-            self._tell_speed(city)
+        governor = self._governor
+        if governor is None:
+            return
+        before = governor.city.speed
+        if governor.observe(late_s):
+            now, asked = governor.city.speed, governor.asked
+            if now < before:
+                _log.warning("slower", speed=now, asked=asked, why="ticks were late")
+            else:
+                _log.info("faster", speed=now, asked=asked, why="ticks are punctual again")
+            self._tell_speed(governor.city)
 
     def _tell_speed(self, city: CityClock) -> None:
         for listener in self._speed_listeners:

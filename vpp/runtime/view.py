@@ -43,15 +43,18 @@ class View:
     writes: int = 0
     speed: float = 1.0
     asked_speed: float = 1.0
-    """What the city began with; its speed falls where the loop cannot keep up."""
+    """What was asked for; the speed falls where the loop cannot keep up, and rises again later."""
     plan_rounds: int = 0
 
     @property
     def pace(self) -> str:
-        """The speed in words, and that it fell."""
+        """The speed in words, and why it is not the one asked for."""
         if self.speed >= self.asked_speed:
             return f"{self.speed:g} x"
-        return f"{self.speed:.3g} x, slowed from {self.asked_speed:g} x: the loop was late"
+        return (
+            f"{self.speed:.3g} x, slowed from {self.asked_speed:g} x: the loop was late; faster"
+            " again when it keeps up"
+        )
 
     def rung(self, pool: PoolId) -> Rung:
         """The pool's rung; the lowest before its first tick."""

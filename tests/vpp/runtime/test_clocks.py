@@ -40,6 +40,27 @@ async def test_a_change_of_speed_makes_no_step_and_re_times_sleepers() -> None:
     assert city.now() == DAWN + timedelta(seconds=1000)
 
 
+async def test_who_sleeps_while_the_city_becomes_faster_wakes_in_time() -> None:
+    city = CityClock(LoopClock(), speed=6.0, start=DAWN)
+    sleeper = asyncio.create_task(city.sleep(120.0))
+    await asyncio.sleep(5)
+    city.change_speed(60.0)
+    await sleeper
+    assert asyncio.get_running_loop().time() == pytest.approx(6.5)
+    assert city.now() == DAWN + timedelta(seconds=120)
+
+
+async def test_a_sleeper_that_is_cancelled_leaves_nothing_behind() -> None:
+    city = CityClock(LoopClock(), speed=60.0, start=DAWN)
+    sleeper = asyncio.create_task(city.sleep(1000.0))
+    await asyncio.sleep(1)
+    sleeper.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sleeper
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 @pytest.mark.parametrize("speed", [0.0, -1.0, 601.0])
 async def test_impossible_speeds_are_refused(speed: float) -> None:
     with pytest.raises(InvariantError, match="speed"):
@@ -68,3 +89,48 @@ async def test_the_speed_falls_when_ticks_stay_late_and_never_below_one() -> Non
     for _ in range(200):
         governor.observe(6.0)
     assert city.speed == 1.0
+
+
+async def test_the_speed_rises_again_by_steps_up_to_what_was_asked() -> None:
+    city = CityClock(LoopClock(), speed=100.0, start=DAWN)
+    governor = Governor(city, tick_s=10.0)
+    for _ in range(2 * Governor.PATIENCE):
+        governor.observe(6.0)
+    assert city.speed == pytest.approx(64.0)
+    assert not any(governor.observe(1.0) for _ in range(Governor.CALM - 1))
+    assert governor.observe(1.0)
+    assert city.speed == pytest.approx(80.0)
+    changes = sum(governor.observe(1.0) for _ in range(10 * Governor.CALM))
+    assert (changes, city.speed) == (1, 100.0)
+
+
+async def test_half_late_ticks_neither_slow_the_city_nor_let_it_rise() -> None:
+    city = CityClock(LoopClock(), speed=100.0, start=DAWN)
+    governor = Governor(city, tick_s=10.0)
+    for _ in range(Governor.PATIENCE):
+        governor.observe(6.0)
+    assert not any(governor.observe(4.0) for _ in range(10 * Governor.CALM))
+    assert city.speed == pytest.approx(80.0)
+
+
+async def test_a_rise_that_does_not_hold_is_tried_less_and_less_often() -> None:
+    governor = Governor(CityClock(LoopClock(), speed=100.0, start=DAWN), tick_s=10.0)
+    waits: list[int] = []
+    for _ in range(9):
+        while not governor.observe(6.0):
+            pass
+        waits.append(1)
+        while not governor.observe(1.0):
+            waits[-1] += 1
+    assert waits[:3] == [Governor.CALM, 2 * Governor.CALM, 4 * Governor.CALM]
+    assert waits[-1] == Governor.MOST_CALM
+
+
+async def test_another_speed_that_is_asked_for_forgets_the_fall() -> None:
+    city = CityClock(LoopClock(), speed=100.0, start=DAWN)
+    governor = Governor(city, tick_s=10.0)
+    for _ in range(Governor.PATIENCE):
+        governor.observe(6.0)
+    governor.go_at(20.0)
+    assert (city.speed, governor.asked) == (20.0, 20.0)
+    assert not any(governor.observe(1.0) for _ in range(10 * Governor.CALM))
