@@ -17,6 +17,7 @@ from adapters.mqtt.order import Order, Place, SourceClock
 from adapters.mqtt.presence import News, Presence
 from adapters.mqtt.readings import Readings, Subject
 from adapters.mqtt.sessions import sessions_of
+from adapters.mqtt.standing import StandingAlarms
 from adapters.mqtt.topics import REMEMBERED
 from vpp.domain.assets import Asset, EvCharger
 from vpp.domain.capability import Form
@@ -27,7 +28,6 @@ from vpp.ports.clock import Clocks
 RESTARTING_S = 1.5
 """Wire seconds for which a device that has just restarted counts as away, so that it is identified
 and read anew."""
-ALARMS = 64
 _log = structlog.get_logger(__name__)
 
 
@@ -48,7 +48,7 @@ class Hearing:
         self._order, self._session_order = Order(), Order()
         self._clock = SourceClock()
         self._counters = DeviceCounters()
-        self._alarms: set[str] = set()
+        self._alarms = StandingAlarms()
         self._complained: set[str] = set()
         self._settled_s = -math.inf
         self._takers: Mapping[str, Callable[[bytes], None]] = {
@@ -121,6 +121,7 @@ class Hearing:
         self._settled_s = self._wire.monotonic() + RESTARTING_S
         self._order.restart()
         self._session_order.restart()
+        self._alarms.restart()
         for held in self.held.values():
             held.restarted()
 
@@ -133,7 +134,9 @@ class Hearing:
         self._counters.unknown_assets += self._readings.strangers(said)
         if self.presence.alive(self._wire.monotonic()):
             self.changed.set()
-        batch = self._readings.batch(said, arrived_s=self._city.monotonic(), age_s=age_s)
+        batch = self._readings.batch(
+            said, arrived_s=self._city.monotonic(), age_s=age_s, alarms=self._alarms.all
+        )
         if batch is not None:
             self.inbox.put(batch)
 
@@ -159,18 +162,8 @@ class Hearing:
         return False
 
     def _take_alarm(self, payload: bytes) -> None:
-        said = messages.ALARM.read(payload)
-        if said.active == (said.id in self._alarms):
-            return
-        if not said.active:
-            self._alarms.discard(said.id)
-            _log.info("device alarm over", device=self._device.id, alarm=said.id)
-        elif len(self._alarms) < ALARMS:
-            self._alarms.add(said.id)
-            _log.warning(
-                "device alarm", device=self._device.id, alarm=said.id,
-                severity=said.severity, text=said.text,
-            )  # fmt: skip
+        if self._alarms.take(messages.ALARM.read(payload)):
+            self.inbox.put(self._readings.complaints(self._alarms.all, self._city.monotonic()))
 
     def _take_ack(self, payload: bytes) -> None:
         ack = messages.ACK.read(payload)

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from adapters.mqtt.messages import TelemetryAsset, TelemetryMessage
 from vpp.domain.batch import Batch
+from vpp.domain.device_alarm import DeviceAlarm
 from vpp.domain.devices import Carried, Device
 from vpp.domain.ids import AssetId, MeterId
 from vpp.domain.points import OperatingState, Point, Quantity
@@ -53,7 +54,14 @@ class Readings:
         """How many assets it speaks of that the device does not carry."""
         return sum(1 for name in message.assets if name not in self._points)
 
-    def batch(self, message: TelemetryMessage, *, arrived_s: float, age_s: float) -> Batch | None:
+    def batch(
+        self,
+        message: TelemetryMessage,
+        *,
+        arrived_s: float,
+        age_s: float,
+        alarms: tuple[DeviceAlarm, ...],
+    ) -> Batch | None:
         """None where it says nothing of what the device carries."""
         subjects = tuple(subject for subject in self._points if subject in message.assets)
         if not subjects:
@@ -69,6 +77,19 @@ class Readings:
             quality=np.array([quality for _, quality in readings], dtype=np.uint8),
             arrived_s=arrived_s,
             measured_s=arrived_s - age_s,
+            alarms=alarms,
+        )
+
+    def complaints(self, alarms: tuple[DeviceAlarm, ...], arrived_s: float) -> Batch:
+        """What stands now, between two telemetries, which tell it too."""
+        return Batch(
+            device=self._device,
+            points=(),
+            values=np.zeros(0),
+            quality=np.zeros(0, dtype=np.uint8),
+            arrived_s=arrived_s,
+            measured_s=arrived_s,
+            alarms=alarms,
         )
 
     def _shape(self, subjects: tuple[Subject, ...]) -> tuple[Point, ...]:

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from vpp.domain.batch import Batch
+from vpp.domain.device_alarm import DeviceAlarm
 from vpp.domain.devices import Authority, Device
 from vpp.domain.ids import AssetId
 from vpp.domain.points import OperatingState, Point, Quantity
@@ -30,6 +31,8 @@ class DeviceRecord:
     wrong: bool = False
     """Another device answers in its place."""
     alarming: bool = False
+    complaints: tuple[DeviceAlarm, ...] = ()
+    """Its own, as it told them last."""
     _points: tuple[Point, ...] = ()
     _setpoints: tuple[tuple[int, AssetId], ...] = ()
     _states: tuple[int, ...] = field(default=())
@@ -40,8 +43,10 @@ class DeviceRecord:
         return cls(writes=writes, unread=writes)
 
     def note(self, batch: Batch) -> None:
-        """What decides at once whether it may be written: setpoints read, and its key switch."""
+        """Its complaints, and what decides at once whether it may be written."""
         self.arrived_s = max(self.arrived_s, batch.arrived_s)
+        if batch.alarms is not None:
+            self.complaints = batch.alarms
         if batch.points is not self._points:
             self._find(batch.points)
         if self.unread:

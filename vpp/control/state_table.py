@@ -107,12 +107,13 @@ class StateTable:
         return self.latest
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """One per device that is lost, value rejected and not plausible since, power not known."""
+        """One per device lost, complaint of a device, value not plausible, power not known."""
         self._values.settle()
         rejected = np.flatnonzero(~np.isnan(self._values.rejected))
         return (
             *(self._implausible(int(cell)) for cell in rejected),
             *(_lost(d, record) for d, record in self._devices.items() if record.alarming),
+            *(alarm for d, record in self._devices.items() for alarm in _complaints(d, record)),
             *self._unmeasured(),
         )
 
@@ -158,6 +159,12 @@ class StateTable:
 def _lost(device: DeviceId, record: DeviceRecord) -> Alarm:
     code = "WRONG_DEVICE" if record.wrong else "OFFLINE"
     return Alarm(code=code, subject=device, text=record.trouble)
+
+
+def _complaints(device: DeviceId, record: DeviceRecord) -> Iterator[Alarm]:
+    for one in record.complaints:
+        text = f"{one.severity}: {one.text}" if one.text else one.severity
+        yield Alarm(code="DEVICE_ALARM", subject=f"{device}:{one.id}", text=text)
 
 
 def _read_only(column: Column) -> Column:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpp.domain.arrays import Floats, frozen, require_shape
+from vpp.domain.device_alarm import DeviceAlarm
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.points import Point
 from vpp.domain.session import EvSession
@@ -33,6 +34,8 @@ class Batch:
     """
     sessions: Mapping[AssetId, EvSession | None] = field(default_factory=dict)
     """Connectors whose session changed; None: unplugged."""
+    alarms: tuple[DeviceAlarm, ...] | None = None
+    """All that the device now complains of; None: the batch does not say."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", frozen(self.values))

@@ -17,6 +17,7 @@ from tests.adapters.mqtt.brokers import Mosquitto, mosquitto
 from tests.adapters.mqtt.cities import HUB, command, request
 from tests.adapters.mqtt.stations import Station, now_text, running
 from tests.adapters.mqtt.waiting import collecting, until
+from vpp.domain.device_alarm import DeviceAlarm
 from vpp.domain.errors import ConnectionLost, NoAnswer
 from vpp.runtime.clocks import CityClock, WireClock
 
@@ -65,12 +66,14 @@ async def test_after_a_restart_of_the_broker_everything_is_subscribed_again(
             await station.say("session", {"ts": now_text(), "assets": {"cp1": {"plugged": False}}})
             await station.say("alarm", {"id": "door", "severity": "info", "active": True})
             assert (await port.send(command(CITY))).echoed
-            await until(lambda: len(batches) == 2)
+            await until(lambda: len(batches) == 3)
     events = [one["event"] for one in logs]
     assert [event for event in events if event.startswith("broker")] == [
         "broker lost", "broker back",
     ]  # fmt: skip
-    assert "device alarm" in events
+    assert [one.alarms for one in batches if not one.points and not one.sessions] == [
+        (DeviceAlarm(id="door", severity="info", text=""),)
+    ]
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["while it is away", "while it hangs"])

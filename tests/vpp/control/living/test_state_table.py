@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.vpp.control.living.fakes import (
 from vpp.control.inputs import Timing
 from vpp.control.state_table import StateTable
 from vpp.domain.assets import Load, Pv
+from vpp.domain.device_alarm import DeviceAlarm
 from vpp.domain.devices import Authority, Carried
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId, MeterId, SiteId
@@ -297,3 +299,16 @@ def test_a_device_under_local_control_says_so() -> None:
     assert made.device(D1).authority is Authority.LOCAL
     made.apply(batch("d1", {local: OperatingState.RUNNING}, at_s=2.0))
     assert made.device(D1).authority is Authority.AUTO
+
+
+def test_what_a_device_complains_of_is_an_alarm_until_it_says_otherwise() -> None:
+    made = table()
+    silent = batch("d1", {POWER: 1.0}, at_s=1.0)
+    door = DeviceAlarm(id="door", severity="warning", text="open")
+    complaining = replace(silent, alarms=(door, replace(door, id="fan", text="")))
+    standing = []
+    for one in (silent, complaining, silent, replace(silent, alarms=())):
+        made.apply(one)
+        standing.append({a.subject: a.text for a in made.alarms() if a.code == "DEVICE_ALARM"})
+    both = {"d1:door": "warning: open", "d1:fan": "warning"}
+    assert standing == [{}, both, both, {}]
