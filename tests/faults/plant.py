@@ -13,7 +13,7 @@ from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
 from tests.vpp.control.living.fakes import FakeAudit, FakeHistory, NoGuidance
 from vpp.config.city import load_city
-from vpp.control import state, tick
+from vpp.control import shadowing, state, tick
 from vpp.control.control_room import Brain, ControlRoom, Services
 from vpp.control.dispatch import Dispatch
 from vpp.control.inputs import Timing
@@ -170,7 +170,11 @@ async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExi
             tenure=Tenure(epoch=1),
             sources={"operator": overrides},
         ),
-        Brain(step=tick.step, start=lambda model, now_s: state.start(model.compiled, now_s)),
+        Brain(
+            step=tick.step,
+            start=lambda model, now_s: state.start(model.compiled, now_s),
+            rehearse=shadowing.rehearse,
+        ),
         Pace(clocks=clocks, timing=Timing.at_speed(SPEED, TICK_WIRE_S), speed=lambda: SPEED),
     )
     made = Plant(sim, room, portfolio, audit, overrides)

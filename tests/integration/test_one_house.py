@@ -55,6 +55,41 @@ def test_observe_writes_not_one_byte(house: SimulatedCity, tmp_path: Path) -> No
     assert house.writes() == []
 
 
+@pytest.fixture
+def shadowed(tmp_path: Path) -> Iterator[SimulatedCity]:
+    file = tmp_path / "shadowed.yaml"
+    text = example_city("one-house").read_text()
+    file.write_text(text.replace("authority: auto", "authority: shadow"))
+    with simulated(file, tmp_path) as city:
+        yield city
+
+
+def test_a_shadow_gets_not_one_byte_and_its_commands_are_on_record(
+    shadowed: SimulatedCity, tmp_path: Path
+) -> None:
+    def shadows(outcome: str) -> list[dict[str, Any]]:
+        return [r for r in audit(tmp_path) if r["event"] == "shadow" and r["outcome"] == outcome]
+
+    def is_running() -> bool:
+        return any(tmp_path.glob("*/audit.jsonl"))
+
+    with vpp(tmp_path, arguments(shadowed)) as daemon:
+        until(is_running, "a record")
+        until(lambda: shadows("meanwhile"), "what happened instead of a command")
+        ended = daemon.terminate()
+    assert ended.code == exits.OK, ended.err
+    assert shadowed.writes() == []
+    first, begun = shadows("would_write")[0], shadows("would_write")
+    assert (first["subject"], first["form"]) == ("house-bat", "target")
+    assert first["why"] == "taken over at its measured power"
+    assert first["lo_kw"] == pytest.approx(first["measured_kw"], abs=0.05)
+    assert {record["lo_kw"] for record in begun} != {first["lo_kw"]}
+    ends = {record["command"]: record["measured_kw"] for record in shadows("meanwhile")}
+    assert ends.keys() == {record["command"] for record in begun}
+    assert [kw for kw in ends.values() if kw] == [], "it stood still meanwhile"
+    assert not any(r["event"] == "intent" for r in audit(tmp_path))
+
+
 def test_ctrl_c_to_the_whole_group_leaves_the_battery_safe_within_five_seconds(
     house: SimulatedCity, tmp_path: Path
 ) -> None:

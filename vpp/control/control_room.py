@@ -17,11 +17,13 @@ from vpp.control.loop import ControlLoop, Surroundings, TickView
 from vpp.control.means import SlotMeans
 from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
-from vpp.control.pool_loop import Guidance, PoolLoop, Step
+from vpp.control.pool_loop import Guidance, PoolLoop, Rehearse, Step, unrehearsed
 from vpp.control.proposing import Proposing
 from vpp.control.recording import Recorder
+from vpp.control.rehearsals import Rehearsals
 from vpp.control.safe_exit import Left, SafeExit
 from vpp.control.sensing import Sensing
+from vpp.control.shadow_book import ShadowBook
 from vpp.control.state_table import StateTable
 from vpp.control.tenure import Tenure
 from vpp.control.write_gate import WriteGate
@@ -59,6 +61,7 @@ class Brain(Generic[State]):
 
     step: Step[State]
     start: Callable[[PoolModel, float], State]
+    rehearse: Rehearse[State] = unrehearsed
 
 
 class ControlRoom(Generic[State]):
@@ -103,6 +106,7 @@ class ControlRoom(Generic[State]):
             pace=pace,
         )
         self.board = AlarmBoard(audit)
+        self.shadows = ShadowBook(audit)
         self._heartbeats = Heartbeats(ports, gate=self.gate, audit=audit, pace=pace)
         means = SlotMeans(portfolio, hold_s=timing.freshness_s)
         self._recorder = Recorder(means, services.history, wire=pace.wire)
@@ -113,13 +117,18 @@ class ControlRoom(Generic[State]):
         ]
         now_s = pace.city.monotonic()
         self.loop: ControlLoop[State] = ControlLoop(
-            [PoolLoop(model, brain.start(model, now_s), brain.step) for model in models],
+            [
+                PoolLoop(model, brain.start(model, now_s), brain.step, brain.rehearse)
+                for model in models
+            ],
             Surroundings(
                 table=self.table,
                 facts=facts,
                 gate=self.gate,
                 outcomes=self.outcomes,
                 board=self.board,
+                rehearsals=Rehearsals(self.gate, self.shadows),
+                shadows=self.shadows,
                 guidance=services.guidance,
                 proposing=Proposing(services.sources),
             ),
@@ -156,6 +165,7 @@ class ControlRoom(Generic[State]):
         """
         if self._stopped is None:
             await self._deciding_stack.aclose()
+            self.shadows.close()
             if on_exit is OnExit.SAFE:
                 self._stopped = await self._safe_exit.run()
             else:

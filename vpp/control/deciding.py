@@ -27,6 +27,9 @@ class Chosen:
     terms: Terms
     served: Served
     store: Store
+    fleet: sharing.Fleet
+    bounds: Bounds
+    """On the sum of the storages in each row."""
     members: Bools
     directed: Bools
     power_kw: Floats
@@ -65,12 +68,14 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     served = pool_power.serve(net_kw, store, slot, terms)
     trim = _trim(scene, members)
     want = pool_power.with_trim(served.power_kw, trim, store)
-    shares = _shared(scene, want, fleet, bounds)
+    shares = shared(scene, want, fleet, bounds)
     moved = _moved(scene, reach, want, shares, members, bounds)
     return Chosen(
         terms=terms,
         served=served,
         store=store,
+        fleet=fleet,
+        bounds=bounds,
         members=members,
         directed=directed,
         power_kw=np.where(members, moved.power_kw, other),
@@ -183,7 +188,7 @@ def _trim(scene: Scene, members: Bools) -> float:
     return pool_power.trimmed(scene.state, pool, steady, short, scene.dt_s, age_s)
 
 
-def _shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds) -> Floats:
+def shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds) -> Floats:
     """By hours left in the whole pool; where exchange inside it has a price, sites first."""
     pool, ground = scene.pool, scene.ground
     if pool.fee_per_kwh <= 0 or want == 0:

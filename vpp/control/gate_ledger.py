@@ -4,27 +4,23 @@ from collections import Counter
 from datetime import date
 
 from vpp.control.dispatch import Dispatch, record_of
-from vpp.control.gate_rules import AUTHORITY
 from vpp.domain.audit import Event
 from vpp.domain.command import Command, WriteClass
-from vpp.domain.devices import Authority
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import GateRefusal
 from vpp.domain.setpoint import Setpoint
-from vpp.domain.snapshot import DeviceState
 from vpp.ports.clock import Clock
 from vpp.ports.store import Audit
 
 
 class GateLedger:
-    """Puts refusals and shadows on record once, however often they repeat."""
+    """Puts refusals on record once, however often they repeat."""
 
     def __init__(self, audit: Audit, city: Clock) -> None:
         self._audit, self._city = audit, city
         self._live: dict[AssetId, Command] = {}
         self._refused: dict[AssetId, str] = {}
-        self._shadowed: dict[AssetId, Setpoint] = {}
         self._spent: Counter[tuple[DeviceId, date]] = Counter()
         self.refusals: Counter[str] = Counter()
         """By rule."""
@@ -55,17 +51,11 @@ class GateLedger:
         self._spent[command.device, self._city.now().date()] += 1
         self.written[command.write_class] += 1
         self._refused.pop(command.setpoint.asset, None)
-        self._shadowed.pop(command.setpoint.asset, None)
 
-    def refused(self, command: Command, refusal: GateRefusal, state: DeviceState) -> None:
+    def refused(self, command: Command, refusal: GateRefusal) -> None:
         """It did not leave."""
         self.refusals[refusal.rule] += 1
         asset = command.setpoint.asset
-        if refusal.rule == AUTHORITY and state.authority is Authority.SHADOW:
-            if not command.setpoint.same_as(self._shadowed.get(asset)):
-                self._shadowed[asset] = command.setpoint
-                self._audit.note(record_of(command, Event.SHADOW))
-            return
         if self._refused.get(asset) != refusal.rule:
             self._refused[asset] = refusal.rule
             why = f"{refusal.rule}: {refusal.detail}"

@@ -149,3 +149,13 @@ class TickResult(Generic[State]):
     """All that hold now."""
     served_kw: float = float("nan")
     """Uncontrolled residual of the pool as this tick saw it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rehearsed(Generic[State]):
+    """What devices in shadow would be told in one tick, and what the next rehearsal must know."""
+
+    state: State
+    assets: frozenset[AssetId]
+    """In shadow in this tick."""
+    commands: tuple[Decision, ...]

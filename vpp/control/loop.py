@@ -16,6 +16,8 @@ from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
 from vpp.control.pool_loop import Guidance, PoolLoop
 from vpp.control.proposing import Proposing
+from vpp.control.rehearsals import Rehearsals
+from vpp.control.shadow_book import ShadowBook
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health, Supervisor
 from vpp.control.write_gate import WriteGate
@@ -65,6 +67,8 @@ class Surroundings:
     board: AlarmBoard
     guidance: Guidance
     proposing: Proposing
+    rehearsals: Rehearsals
+    shadows: ShadowBook
 
 
 Observer = Callable[[TickView[State]], None]
@@ -125,6 +129,7 @@ class ControlLoop(Generic[State]):
         self.counters.ticks += 1
         snapshot = around.table.freeze(self.counters.ticks, city.now(), city.monotonic())
         around.outcomes.observe(snapshot)
+        around.shadows.observe(snapshot)
         news = around.outcomes.news()
         proposals, facts = around.proposing.all(snapshot.now_s), around.facts.frozen()
         failed: dict[PoolId, Alarm] = {}
@@ -141,6 +146,7 @@ class ControlLoop(Generic[State]):
                 await asyncio.sleep(0)  # devices are read between two pools
                 aside_s += wire.monotonic() - yielded_s
         self._hand_over(done)
+        around.rehearsals.run(pool for id_, pool in self._pools.items() if id_ not in failed)
         results = {id_: pool.result for id_, pool in self._pools.items() if pool.result is not None}
         self._broken = {key for key in self._broken if key not in self._pools or key in failed}
         self.view = TickView(
@@ -167,6 +173,7 @@ class ControlLoop(Generic[State]):
     ) -> list[Alarm]:
         found = [*failed.values(), *self._around.table.alarms(), *self._around.outcomes.alarms()]
         found.extend(self._around.proposing.alarms())
+        found.extend(self._around.rehearsals.alarms())
         for result in results.values():
             found.extend(result.alarms)
         return found if self._stall is None else [*found, self._stall]

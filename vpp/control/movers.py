@@ -133,7 +133,7 @@ def _regulated(
         sign = 1.0 if up else -1.0
         spare = min(max(sign * float(limits[row] - sums[row]), 0.0) for row in path)
         step = min(abs(wrong), float(room[asset]), spare) * sign
-        new = _allowed(
+        new = holdable(
             float(power[asset]) + step, int(asset), pool, float(lo[asset]), float(hi[asset])
         )
         change = new - float(power[asset])
@@ -155,7 +155,7 @@ def _same_way(want_kw: float, power: Floats, fleet: Fleet) -> tuple[Floats, Floa
     )
 
 
-def _allowed(power_kw: float, asset: int, pool: CompiledPool, lo_kw: float, hi_kw: float) -> float:
+def holdable(power_kw: float, asset: int, pool: CompiledPool, lo_kw: float, hi_kw: float) -> float:
     """The nearest power that the device can hold well.
 
     In its allowed set, not below its efficient minimum.

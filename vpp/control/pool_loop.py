@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol
 
-from vpp.control.inputs import CommandNews, PoolModel, State, TickInputs, TickResult
+from vpp.control.inputs import (
+    CommandNews,
+    Decision,
+    PoolModel,
+    Rehearsed,
+    State,
+    TickInputs,
+    TickResult,
+)
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.forecast import Forecast
 from vpp.domain.ids import DeviceId, PoolId, SiteId
@@ -14,6 +22,13 @@ from vpp.domain.snapshot import Snapshot
 
 Step = Callable[[State, TickInputs], TickResult[State]]
 """The pure tick."""
+Rehearse = Callable[[State, Rehearsed[State] | None, TickInputs], Rehearsed[State] | None]
+"""What devices in shadow would be told: from the state that the tick began with, and the last
+rehearsal."""
+
+
+def unrehearsed(_: State, __: Rehearsed[State] | None, ___: TickInputs) -> None:
+    """A brain that knows no shadows."""
 
 
 class Guidance(Protocol):
@@ -29,8 +44,16 @@ class Guidance(Protocol):
 class PoolLoop(Generic[State]):
     """Holds the state between ticks; a step that raises changes nothing."""
 
-    def __init__(self, model: PoolModel, state: State, step: Step[State]) -> None:
+    def __init__(
+        self,
+        model: PoolModel,
+        state: State,
+        step: Step[State],
+        rehearse: Rehearse[State] = unrehearsed,
+    ) -> None:
         self.model, self._state, self._step = model, state, step
+        self._before, self._rehearse = state, rehearse
+        self._rehearsed: Rehearsed[State] | None = None
         self.inputs: TickInputs | None = None
         """Of the newest tick, for recording and replay."""
         self.result: TickResult[State] | None = None
@@ -60,6 +83,13 @@ class PoolLoop(Generic[State]):
             site_forecasts=guidance.site_forecasts,
         )
         result = self._step(self._state, self.inputs)
-        self._state, self.result = result.state, result
+        self._before, self._state, self.result = self._state, result.state, result
         self._news.clear()
         return result
+
+    def rehearse(self) -> tuple[Decision, ...]:
+        """What devices in shadow would be told by the newest tick, which it cannot change."""
+        last, self._rehearsed = self._rehearsed, None
+        if self.inputs is not None:
+            self._rehearsed = self._rehearse(self._before, last, self.inputs)
+        return () if self._rehearsed is None else self._rehearsed.commands

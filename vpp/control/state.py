@@ -218,6 +218,15 @@ def fitted(state: ControlState, pool: CompiledPool, now_s: float) -> ControlStat
     )
 
 
+def overlaid(memory: AssetMemory, by: AssetMemory, where: Bools) -> AssetMemory:
+    """``memory``, but for some assets what ``by`` remembers."""
+    columns = {
+        entry.name: np.where(where, getattr(by, entry.name), getattr(memory, entry.name))
+        for entry in fields(memory)
+    }
+    return replace(memory, **columns)
+
+
 def _moved(old: Memory, blank: Memory, source: list[int | None]) -> Memory:
     kept = [i for i, at in enumerate(source) if at is not None]
     taken = [at for at in source if at is not None]

@@ -33,7 +33,11 @@ def step(state: ControlState, inputs: TickInputs) -> TickResult[ControlState]:
     """
     scene = observe(state, inputs)
     reach = reach_of(scene)
-    chosen = decided(scene, reach)
+    return concluded(scene, reach, decided(scene, reach))
+
+
+def concluded(scene: Scene, reach: Reach, chosen: Chosen) -> TickResult[ControlState]:
+    """The last check of what was chosen, and what is told, said and remembered of it."""
     power = checked(scene, reach, chosen)
     orders = _orders(scene, reach, chosen, power)
     return _result(scene, reach, chosen, orders)

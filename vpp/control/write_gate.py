@@ -20,6 +20,7 @@ from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
 from vpp.domain.capability import Form
 from vpp.domain.command import Command, WriteClass
+from vpp.domain.devices import Authority
 from vpp.domain.errors import NoAnswer
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import GateRefusal, Outcome
@@ -60,7 +61,7 @@ class WriteGate:
         self._decided: frozenset[DeviceId] = frozenset()
         self._completed_s = -float("inf")
         self._closing = False
-        self._seq = 0
+        self._seq = self._rehearsed = 0
         self.ledger = GateLedger(audit, pace.city)
 
     async def __aenter__(self) -> Self:
@@ -93,6 +94,19 @@ class WriteGate:
             return refused
         self._writers[decision.device].put(pending)
         return None
+
+    def rehearse(self, decision: Decision) -> tuple[Command, GateRefusal | None]:
+        """The command that a device in shadow would get, and the first rule that would forbid it.
+
+        Nothing is queued, counted or numbered with what leaves.
+        """
+        self._rehearsed += 1
+        command = self._command(decision, self._rehearsed, decision.write_class)
+        found = self._situation(command.device, command.setpoint.asset, leaving=False)
+        if found.state.authority is Authority.SHADOW:
+            found = replace(found, state=replace(found.state, authority=Authority.AUTO))
+        command = replace(command, id=f"shadow-{command.id}")
+        return command, refusal(command, replace(found, decided=True))
 
     async def carry(self, decision: Decision) -> Dispatch:
         """Write on the daemon's way out, and wait for what came of it."""
@@ -151,20 +165,23 @@ class WriteGate:
         if write_class is WriteClass.REFRESH and covering is None:
             write_class = WriteClass.COMMAND  # no record covers it
         self._seq += 1
+        command = self._command(decision, self._seq, write_class)
+        if covering is not None and write_class is WriteClass.REFRESH:
+            command = replace(command, id=covering.id)
+        return Pending(command, asyncio.get_running_loop().create_future(), leaving)
+
+    def _command(self, decision: Decision, seq: int, write_class: WriteClass) -> Command:
         epoch = self._tenure.epoch
-        command = Command(
-            id=covering.id
-            if covering is not None and write_class is WriteClass.REFRESH
-            else f"{epoch}-{self._seq}",
+        return Command(
+            id=f"{epoch}-{seq}",
             device=decision.device,
             setpoint=decision.setpoint,
             write_class=write_class,
             epoch=epoch,
-            seq=self._seq,
+            seq=seq,
             issued_at=self._pace.city.now(),
             issued_s=self._pace.city.monotonic(),
         )
-        return Pending(command, asyncio.get_running_loop().create_future(), leaving)
 
     def _check(self, pending: Pending) -> GateRefusal | None:
         command = pending.command
@@ -204,8 +221,7 @@ class WriteGate:
         if dispatch.left:
             self.ledger.left(dispatch)
         elif refused is not None:
-            state = self._table.device(dispatch.command.device)
-            self.ledger.refused(dispatch.command, refused, state)
+            self.ledger.refused(dispatch.command, refused)
         for listener in self._listeners:
             listener(dispatch)
 

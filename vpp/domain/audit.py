@@ -12,7 +12,7 @@ class Event(StrEnum):
     OUTCOME = "outcome"
     GATE_REFUSED = "gate_refused"
     SHADOW = "shadow"
-    """What would have been written."""
+    """What would have been written, and what the asset did meanwhile."""
     AUTHORITY = "authority"
     OVERRIDE = "override"
     HEARTBEAT = "heartbeat"
@@ -40,6 +40,10 @@ class AuditRecord:
     lo_kw: float | None = None
     hi_kw: float | None = None
     valid_s: float | None = None
+    """Life of the setpoint, city seconds; at a shadow's end, how long it would have held."""
+    measured_kw: float | None = None
+    """Shadows: measured power of the asset when the setpoint would have begun, at its end the mean
+    since; None where it was not measured."""
     outcome: str = ""
     late: bool = False
     """The write left before the record was on disk (protections only)."""

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from vpp.config.city import City
-from vpp.control import state, tick
+from vpp.control import shadowing, state, tick
 from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
 from vpp.control.inputs import Timing
 from vpp.control.loop import TickView
@@ -255,7 +255,11 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
                 _lifecycle(audit, clocks, portfolio, f"stopped: {options.on_exit}")
 
 
-_BRAIN = Brain(step=tick.step, start=lambda model, now_s: state.start(model.compiled, now_s))
+_BRAIN = Brain(
+    step=tick.step,
+    start=lambda model, now_s: state.start(model.compiled, now_s),
+    rehearse=shadowing.rehearse,
+)
 
 
 def _work(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[TaskHealth], Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from tests.vpp.control.living.fakes import FakeAudit, FakeHistory, NoGuidance, pace
 from vpp.control.control_room import Brain, ControlRoom, Services
 from vpp.control.inputs import Alarm, Decision, PoolModel, TickInputs, TickResult, Timing
+from vpp.control.pool_loop import Rehearse, unrehearsed
 from vpp.control.tenure import Tenure
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
@@ -63,6 +64,7 @@ def rig(
     observe: bool = False,
     timing: Timing | None = None,
     clock: Clock | None = None,
+    rehearse: Rehearse[int] = unrehearsed,
 ) -> Rig:
     step, audit, history = FakeStep(decide), audit or FakeAudit(), FakeHistory()
 
@@ -80,7 +82,7 @@ def rig(
             tenure=Tenure(epoch=7),
             sources=sources or {},
         ),
-        Brain(step=step, start=start),
+        Brain(step=step, start=start, rehearse=rehearse),
         pace(timing, clock),
         observe=observe,
     )

@@ -60,14 +60,27 @@ async def test_only_auto_and_manual_are_written(authority: Authority) -> None:
     assert made.sent_kw == [4.0]
 
 
-async def test_a_shadow_is_recorded_once_per_value_instead_of_written() -> None:
+async def test_a_shadow_passes_every_rule_and_is_neither_queued_nor_counted() -> None:
     async with gate_rig() as made:
         made.authority[D1] = Authority.SHADOW
-        for power_kw in (5.0, 5.0, 3.0):
-            made.gate.submit(tell(power_kw))
-    assert [record.lo_kw for record in made.audit.of(Event.SHADOW)] == [5.0, 3.0]
-    assert made.audit.of(Event.GATE_REFUSED) == []
-    assert made.port.written == []
+        command, refused = made.gate.rehearse(tell(5.0))
+        assert (command.id, refused) == ("shadow-7-1", None)
+        assert rule_of(made.gate.rehearse(tell(10.5))[1]) == "capability"
+        await asyncio.sleep(5)
+        assert made.port.written == []
+        assert made.told == []
+        assert made.audit.records == []
+        made.authority[D1] = Authority.AUTO
+        made.gate.submit(tell(4.0))
+        await asyncio.sleep(1)
+    assert [command.id for _, command in made.port.written] == ["7-1"]
+
+
+@pytest.mark.parametrize("authority", [Authority.OBSERVE, Authority.LOCAL], ids=str)
+async def test_only_a_shadow_is_rehearsed(authority: Authority) -> None:
+    async with gate_rig() as made:
+        made.authority[D1] = authority
+        assert rule_of(made.gate.rehearse(tell(5.0))[1]) == "authority"
 
 
 async def test_an_unidentified_device_is_not_written() -> None:
