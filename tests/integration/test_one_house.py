@@ -76,9 +76,15 @@ def test_a_shadow_gets_not_one_byte_and_its_commands_are_on_record(
     with vpp(tmp_path, arguments(shadowed)) as daemon:
         until(is_running, "a record")
         until(lambda: shadows("meanwhile"), "what happened instead of a command")
+        with vpp(tmp_path, ["device", "list", "--portfolio", "one-house"]) as asking:
+            listed = asking.wait().out
         ended = daemon.terminate()
     assert ended.code == exits.OK, ended.err
     assert shadowed.writes() == []
+    (row,) = [line for line in listed.splitlines() if "house-ess" in line]
+    assert "shadow" in row
+    assert "city file" in row
+    assert "online" in row
     first, begun = shadows("would_write")[0], shadows("would_write")
     assert (first["subject"], first["form"]) == ("house-bat", "target")
     assert first["why"] == "taken over at its measured power"

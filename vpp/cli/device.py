@@ -2,9 +2,12 @@
 
 import asyncio
 import getpass
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.override import City, Portfolio, directory
@@ -12,12 +15,23 @@ from vpp.domain.devices import Authority
 from vpp.runtime.command_socket import ask
 
 app = typer.Typer(no_args_is_help=True, help="What may be done to a device.")
+_COLUMNS = ("device", "authority", "who", "when", "why", "link", "firmware")
+
+
+class Settable(StrEnum):
+    """All but ``local``, which only the device itself can say."""
+
+    OUT_OF_SERVICE = Authority.OUT_OF_SERVICE
+    OBSERVE = Authority.OBSERVE
+    SHADOW = Authority.SHADOW
+    AUTO = Authority.AUTO
+    MANUAL = Authority.MANUAL
 
 
 @app.command("set-authority")
 def set_authority(
     device: Annotated[str, typer.Argument(help="Id of the device.")],
-    authority: Annotated[Authority, typer.Argument(help="What the daemon may do to it.")],
+    authority: Annotated[Settable, typer.Argument(help="What the daemon may do to it.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; goes on record.")],
     city: City = None,
     portfolio: Portfolio = None,
@@ -30,3 +44,15 @@ def set_authority(
         }  # fmt: skip
         asyncio.run(ask(directory(city, portfolio), asked))
         typer.echo(f"{device}: {authority}")
+
+
+@app.command("list")
+def list_devices(city: City = None, portfolio: Portfolio = None) -> None:
+    """Every device of the running daemon: its authority, by whose word, its link and firmware."""
+    with faults_as_exits():
+        answer = asyncio.run(ask(directory(city, portfolio), {"verb": "devices"}))
+        table = Table(*_COLUMNS)
+        for row in answer["devices"]:
+            who = row["who"] or "city file"
+            table.add_row(*(who if name == "who" else str(row[name]) for name in _COLUMNS))
+        Console().print(table)

@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from vpp.domain.assets import Battery, EvCharger
+from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.ladder import Rung
 from vpp.domain.points import Quantity
+from vpp.domain.proposal import ScopeKind
 from vpp.runtime.view import View
 
 _RUNGS = {
@@ -48,22 +50,26 @@ def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> Rend
         f"{portfolio.name} ({portfolio.id}) · {local_time(view.snapshot.at, portfolio.time_zone)}"
         f" · {view.pace} · {_online(view)} devices online · {view.writes} writes"
     )
-    room = max(height - 16 - 2 * len(portfolio.pools) - min(len(view.alarms), 4), 4)
-    sides = Table.grid(expand=True, padding=(0, 1))
-    sides.add_row(_storage(view, room), _chargers(view, room))
-    return Panel(
-        Group(_pools(view), _reasons(view), sides, score_table(rows), _alarms(view)),
-        title=title,
-        expand=True,
-    )
+    marked = _marked(view)
+    parts: list[RenderableType] = [_pools(view)]
+    room = height - 26 - 2 * len(portfolio.pools) - len(marked) - min(len(view.alarms), 4)
+    if room > 0:
+        sides = Table.grid(expand=True, padding=(0, 1))
+        sides.add_row(_storage(view, room), _chargers(view, room))
+        parts += [_reasons(view), *marked, sides, score_table(rows), _alarms(view)]
+    else:
+        parts += [*marked, score_table(rows, explained=False), _alarms(view, at_most=1)]
+    return Panel(Group(*parts), title=title, expand=True)
 
 
-def score_table(rows: Sequence[ScoreRow]) -> Table:
+def score_table(rows: Sequence[ScoreRow], *, explained: bool = True) -> Table:
     """One row per controller; stored energy is credited."""
     table = Table(
         title="Reached so far, on the same input",
         caption="what is stored counts as used: above 100 % while more is stored than the sun gave"
-        " beyond demand",
+        " beyond demand"
+        if explained
+        else None,
         title_justify="left",
         caption_justify="left",
         expand=True,
@@ -130,6 +136,25 @@ def _why(view: View, pool: PoolId) -> str:
     return found[0] if found else ""
 
 
+def _marked(view: View) -> list[Text]:
+    """One line, if any: assets that the plan does not steer now, and why not."""
+    found = [
+        f"{asset} {authority}"
+        for asset in view.portfolio.assets
+        if (authority := view.authority(asset)) not in (None, Authority.AUTO)
+    ]
+    directed = [
+        f"{reason.scope.id} overridden"
+        for result in view.results.values()
+        for reason in result.reasons
+        if reason.scope.kind is ScopeKind.ASSET
+    ]
+    if not found and not directed:
+        return []
+    line = f"Not auto: {', '.join(found + directed)}"
+    return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True)]
+
+
 def _storage(view: View, room: int) -> Table:
     table = Table(title="Batteries", title_justify="left")
     table.add_column("battery")
@@ -140,7 +165,7 @@ def _storage(view: View, room: int) -> Table:
     for asset in batteries[:room]:
         soc = view.snapshot.asset(asset, Quantity.SOC)
         power_kw = view.snapshot.asset(asset, Quantity.POWER_KW)
-        table.add_row(asset, _bar(soc), percent(soc), kw(power_kw), kw(_told(view, asset)))
+        table.add_row(asset, _bar(soc), percent(soc), kw(power_kw), _told(view, asset))
     if len(batteries) > room:
         table.add_row(f"and {len(batteries) - room} more", "", "", "", "")
     return table
@@ -169,8 +194,12 @@ def _chargers(view: View, room: int) -> Table:
     return table
 
 
-def _told(view: View, asset: AssetId) -> float | None:
-    return view.snapshot.asset(asset, Quantity.SETPOINT_KW)
+def _told(view: View, asset: AssetId) -> str:
+    """What it was told, in brackets what it would be told were it not in shadow."""
+    would = view.shadows.get(asset)
+    if would is not None:
+        return f"({kw(would.target_kw)})"
+    return kw(view.snapshot.asset(asset, Quantity.SETPOINT_KW))
 
 
 def _bar(share: float | None) -> str:
@@ -180,9 +209,9 @@ def _bar(share: float | None) -> str:
     return "█" * full + "░" * (_BAR - full)
 
 
-def _alarms(view: View) -> RenderableType:
+def _alarms(view: View, *, at_most: int = 4) -> RenderableType:
     if not view.alarms:
         return Text("No alarms.", style="green")
-    lines = [f"{alarm.code} {alarm.subject}: {alarm.text}" for alarm in view.alarms[:4]]
+    lines = [f"{alarm.code} {alarm.subject}: {alarm.text}" for alarm in view.alarms[:at_most]]
     more = len(view.alarms) - len(lines)
     return Text("\n".join(lines + ([f"and {more} more"] if more else [])), style="red")

@@ -34,6 +34,7 @@ from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.clocks import CityClock, Governor
 from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
+from vpp.runtime.device_list import listed
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.lease import hold
 from vpp.runtime.links import open_links
@@ -126,8 +127,17 @@ class Daemon:
         if not asked.get("why"):
             raise InvariantError("give a reason: it goes on record")
         authority = Authority(asked["authority"])
+        if authority is Authority.LOCAL:
+            raise InvariantError("only the device itself says that it is under local control")
         self._room.authority.set(device, authority, who=str(asked["who"]), why=str(asked["why"]))
         return {}
+
+    async def devices(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The command ``devices``: one row of plain data each."""
+        if self.view is None:
+            raise InvariantError("no tick has completed yet")
+        rows = listed(self.portfolio, self.view.snapshot, self._room.authority)
+        return {"devices": rows}
 
     async def status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command ``status``: the newest view as plain data."""
@@ -154,6 +164,7 @@ class Daemon:
             speed=_speed(self._clocks),
             asked_speed=self._governor.asked if self._governor is not None else 1.0,
             plan_rounds=self._replanner.rounds,
+            shadows=self._room.shadows.setpoints,
         )
         for listener in self._listeners:
             listener(self.view)
@@ -234,6 +245,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         daemon = Daemon(city, room, replanner, clocks)
         commands.answer("set-authority", daemon.set_authority)
         commands.answer("status", daemon.status)
+        commands.answer("devices", daemon.devices)
         store: MemoryLiveState | RedisLiveState = (
             RedisLiveState(options.redis_url, portfolio.id)
             if options.redis_url

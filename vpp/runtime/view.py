@@ -6,12 +6,14 @@ from typing import Any
 
 from vpp.control.inputs import Alarm, TickResult
 from vpp.domain.assets import Battery, EvCharger, Load, Pv
-from vpp.domain.ids import PoolId
+from vpp.domain.devices import Authority
+from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.ladder import Rung
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
 from vpp.domain.pool_net import pool_net_kw
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.setpoint import Setpoint
 from vpp.domain.snapshot import Snapshot
 from vpp.runtime.score import Reached
 
@@ -45,6 +47,14 @@ class View:
     asked_speed: float = 1.0
     """What was asked for; the speed falls where the loop cannot keep up, and rises again later."""
     plan_rounds: int = 0
+    shadows: Mapping[AssetId, Setpoint] = field(default_factory=dict)
+    """What assets in shadow would be told now."""
+
+    def authority(self, asset: AssetId) -> Authority | None:
+        """Of the device that writes the asset; None where none does."""
+        device = self.portfolio.writer_of.get(asset)
+        state = None if device is None else self.snapshot.devices.get(device)
+        return None if state is None else state.authority
 
     @property
     def pace(self) -> str:

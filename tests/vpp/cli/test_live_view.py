@@ -1,24 +1,28 @@
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from tests.vpp.control.planning.cities import snapshot, two_sites
 from vpp.cli.live_view import ScoreRow, live_view
 from vpp.control.inputs import Alarm
+from vpp.domain.devices import Authority
+from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
+from vpp.domain.setpoint import target
 from vpp.runtime.view import View
 
 PORTFOLIO = two_sites()
 
 
-def shown(view: View) -> str:
-    console = Console(width=150, height=50, record=True, file=StringIO())
+def shown(view: View, width: int = 150, height: int = 50) -> str:
+    console = Console(width=width, height=height, record=True, file=StringIO())
     rows = [
         ScoreRow(
             controller="no control", self_consumption=None, self_sufficiency=0.5, import_kwh=1234.0
         )
     ]
-    console.print(live_view(view, rows, height=50))
+    console.print(live_view(view, rows, height=height))
     return console.export_text()
 
 
@@ -44,3 +48,28 @@ def test_what_is_not_measured_is_a_dash_and_never_a_zero() -> None:
     assert "0.0 kW" not in text.replace("no control", "")
     assert "–" in text
     assert "safe state" in text
+
+
+def authorised(authority: Authority) -> View:
+    seen = snapshot(PORTFOLIO, {}, authority={"home-ess": authority})
+    would = target(AssetId("home-bat"), -3.4, expires_s=1e9, owner="plan", reason="why")
+    shadows = {AssetId("home-bat"): would} if authority is Authority.SHADOW else {}
+    return View(portfolio=PORTFOLIO, snapshot=seen, shadows=shadows)
+
+
+@pytest.mark.parametrize("authority", [one for one in Authority if one is not Authority.AUTO])
+def test_what_is_not_auto_is_marked(authority: Authority) -> None:
+    text = shown(authorised(authority))
+    assert f"home-bat {authority}" in text
+    assert ("(-3.4 kW)" in text) is (authority is Authority.SHADOW)
+
+
+def test_nothing_is_marked_while_all_is_auto() -> None:
+    assert "home-bat auto" not in shown(authorised(Authority.AUTO))
+
+
+def test_a_small_terminal_keeps_the_score() -> None:
+    lines = shown(authorised(Authority.SHADOW), 80, 24).splitlines()
+    assert len(lines) <= 24
+    assert any("1,234 kWh" in line for line in lines)
+    assert any("home-bat shadow" in line for line in lines)
