@@ -53,7 +53,6 @@ class Cars:
     power_kw: Floats
     guaranteed_kw: Floats
     shares_kw: Floats
-    switched_s: Floats
     carried_kwh: Floats
     sessions: Mapping[str, SessionMemory] = field(default_factory=dict)
 
@@ -165,7 +164,7 @@ def decide(
         occasion: When, and with which plan.
     """
     power, guaranteed = np.zeros(pool.count), np.zeros(pool.count)
-    shares, switched = np.zeros(pool.count), memory.switched_s.copy()
+    shares = np.zeros(pool.count)
     carried = np.where(pool.car, memory.carried_kwh, 0.0)
     left_kw = surplus_kw - sum(w.least_kw for w in wanted)
     extra = _extra(pool, wanted, memory, left_kw, storage, occasion.now_s)
@@ -181,17 +180,14 @@ def decide(
         told = memory.told_kw[at]
         was_on = bool(told > 0)
         carried[at] += (kw - (told if was_on else 0.0)) * occasion.dt_s / 3600.0
-        on = _on(kw, floor_kw, float(carried[at]), was_on, occasion.now_s - switched[at])
+        on = _on(kw, floor_kw, float(carried[at]), was_on, occasion.now_s - memory.switched_s[at])
         if kw >= floor_kw:
             carried[at] = 0.0
-        if on is not was_on:
-            switched[at] = occasion.now_s
         power[at] = max(kw, floor_kw) if on else 0.0
     return Cars(
         power_kw=power,
         guaranteed_kw=guaranteed,
         shares_kw=shares,
-        switched_s=switched,
         carried_kwh=carried,
     )
 

@@ -55,6 +55,12 @@ class CompiledPool:
     ramp_kw_s: Floats
     resolution_kw: Floats
     efficient_min_kw: Floats
+    least_on_kw: Floats
+    """Smallest magnitude that counts as running."""
+    min_on_s: Floats
+    min_off_s: Floats
+    starts: Floats
+    """A day; infinite where any number may be made."""
     write_interval_s: Floats
     refresh_s: Floats
     """Infinite where the register must not be refreshed."""
@@ -184,6 +190,10 @@ def compile_pool(
         ramp_kw_s=np.array([c.ramp_kw_per_s for c in able]),
         resolution_kw=np.array([c.resolution_kw for c in able]),
         efficient_min_kw=np.array([c.efficient_min_kw for c in able]),
+        least_on_kw=np.array([_least_on_kw(c, s) for c, s in zip(able, allowed, strict=True)]),
+        min_on_s=np.array([c.min_on_s for c in able]),
+        min_off_s=np.array([c.min_off_s for c in able]),
+        starts=np.array([math.inf if c.starts_per_day is None else c.starts_per_day for c in able]),
         write_interval_s=np.array([f.min_write_interval_s for f in of]),
         refresh_s=np.array([math.inf if f.refresh_s is None else f.refresh_s for f in of]),
         budget=np.array([math.inf if f.writes_per_day is None else f.writes_per_day for f in of]),
@@ -204,6 +214,11 @@ def compile_pool(
         fee_per_kwh=portfolio.nodes[portfolio.pools[pool].node].fee_per_kwh,
         portfolio_part=_rating(assets) / max(_rating(tuple(portfolio.assets.values())), 1e-9),
     )
+
+
+def _least_on_kw(able: Capability, allowed: AllowedSet) -> float:
+    floor = max((i.lo_kw for i in allowed.intervals if i.lo_kw > 0), default=0.0)
+    return max(floor, able.efficient_min_kw, able.resolution_kw, 0.01 * allowed.hi_kw)
 
 
 def _of_batteries(assets: tuple[Asset, ...], name: str, otherwise: float) -> Floats:

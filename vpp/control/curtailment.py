@@ -8,7 +8,8 @@ from vpp.domain.arrays import Bools, Floats
 RAISE_PART = 0.1
 """Of the peak power, by which a ceiling rises per write once there is room."""
 FREE_PART = 0.02
-"""Room beyond a limit that is kept while ceilings rise, as a part of the plant."""
+"""Room beyond a limit that is kept while ceilings rise, as a part of the plants."""
+SAME_KW = 1e-6
 
 
 def ceilings(
@@ -34,10 +35,19 @@ def ceilings(
     room = room_kw + pool.rows.sums(np.where(able, produced_kw - expected, 0.0))
     ceiling = _cut(pool, able, expected, room, told_kw)
     peak = -pool.lo_kw
-    spare = pool.rows.least(room) - FREE_PART * peak
-    held = able & np.isfinite(told_kw) & (spare > 0) & due & ~(ceiling < told_kw)
-    raised = np.where(held, told_kw + np.minimum(RAISE_PART * peak, spare), ceiling)
-    return np.where(raised >= peak, np.nan, raised)
+    held = able & np.isfinite(told_kw) & due & ~(ceiling < told_kw)
+    asked = np.where(held, np.minimum(RAISE_PART * peak, np.maximum(peak - told_kw, 0.0)), 0.0)
+    kept = FREE_PART * pool.rows.sums(np.where(able, peak, 0.0))
+    raised = told_kw + asked * _granted(pool, asked, room - kept)
+    return np.where(held, np.where(raised >= peak - SAME_KW, np.nan, raised), ceiling)
+
+
+def _granted(pool: CompiledPool, asked: Floats, spare: Floats) -> Floats:
+    """Part of what each plant asks for with which all together stay inside every row."""
+    sums = pool.rows.sums(asked)
+    some = sums > SAME_KW
+    part = np.where(some, np.clip(spare, 0.0, sums) / np.where(some, sums, 1.0), 1.0)
+    return pool.rows.least(part)
 
 
 def _cut(pool: CompiledPool, able: Bools, expected: Floats, room: Floats, told: Floats) -> Floats:

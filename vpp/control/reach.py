@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpp.control import issuing, limits, phase_currents, safety
+from vpp.control import corridors, issuing, limits, phase_currents, running, safety
 from vpp.control.safety import Range
 from vpp.control.scene import Scene
 from vpp.control.sharing import Bounds
@@ -47,12 +47,15 @@ def reach_of(scene: Scene) -> Reach:
     frozen = pool.rows.below(scene.ground.stale)
     fresh = physical.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
     nets = limits.row_bounds(pool, verdict, scene.inputs.limit_band_kw)
+    fresh = fresh.cut(*_ends(_running(scene, nets)))
     overruled = _overruled(scene, fresh, nets)
     asked = (
         np.where(overruled, -np.inf, verdict.asset_lo_kw),
         np.where(overruled, np.inf, verdict.asset_hi_kw),
     )
     fresh, keep = fresh.cut(*asked), keep.cut(*asked)
+    fresh = fresh.cut(*_ends(corridors.ranges(scene, lives)))
+    keep = keep.cut(*_ends(corridors.ranges(scene, left, corridors.SLACK_PART)))
     age_s = now_s - memory.enabled_s
     fresh = fresh.cut(*_ends(safety.enabling(pool, memory.enabled_kw, age_s)))
     capped = now_s < memory.cap_until_s
@@ -75,6 +78,16 @@ def _inside_phases(scene: Scene) -> Range:
     steered = scene.standing.controlled & ~scene.pool.pv
     held = np.nan_to_num(scene.standing.held_kw)
     return phase_currents.ranges(scene.pool, held, steered, scene.currents)
+
+
+def _running(scene: Scene, nets: Bounds) -> Range:
+    pool, stood = scene.pool, scene.standing
+    held = np.where(stood.controlled & ~pool.pv, np.nan_to_num(stood.held_kw), 0.0)
+    left = safety.room_left(pool, nets, scene.ground, np.zeros(pool.count))
+    sums = pool.rows.sums(held)
+    beyond = (sums > left.most_kw + TOLERANCE_KW) | (sums < left.least_kw - TOLERANCE_KW)
+    exempt = pool.rows.below(beyond)
+    return running.ranges(pool, stood.memory, held, scene.sight.now_s, exempt)
 
 
 def _ends(of: Range) -> tuple[Floats, Floats]:

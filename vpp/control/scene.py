@@ -65,7 +65,7 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
     day = int(snapshot.at.timestamp() // DAY_S)
     memory = trust.heard(pool, sight, state.memory, inputs.news)
     if day != state.day:
-        memory = replace(memory, writes=np.zeros(pool.count))
+        memory = replace(memory, writes=np.zeros(pool.count), starts=np.zeros(pool.count))
     memory, stored = stored_energy.counted(pool, sight, memory, dt_s, 3 * timing.freshness_s)
     verdict = arbiter.settle(pool, inputs.proposals, state.limits, state.lapsed, sight.now_s)
     row_memory, dark = residual.watched(pool, sight, state.row_memory, timing.freshness_s)

@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +58,9 @@ class AssetMemory:
     safe: Bools
     """It was sent to its safe state and has not been told anything since."""
     switched_s: Floats
-    """Cars: when charging was last switched on or off."""
+    """When it was last told to start or to stop; -inf for never."""
+    starts: Floats
+    """In the running day."""
     carried_kwh: Floats
     """Cars: energy wanted and not yet given.
 
@@ -261,6 +263,7 @@ def _blank_assets(count: int) -> AssetMemory:
         reading_kwh=floats(nan),
         safe=np.zeros(count, dtype=np.bool_),
         switched_s=floats(never),
+        starts=floats(0.0),
         carried_kwh=floats(0.0),
         share_kw=floats(0.0),
     )

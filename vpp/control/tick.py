@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpp.control import curtailment, issuing, ladder, phase_currents, wording
+from vpp.control import curtailment, issuing, ladder, phase_currents, running, wording
 from vpp.control.deciding import Chosen, decided
 from vpp.control.final_check import checked
 from vpp.control.inputs import Decision, TickInputs, TickResult
@@ -164,6 +164,7 @@ def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
     lives = issuing.life_s(scene.pool, scene.timing)
     pending = np.where(np.isfinite(memory.before_kw), memory.before_kw, stood.held_kw)
     further = np.abs(pending - orders.power_kw) >= np.abs(stood.held_kw - orders.power_kw)
+    memory = running.remembered(memory, orders.power_kw, orders.new, now_s)
     return replace(
         memory,
         told_kw=np.where(orders.new, orders.power_kw, memory.told_kw),
@@ -173,7 +174,6 @@ def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
         expires_s=np.where(orders.new | orders.refresh, now_s + lives, memory.expires_s),
         writes=memory.writes + written,
         safe=(memory.safe & ~orders.new) | orders.safe,
-        switched_s=chosen.cars.switched_s,
         carried_kwh=chosen.cars.carried_kwh,
         share_kw=chosen.cars.shares_kw,
     )

@@ -35,6 +35,9 @@ class Store:
     safe: SafeState = SafeState.ZERO
     refreshed: bool = True
     writes_per_day: int | None = None
+    min_on_s: float = 0.0
+    min_off_s: float = 0.0
+    starts_per_day: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +133,8 @@ def city(
                 forms=frozenset({Form.TARGET, Form.STOP, Form.RELEASE}), allowed=battery.rated,
                 dead_time_s=store.dead_s, ramp_kw_per_s=store.ramp_kw_s,
                 resolution_kw=store.resolution_kw, efficient_min_kw=store.efficient_min_kw,
+                min_on_s=store.min_on_s, min_off_s=store.min_off_s,
+                starts_per_day=store.starts_per_day,
             ), store.safe, authority, DeviceFacts(
                 refresh_s=10.0 if store.refreshed else None, writes_per_day=store.writes_per_day,
             ))  # fmt: skip

@@ -1,5 +1,6 @@
 """PV is held back only where nothing else can take it."""
 
+import numpy as np
 import pytest
 
 from tests.vpp.control.ticking.city import House, Store, city
@@ -16,3 +17,14 @@ def test_pv_is_held_back_only_by_what_nothing_else_can_take() -> None:
     run.plant.sun_part = 0.3
     run.ticks(120)
     assert run.plant.power[1] == pytest.approx(-9.0, abs=0.1), "held back without need"
+
+
+def test_plants_that_rise_together_share_the_room_there_is() -> None:
+    of = city([House(pv_kw=30.0, curtailable=True) for _ in range(4)], export_kw=40.0)
+    levels = {"kw": 0.0}
+    run = Run(Plant(city=of, load=lambda _: np.full(4, levels["kw"] / 4), sun_part=0.9)).ticks(60)
+    levels["kw"] = 33.0
+    run.ticks(90)
+    nets = np.array([h[1].sum() for h in run.plant.history[60:]])
+    assert nets.min() >= -40.0 - 1e-6
+    assert nets[-1] <= -40.0 + 0.02 * 120 + 1.0
