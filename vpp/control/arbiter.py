@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vpp.control.compiled import CompiledPool
 from vpp.control.inputs import Alarm
+from vpp.control.places import Places
 from vpp.domain.arrays import Floats
-from vpp.domain.ids import AssetId, NodeId, SiteId
-from vpp.domain.proposal import Ending, Proposal, Rank, ScopeKind
+from vpp.domain.proposal import Ending, Proposal, Rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +70,7 @@ class _Bounds:
 
 
 def settle(
-    pool: CompiledPool,
+    places: Places,
     proposals: Iterable[Proposal],
     limits: Mapping[str, Proposal],
     lapsed: Mapping[str, float],
@@ -80,7 +79,7 @@ def settle(
     """Bounds and wishes of every asset and row.
 
     Args:
-        pool: The pool.
+        places: What may be bounded.
         proposals: As the sources give them now.
         limits: Limits remembered from ticks before.
         lapsed: Those that have fallen to their failsafe.
@@ -93,25 +92,24 @@ def settle(
     alarms = [_failsafe(limits[name]) for name in sorted(fallen)]
     bounds: dict[tuple[str, int], _Bounds] = {}
     for proposal in sorted({**given, **limits}.values(), key=lambda p: (p.rank, p.id)):
-        where = _place(pool, proposal)
+        where = places.of(proposal.scope)
         if where is None or (proposal.valid_until_s <= now_s and proposal.id not in fallen):
             continue
         lo_kw, hi_kw = _bounds_of(proposal, proposal.id in fallen)
-        part = pool.portfolio_part if proposal.scope.kind is ScopeKind.PORTFOLIO else 1.0
-        bounds.setdefault(where, _Bounds()).take(proposal, lo_kw * part, hi_kw * part)
-    return _verdict(pool, bounds, alarms, limits, fallen)
+        bounds.setdefault(where, _Bounds()).take(proposal, lo_kw, hi_kw)
+    return _verdict(places, bounds, alarms, limits, fallen)
 
 
 def _verdict(
-    pool: CompiledPool,
+    places: Places,
     bounds: Mapping[tuple[str, int], _Bounds],
     alarms: list[Alarm],
     limits: Mapping[str, Proposal],
     fallen: Mapping[str, float],
 ) -> Verdict:
-    asset_lo, asset_hi = np.full(pool.count, -np.inf), np.full(pool.count, np.inf)
-    wish, row_lo = np.full(pool.count, np.nan), np.full(len(pool.rows), -np.inf)
-    row_hi = np.full(len(pool.rows), np.inf)
+    asset_lo, asset_hi = np.full(places.assets, -np.inf), np.full(places.assets, np.inf)
+    wish, row_lo = np.full(places.assets, np.nan), np.full(places.rows, -np.inf)
+    row_hi = np.full(places.rows, np.inf)
     owners: dict[str, dict[int, Proposal]] = {"asset": {}, "row": {}}
     for (kind, at), found in bounds.items():
         alarms += found.alarms
@@ -143,24 +141,6 @@ def _bounds_of(proposal: Proposal, fallen: bool) -> tuple[float, float]:
     if fallen:
         return proposal.failsafe_lo_kw, proposal.failsafe_hi_kw
     return proposal.lo_kw, proposal.hi_kw
-
-
-def _place(pool: CompiledPool, proposal: Proposal) -> tuple[str, int] | None:
-    """Which asset or row of the pool a scope means; None outside the pool."""
-    name = proposal.scope.id
-    match proposal.scope.kind:
-        case ScopeKind.ASSET:
-            return ("asset", pool.asset_at[AssetId(name)]) if name in pool.asset_at else None
-        case ScopeKind.SITE:
-            at = pool.site_at.get(SiteId(name))
-            return ("row", int(pool.site_row[at])) if at is not None else None
-        case ScopeKind.NODE:
-            row = pool.row_of_node.get(NodeId(name))
-            return ("row", row) if row is not None else None
-        case ScopeKind.POOL:
-            return ("row", 0) if name == pool.pool else None
-        case ScopeKind.PORTFOLIO:
-            return ("row", 0)
 
 
 def _conflict(lower: Proposal, higher: Proposal | None, end_kw: float) -> Alarm:

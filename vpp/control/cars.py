@@ -51,6 +51,8 @@ class Cars:
     """Power offered to each car, shape (assets,), and the memory that goes with it."""
 
     power_kw: Floats
+    asked_kw: Floats
+    """Before any limit of a node cut it."""
     guaranteed_kw: Floats
     shares_kw: Floats
     carried_kwh: Floats
@@ -186,6 +188,7 @@ def decide(
         power[at] = max(kw, floor_kw) if on else 0.0
     return Cars(
         power_kw=power,
+        asked_kw=power,
         guaranteed_kw=guaranteed,
         shares_kw=shares,
         carried_kwh=carried,

@@ -85,8 +85,6 @@ class CompiledPool:
     """Rows with a metered row somewhere beneath: the ranked substitute of their own meter."""
     phases: PhaseRows
     fee_per_kwh: float
-    portfolio_part: float
-    """Part of the portfolio's rated power that lies in this pool."""
 
     @property
     def count(self) -> int:
@@ -212,7 +210,6 @@ def compile_pool(
         metered_below=_has_below(rows, metered),
         phases=_phase_rows(portfolio, nodes, assets, rows),
         fee_per_kwh=portfolio.nodes[portfolio.pools[pool].node].fee_per_kwh,
-        portfolio_part=_rating(assets) / max(_rating(tuple(portfolio.assets.values())), 1e-9),
     )
 
 
@@ -227,10 +224,6 @@ def _of_batteries(assets: tuple[Asset, ...], name: str, otherwise: float) -> Flo
 
 def _of_cars(assets: tuple[Asset, ...], name: str) -> Floats:
     return np.array([getattr(a, name) if isinstance(a, EvCharger) else 0.0 for a in assets])
-
-
-def _rating(assets: tuple[Asset, ...]) -> float:
-    return sum(max(a.rated.hi_kw, -a.rated.lo_kw) for a in assets)
 
 
 def _rows(

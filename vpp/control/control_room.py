@@ -17,6 +17,7 @@ from vpp.control.loop import ControlLoop, Surroundings, TickView
 from vpp.control.means import SlotMeans
 from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
+from vpp.control.parents import Parents
 from vpp.control.pool_loop import Guidance, PoolLoop, Rehearse, Step, unrehearsed
 from vpp.control.proposing import Proposing
 from vpp.control.recording import Recorder
@@ -121,6 +122,7 @@ class ControlRoom(Generic[State]):
                 PoolLoop(model, brain.start(model, now_s), brain.step, brain.rehearse)
                 for model in models
             ],
+            Parents(portfolio),
             Surroundings(
                 table=self.table,
                 facts=facts,

@@ -11,7 +11,7 @@ from vpp.control.movers import Moved
 from vpp.control.pool_power import Terms
 from vpp.control.reach import Reach
 from vpp.control.scene import Scene
-from vpp.control.serving import Served, Store
+from vpp.control.serving import Served, Slot, Store
 from vpp.control.sharing import Bounds
 from vpp.control.state import ControlState
 from vpp.domain.arrays import Bools, Floats
@@ -26,6 +26,7 @@ class Chosen:
 
     terms: Terms
     served: Served
+    slot: Slot
     store: Store
     fleet: sharing.Fleet
     bounds: Bounds
@@ -73,6 +74,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     return Chosen(
         terms=terms,
         served=served,
+        slot=slot,
         store=store,
         fleet=fleet,
         bounds=bounds,
@@ -122,7 +124,8 @@ def _cars(
     offered = cars.decide(
         pool, wanted, scene.standing.memory, surplus_kw, (worth, float(fleet.hi_kw.sum())), occasion
     )
-    offered = replace(offered, power_kw=_steady(scene, offered.power_kw), sessions=sessions)
+    steady = _steady(scene, offered.power_kw)
+    offered = replace(offered, power_kw=steady, asked_kw=steady, sessions=sessions)
     without = safety.room_left(pool, nets, ground, wished)
     helped = Bounds(
         least_kw=without.least_kw,

@@ -1,11 +1,14 @@
 """What one tick decides on, and what it decides: the types of ``step``."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from vpp.control.allotment import Request
 from vpp.control.compiled import CompiledPool, compile_pool
+from vpp.control.places import Places
 from vpp.domain.arrays import Floats
 from vpp.domain.command import WriteClass
 from vpp.domain.facts import DeviceFacts
@@ -66,6 +69,11 @@ class PoolModel:
         """The pool as arrays, worked out once."""
         return compile_pool(self.portfolio, self.pool, self.facts)
 
+    @cached_property
+    def places(self) -> Places:
+        """What proposals may bound in this pool."""
+        return Places.of_pool(self.compiled)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandNews:
@@ -76,6 +84,17 @@ class CommandNews:
     sent_s: float
     outcome: Outcome
     cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What the nodes above a pool leave it."""
+
+    lo_kw: float = -math.inf
+    """Least net, positive is import."""
+    hi_kw: float = math.inf
+    source: str = ""
+    """Which limit or proposal is shared, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,8 +110,8 @@ class TickInputs:
     news: tuple[CommandNews, ...] = ()
     site_forecasts: Mapping[SiteId, tuple[Forecast, ...]] = field(default_factory=dict)
     """Load and PV of each site, for blind spots."""
-    limit_band_kw: tuple[float, float] = (-float("inf"), float("inf"))
-    """Band on the pool's net that a parent node hands down."""
+    handed: Handed = Handed()
+    """Band on the pool's net that the nodes above hand down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +168,8 @@ class TickResult(Generic[State]):
     """All that hold now."""
     served_kw: float = float("nan")
     """Uncontrolled residual of the pool as this tick saw it."""
+    request: Request | None = None
+    """To the nodes above; None where the pool does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

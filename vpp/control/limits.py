@@ -10,19 +10,20 @@ import numpy as np
 
 from vpp.control.arbiter import Verdict
 from vpp.control.compiled import CompiledPool
+from vpp.control.inputs import Handed
 from vpp.control.sharing import Bounds
 from vpp.domain.arrays import Floats
 from vpp.domain.plan import Plan
 
 
-def row_bounds(pool: CompiledPool, verdict: Verdict, parent_band_kw: tuple[float, float]) -> Bounds:
+def row_bounds(pool: CompiledPool, verdict: Verdict, handed: Handed) -> Bounds:
     """Least and most net of each row, shape (rows,).
 
     Where bounds do not meet, the end of the outer one nearest to them.
     """
     count = len(pool.rows)
     least, most = np.full(count, -np.inf), np.full(count, np.inf)
-    least[0], most[0] = parent_band_kw
+    least[0], most[0] = handed.lo_kw, handed.hi_kw
     nets = _inside(Bounds(least_kw=-pool.rows.export_kw, most_kw=pool.rows.import_kw), least, most)
     return _inside(nets, verdict.row_lo_kw, verdict.row_hi_kw)
 

@@ -10,10 +10,11 @@ from typing import Generic, Self
 import structlog
 
 from vpp.control.alarms import AlarmBoard
-from vpp.control.inputs import Alarm, State, TickResult
+from vpp.control.inputs import Alarm, Handed, State, TickResult
 from vpp.control.live_facts import LiveFacts
 from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
+from vpp.control.parents import ParentMemory, Parents
 from vpp.control.pool_loop import Guidance, PoolLoop
 from vpp.control.proposing import Proposing
 from vpp.control.rehearsals import Rehearsals
@@ -22,6 +23,7 @@ from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health, Supervisor
 from vpp.control.write_gate import WriteGate
 from vpp.domain.ids import PoolId
+from vpp.domain.proposal import Proposal
 from vpp.domain.snapshot import Snapshot
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +82,7 @@ class ControlLoop(Generic[State]):
     def __init__(
         self,
         pools: Sequence[PoolLoop[State]],
+        parents: Parents,
         surroundings: Surroundings,
         pace: Pace,
         observers: Sequence[Observer[State]] = (),
@@ -90,6 +93,8 @@ class ControlLoop(Generic[State]):
         self._broken: set[object] = set()
         self._tasks = Supervisor(pace.wire)
         self._stall: Alarm | None = None
+        self._parents, self._parent_memory = parents, ParentMemory()
+        self._parent_alarms: tuple[Alarm, ...] = ()
         self.counters = LoopCounters()
         self.view: TickView[State] | None = None
         """Of the newest tick."""
@@ -132,13 +137,14 @@ class ControlLoop(Generic[State]):
         around.shadows.observe(snapshot)
         news = around.outcomes.news()
         proposals, facts = around.proposing.all(snapshot.now_s), around.facts.frozen()
+        handed = self._hand_down(proposals, snapshot.now_s)
         failed: dict[PoolId, Alarm] = {}
         done: list[TickResult[State]] = []
         for pool_id, pool in self._pools.items():
             pool.fit(facts)
             pool.hear(news)
             try:
-                done.append(pool.tick(snapshot, around.guidance, proposals))
+                done.append(pool.tick(snapshot, around.guidance, proposals, handed[pool_id]))
             except Exception as fault:  # noqa: BLE001 - one pool's trouble is its own
                 failed[pool_id] = self._failed(pool_id, fault)
             if len(self._pools) > 1:
@@ -161,6 +167,18 @@ class ControlLoop(Generic[State]):
         self._show(self.view)
         return self.view
 
+    def _hand_down(self, proposals: tuple[Proposal, ...], now_s: float) -> Mapping[PoolId, Handed]:
+        failed = self.view.failed if self.view is not None else frozenset()
+        requests = {
+            pool_id: pool.result.request
+            for pool_id, pool in self._pools.items()
+            if pool_id not in failed and pool.result is not None and pool.result.request is not None
+        }
+        self._parent_memory, handed, self._parent_alarms = self._parents.hand_down(
+            self._parent_memory, proposals, requests, now_s
+        )
+        return handed
+
     def _hand_over(self, done: Sequence[TickResult[State]]) -> None:
         gate = self._around.gate
         gate.completed(frozenset(device for result in done for device in result.decided))
@@ -174,6 +192,7 @@ class ControlLoop(Generic[State]):
         found = [*failed.values(), *self._around.table.alarms(), *self._around.outcomes.alarms()]
         found.extend(self._around.proposing.alarms())
         found.extend(self._around.rehearsals.alarms())
+        found.extend(self._parent_alarms)
         for result in results.values():
             found.extend(result.alarms)
         return found if self._stall is None else [*found, self._stall]

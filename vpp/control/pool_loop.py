@@ -7,6 +7,7 @@ from typing import Generic, Protocol
 from vpp.control.inputs import (
     CommandNews,
     Decision,
+    Handed,
     PoolModel,
     Rehearsed,
     State,
@@ -71,9 +72,13 @@ class PoolLoop(Generic[State]):
         self._news.extend(one for one in news if one.asset in self._assets)
 
     def tick(
-        self, snapshot: Snapshot, guidance: Guidance, proposals: tuple[Proposal, ...]
+        self,
+        snapshot: Snapshot,
+        guidance: Guidance,
+        proposals: tuple[Proposal, ...],
+        handed: Handed,
     ) -> TickResult[State]:
-        """Decide once."""
+        """Decide once, inside what the nodes above leave."""
         self.inputs = TickInputs(
             model=self.model,
             snapshot=snapshot,
@@ -81,6 +86,7 @@ class PoolLoop(Generic[State]):
             proposals=proposals,
             news=tuple(self._news),
             site_forecasts=guidance.site_forecasts,
+            handed=handed,
         )
         result = self._step(self._state, self.inputs)
         self._before, self._state, self.result = self._state, result.state, result

@@ -46,7 +46,7 @@ def reach_of(scene: Scene) -> Reach:
     physical, keep = physical.cut(*phases), keep.cut(*phases)
     frozen = pool.rows.below(scene.ground.stale)
     fresh = physical.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
-    nets = limits.row_bounds(pool, verdict, scene.inputs.limit_band_kw)
+    nets = limits.row_bounds(pool, verdict, scene.inputs.handed)
     fresh = fresh.cut(*_ends(_running(scene, nets)))
     overruled = _overruled(scene, fresh, nets)
     asked = (

@@ -67,7 +67,9 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
     if day != state.day:
         memory = replace(memory, writes=np.zeros(pool.count), starts=np.zeros(pool.count))
     memory, stored = stored_energy.counted(pool, sight, memory, dt_s, 3 * timing.freshness_s)
-    verdict = arbiter.settle(pool, inputs.proposals, state.limits, state.lapsed, sight.now_s)
+    verdict = arbiter.settle(
+        inputs.model.places, inputs.proposals, state.limits, state.lapsed, sight.now_s
+    )
     row_memory, dark = residual.watched(pool, sight, state.row_memory, timing.freshness_s)
     here = standing.cars_present(pool, snapshot.sessions)
     able = standing.eligible(pool, sight, memory, stored, verdict.asset_wish_kw, here)

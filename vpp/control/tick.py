@@ -16,6 +16,7 @@ from vpp.control.final_check import checked
 from vpp.control.inputs import Decision, TickInputs, TickResult
 from vpp.control.issuing import Orders, Voice
 from vpp.control.reach import Reach, reach_of
+from vpp.control.requesting import request_of
 from vpp.control.scene import Scene, observe
 from vpp.control.state import AssetMemory, ControlState
 from vpp.domain.arrays import Floats
@@ -90,6 +91,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
     rungs = ladder.rungs(
         pool, Rung.SAFE_STATE if scene.dark[0] else chosen.terms.rung, scene.dark, stood.controlled
     )
+    request = request_of(scene, reach, chosen, memory)
     state = replace(
         chosen.state,
         last_s=scene.sight.now_s,
@@ -110,11 +112,13 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         reasons=(
             wording.of_pool(pool, chosen.served, chosen.terms),
             *wording.of_directed(pool, scene.verdict, orders.power_kw, chosen.terms.rung),
+            *wording.of_handed(pool, scene.inputs.handed, request, chosen.terms.rung),
             *wording.of_dark(pool, scene.ground.memory.blind),
         ),
         rungs=rungs,
         alarms=wording.alarms(scene, _excess(scene, reach, orders), reach.overruled),
         served_kw=chosen.served.net_kw,
+        request=request,
     )
 
 

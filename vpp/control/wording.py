@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vpp.control.allotment import Request
 from vpp.control.arbiter import Verdict
 from vpp.control.compiled import CompiledPool
-from vpp.control.inputs import Alarm, Reason
+from vpp.control.inputs import Alarm, Handed, Reason
 from vpp.control.pool_power import Terms
 from vpp.control.scene import Scene
 from vpp.control.serving import Served
@@ -65,6 +66,23 @@ def of_directed(pool: CompiledPool, verdict: Verdict, power_kw: Floats, rung: Ru
         for row, by in verdict.row_owner.items()
     ]
     return found
+
+
+def of_handed(pool: CompiledPool, handed: Handed, request: Request, rung: Rung) -> list[Reason]:
+    """Why the pool may not have the net it would choose."""
+    low = request.want_kw < handed.lo_kw - SHORT_KW
+    if not low and request.want_kw <= handed.hi_kw + SHORT_KW:
+        return []
+    end, end_kw = ("at least", handed.lo_kw) if low else ("at most", handed.hi_kw)
+    return [
+        Reason(
+            scope=Scope(kind=ScopeKind.POOL, id=pool.pool),
+            rung=rung,
+            binding="a node above",
+            text=f"would take {request.want_kw:.1f} kW from the grid and is left {end} "
+            f"{end_kw:.1f} kW: {handed.source}, shared among the pools",
+        )
+    ]
 
 
 def of_dark(pool: CompiledPool, dark: Bools) -> list[Reason]:

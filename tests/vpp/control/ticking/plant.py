@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.vpp.control.ticking.city import City
-from vpp.control.inputs import CommandNews, Decision, TickInputs, TickResult
+from vpp.control.inputs import CommandNews, Decision, Handed, TickInputs, TickResult
 from vpp.control.state import ControlState, start
 from vpp.control.tick import step
 from vpp.domain.arrays import Bools, Floats
@@ -235,6 +235,7 @@ class Run:
     proposals: tuple[Proposal, ...] = ()
     forecasts: Mapping[SiteId, tuple[Forecast, ...]] = field(default_factory=dict)
     news: tuple[CommandNews, ...] = ()
+    handed: Handed = Handed()
     results: list[TickResult[ControlState]] = field(default_factory=list)
     inputs: list[TickInputs] = field(default_factory=list)
     each: Callable[["Run"], None] | None = None
@@ -261,6 +262,7 @@ class Run:
             proposals=self.proposals,
             news=self.news,
             site_forecasts=self.forecasts,
+            handed=self.handed,
         )
         self.news = ()
         result = step(self.state, given)
