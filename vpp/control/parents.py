@@ -1,14 +1,17 @@
 """The nodes above the pools: in every tick they hand each pool a band, and nothing else."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from vpp.control import allotment, arbiter
 from vpp.control.allotment import Band, Request
 from vpp.control.arbiter import Verdict
 from vpp.control.inputs import Alarm, Handed
 from vpp.control.places import Places
+from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import NodeId, PoolId
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal
@@ -56,7 +59,7 @@ class Parents:
             proposals: From every source; those on nodes above the pools, and on the portfolio,
                 are settled here.
             requests: Of each pool's newest tick; a pool without one counts at its static worst
-                case, and is told nothing.
+                case, and before any pool has ticked the nodes' bands are shared by size.
             now_s: City monotonic.
         """
         verdict = arbiter.settle(self._places, proposals, memory.limits, memory.lapsed, now_s)
@@ -65,6 +68,18 @@ class Parents:
         open_band = Handed(lo_kw=-math.inf, hi_kw=math.inf, source="")
         self._share(WHOLE, open_band, verdict, requests, handed, alarms)
         return ParentMemory(limits=verdict.limits, lapsed=verdict.lapsed), handed, tuple(alarms)
+
+    def overloaded(self, nets_kw: Mapping[PoolId, Floats]) -> Bools:
+        """Slots in which these nets together break a rating above the pools, shape (slots,)."""
+        found = np.zeros(len(next(iter(nets_kw.values()))), dtype=np.bool_)
+        for node in self._members.keys() - {WHOLE}:
+            beneath = set(self._portfolio.subtree(node))
+            net_kw = sum(kw for pool, kw in nets_kw.items() if NodeId(pool) in beneath)
+            limit = self._portfolio.nodes[node].tightest_kw(hard=True)
+            found |= (net_kw > limit.import_max + SHORT_KW) | (
+                net_kw < -limit.export_max - SHORT_KW
+            )
+        return found
 
     def _share(
         self,
@@ -84,8 +99,11 @@ class Parents:
         silent = [member for member in asked if member not in heard]
         worst = [self._worst(member) for member in silent]
         left: Band = (own.lo_kw - sum(w[0] for w in worst), own.hi_kw - sum(w[1] for w in worst))
-        alarms += _shortfall(node or self._portfolio.id, own, heard.values())
-        bands = allotment.share(left, tuple(heard.values())) if heard else ()
+        if heard:
+            alarms += _shortfall(node or self._portfolio.id, own, heard.values())
+            bands = allotment.share(left, tuple(heard.values()))
+        else:
+            bands, worst = (), _by_size(own, worst)
         for member, (lo_kw, hi_kw) in zip((*heard, *silent), (*bands, *worst), strict=True):
             below = Handed(lo_kw=lo_kw, hi_kw=hi_kw, source=own.source)
             self._share(member, below, verdict, requests, handed, alarms)
@@ -143,6 +161,14 @@ def _above(portfolio: Portfolio, node: NodeId, pools: set[NodeId]) -> Iterator[N
 def _inside(outer: Band, lo_kw: float, hi_kw: float) -> Band:
     """Where bounds do not meet, the end of the outer one nearest to them."""
     return min(max(lo_kw, outer[0]), outer[1]), min(max(hi_kw, outer[0]), outer[1])
+
+
+def _by_size(own: Handed, worst: Sequence[Band]) -> list[Band]:
+    """The part of the node's band that each member's worst case has in the sum of all."""
+    least, most = sum(lo for lo, _ in worst), sum(hi for _, hi in worst)
+    out = min(own.lo_kw / least, 1.0) if least < 0 else 1.0
+    into = min(own.hi_kw / most, 1.0) if most > 0 else 1.0
+    return [(lo * out, hi * into) for lo, hi in worst]
 
 
 def _shortfall(name: str, own: Handed, heard: Iterable[Request]) -> list[Alarm]:

@@ -56,6 +56,8 @@ class Outlook:
     billing: Billing = Billing()
     recent_peak_kw: float | None = None
     last: Plan | None = None
+    left_kw: tuple[Floats, Floats] | None = None
+    """Least and most net, shape (slots,) each, that the nodes above leave the pool."""
     deadline_s: float = 20.0
 
 
@@ -88,7 +90,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         goals=portfolio.goals,
         sites=sites,
         site_node=frozen_ints([node_at[portfolio.sites[site].node] for site in sites]),
-        nodes=_nodes(portfolio, nodes, node_at, len(grid)),
+        nodes=_nodes(portfolio, nodes, node_at, outlook),
         load_kw=load_kw,
         batteries=batteries,
         pv=plants,
@@ -258,18 +260,27 @@ def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats | None,
 
 
 def _nodes(
-    portfolio: Portfolio, nodes: Sequence[NodeId], node_at: Mapping[NodeId, int], slots: int
+    portfolio: Portfolio,
+    nodes: Sequence[NodeId],
+    node_at: Mapping[NodeId, int],
+    outlook: Outlook,
 ) -> Nodes:
+    slots = len(outlook.grid)
     hard = np.array([_limits(portfolio.nodes[node], hard=True) for node in nodes])
     soft = np.array([_limits(portfolio.nodes[node], hard=False) for node in nodes])
     parents = [portfolio.nodes[node].parent for node in nodes]
+    import_kw, export_kw = (np.repeat(hard[:, [side]], slots, axis=1) for side in (0, 1))
+    if outlook.left_kw is not None:
+        least, most = outlook.left_kw
+        import_kw[0] = np.minimum(import_kw[0], np.maximum(most, 0.0))
+        export_kw[0] = np.minimum(export_kw[0], np.maximum(-least, 0.0))
     return Nodes(
         ids=tuple(nodes),
         parent=frozen_ints(
             [node_at.get(parent, -1) if parent is not None else -1 for parent in parents]
         ),
-        import_kw=np.repeat(hard[:, :1], slots, axis=1),
-        export_kw=np.repeat(hard[:, 1:], slots, axis=1),
+        import_kw=import_kw,
+        export_kw=export_kw,
         contract_import_kw=np.repeat(soft[:, :1], slots, axis=1),
         contract_export_kw=np.repeat(soft[:, 1:], slots, axis=1),
     )

@@ -10,7 +10,9 @@ from datetime import timedelta
 
 import structlog
 
+from vpp.control import coupling
 from vpp.control.outlook import SLOT_S, Record, recorded
+from vpp.control.parents import Parents
 from vpp.control.problems import Billing, Outlook, build
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
@@ -20,6 +22,7 @@ from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.problem import Problem
 from vpp.domain.slots import SlotGrid, slot_start
 from vpp.domain.snapshot import Snapshot
 from vpp.ports.clock import Clocks
@@ -70,6 +73,7 @@ class Replanner:
     ) -> None:
         self._portfolio, self._planning, self._history = portfolio, planning, history
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
+        self._parents = Parents(portfolio)
         self.plans: Mapping[PoolId, Plan] = {}
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
@@ -120,22 +124,44 @@ class Replanner:
         troubles: dict[PoolId, Trouble] = {}
         try:
             record = await recorded(self._portfolio, self._history, grid.start)
-            made = await self._planning.forecast(record.request(self._portfolio, snapshot.at, grid))
+            expected = await self._planning.forecast(
+                record.request(self._portfolio, snapshot.at, grid)
+            )
         except (PlanningError, StoreUnavailable) as fault:
             troubles = {p: Trouble(pool=p, text=str(fault)) for p in self._portfolio.pools}
         else:
-            self.forecasts = {(one.subject, one.quantity): one for one in made}
-            for pool in self._portfolio.pools:
-                try:
-                    plan = await self._plan(pool, snapshot, grid, record)
-                except (PlanningError, InvariantError) as fault:
-                    troubles[pool] = Trouble(pool=pool, text=str(fault))
-                else:
-                    self.plans = {**self.plans, pool: plan}
+            self.forecasts = {(one.subject, one.quantity): one for one in expected}
+            made, troubles = await self._each(snapshot, grid, record, {})
+            if left := coupling.bands(self._parents, made):
+                made, troubles = await self._each(snapshot, grid, record, left)
+            self.plans = {**self.plans, **{pool: plan for pool, (_, plan) in made.items()}}
         self._report(troubles)
         self.rounds += 1
 
-    async def _plan(self, pool: PoolId, snapshot: Snapshot, grid: SlotGrid, record: Record) -> Plan:
+    async def _each(
+        self,
+        snapshot: Snapshot,
+        grid: SlotGrid,
+        record: Record,
+        left_kw: Mapping[PoolId, coupling.Bands],
+    ) -> tuple[dict[PoolId, tuple[Problem, Plan]], dict[PoolId, Trouble]]:
+        """A plan of every pool, inside what is left to it where the nodes above bind."""
+        made, troubles = dict[PoolId, tuple[Problem, Plan]](), dict[PoolId, Trouble]()
+        for pool in self._portfolio.pools:
+            try:
+                made[pool] = await self._plan(pool, snapshot, grid, record, left_kw.get(pool))
+            except (PlanningError, InvariantError) as fault:
+                troubles[pool] = Trouble(pool=pool, text=str(fault))
+        return made, troubles
+
+    async def _plan(
+        self,
+        pool: PoolId,
+        snapshot: Snapshot,
+        grid: SlotGrid,
+        record: Record,
+        left_kw: coupling.Bands | None,
+    ) -> tuple[Problem, Plan]:
         outlook = Outlook(
             snapshot=snapshot,
             grid=grid,
@@ -145,13 +171,14 @@ class Replanner:
             billing=Billing(peak_paid_kw=record.peak_paid_kw(pool)),
             recent_peak_kw=record.largest_net_kw(self._portfolio.pools[pool].sites),
             last=self.plans.get(pool),
+            left_kw=left_kw,
             deadline_s=self._rhythm.deadline_s,
         )
         problem = build(self._portfolio, pool, outlook)
         plan = await self._planning.plan(problem)
         if broken := broken_rules(plan, problem):
             raise PlannerFailed("plan rejected: " + "; ".join(broken[:3]))
-        return plan
+        return problem, plan
 
     def _writable(self, snapshot: Snapshot) -> frozenset[AssetId]:
         return frozenset(

@@ -73,6 +73,21 @@ tariffs:
 """
 
 
+def two_streets(rating_kw: float) -> Portfolio:
+    """A street of the two sites and a street with a battery of its own, under one rating."""
+    text = TWO_SITES.replace(
+        "nodes:\n",
+        f"nodes:\n  - {{id: town, rating_kw: {{import: {rating_kw}, export: 60}}}}\n"
+        "  - {id: lane, parent: town, settles: true, tariff: flat}\n",
+        1,
+    ).replace("{id: street,", "{id: street, parent: town,")
+    text = text.replace("sites:\n", "sites:\n  - {id: mill, parent: lane}\n", 1)
+    text = text.replace(
+        "assets:\n", "assets:\n  - {id: mill-load, site: mill, kind: load, max_kw: 9}\n", 1
+    )
+    return read_city(text, "two-streets.yaml").portfolio
+
+
 def two_sites() -> Portfolio:
     return read_city(TWO_SITES, "two-sites.yaml").portfolio
 

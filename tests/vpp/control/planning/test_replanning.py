@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optimizer.fallback import RulePlanner
-from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
+from tests.vpp.control.planning.cities import NOON, snapshot, two_sites, two_streets
 from vpp.control.replanning import Replanner, Rhythm
 from vpp.domain.arrays import Floats
 from vpp.domain.devices import Authority
@@ -176,3 +176,21 @@ async def test_a_plan_that_breaks_a_rule_is_rejected_whole() -> None:
     await planner.round(seen(0.0))
     assert planner.plans == {}
     assert planner.troubles[POOL].text.startswith("plan rejected: ")
+
+
+async def test_pools_that_break_a_rating_above_them_are_planned_again_inside_their_parts() -> None:
+    town, planning, clock = two_streets(rating_kw=8.0), InProcess(), LoopClock()
+    planner = Replanner(
+        town,
+        planning=planning,
+        history=Remembered(),
+        clocks=Clocks(city=clock, wire=clock),
+        rhythm=Rhythm(horizon_s=6 * 3600.0),
+    )
+    await planner.round(snapshot(town, {"home-bat": {Quantity.SOC: 0.5}}, at=NOON, now_s=0.0))
+    assert [problem.pool for problem in planning.problems] == ["lane", "street"] * 2
+    lane, street = planning.problems[2:]
+    together_kw = lane.nodes.import_kw[0] + street.nodes.import_kw[0]
+    assert np.isfinite(together_kw).any()
+    np.testing.assert_array_less(together_kw[np.isfinite(together_kw)], 8.0 + 1e-6)
+    assert set(planner.plans) == {"lane", "street"}

@@ -235,7 +235,7 @@ class Run:
     proposals: tuple[Proposal, ...] = ()
     forecasts: Mapping[SiteId, tuple[Forecast, ...]] = field(default_factory=dict)
     news: tuple[CommandNews, ...] = ()
-    handed: Handed = Handed()
+    handed: Handed = field(default_factory=Handed)
     results: list[TickResult[ControlState]] = field(default_factory=list)
     inputs: list[TickInputs] = field(default_factory=list)
     each: Callable[["Run"], None] | None = None
