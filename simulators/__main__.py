@@ -142,7 +142,10 @@ def _export(arguments: argparse.Namespace) -> None:
     city = read_city(arguments.city, arguments.base_port)
     first, last = _aware(arguments.first, city), _aware(arguments.last, city)
     if first is None or last is None:
-        raise ValueError("--export needs --from and --to")
+        raise ValueError(
+            "--export needs --from and --to, two times of the city, such as"
+            " --from 2026-07-15 --to 2026-07-16 for a whole day"
+        )
     for path in export(city, arguments.export, first, last, timedelta(seconds=arguments.step)):
         sys.stdout.write(f"{path}\n")
 

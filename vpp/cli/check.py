@@ -1,6 +1,7 @@
 """``vpp check``: is the city file right, is the city safe without us, and do its devices answer?"""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from vpp.cli.exits import UNSAFE, faults_as_exits
 from vpp.config.city import City, load_city
 from vpp.config.proof import Row, prove
+from vpp.runtime.links import check_links
 from vpp.runtime.probe import Finding, probe
 
 BasePort = Annotated[
@@ -36,6 +38,7 @@ def check(
     console = Console()
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
+        check_links(city)
         rows = prove(city.portfolio)
         console.print(_summary(city))
         console.print(_proof(rows, terms=terms))
@@ -47,8 +50,26 @@ def check(
         console.print(
             f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
         )
-    if broken or any(not finding.well for finding in found):
+    silent = [finding for finding in found if not finding.well]
+    console.print(_verdict(rows, broken, found, silent))
+    if broken or silent:
         raise typer.Exit(UNSAFE)
+
+
+def _verdict(
+    rows: Sequence[Row], broken: Sequence[Row], found: Sequence[Finding], silent: Sequence[Finding]
+) -> str:
+    """One last line: how many hold, how many do not, and what to do."""
+    said = f"{len(rows) - len(broken)} of {len(rows)} ratings hold with the controller dead"
+    if found:
+        said += f", {len(found) - len(silent)} of {len(found)} devices answer as they should"
+    if broken:
+        said += "; raise the rating, or choose a safe state that takes less (--terms: the sums)"
+    if silent:
+        said += f"; look at {', '.join(one.device for one in silent[:5])}"
+        said += f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+    colour = "bold red" if broken or silent else "bold green"
+    return f"[{colour}]{'unsafe' if broken or silent else 'ok'}:[/] {said}"
 
 
 def _summary(city: City) -> str:

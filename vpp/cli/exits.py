@@ -43,6 +43,11 @@ def faults_as_exits() -> Iterator[None]:
     except VppError as fault:
         errors.print(f"[bold red]failed:[/] {_plain(str(fault))}")
         raise typer.Exit(FAILED) from fault
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        errors.print(f"[bold red]failed:[/] {_plain(str(fault))}")
+        raise typer.Exit(FAILED) from fault
 
 
 def _plain(text: str) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import getpass
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,4 +79,13 @@ def override(
             "owner": getpass.getuser(), **bounds,
         }  # fmt: skip
         answer = asyncio.run(ask(home, asked))
-        typer.echo(f"override {answer['id']} for {answer['scope']} until {answer['until']}")
+        typer.echo(_said(answer))
+
+
+def _said(answer: dict[str, Any]) -> str:
+    """The expiry as a clock in the city shows it, and how to end the override before."""
+    until = datetime.fromisoformat(answer["until"])
+    return (
+        f"override {answer['id']} for {answer['scope']} until {until:%a %d %b %H:%M:%S}"
+        f" {answer['zone']} ({answer['for_s'] / 60:g} min); withdraw it before with --end"
+    )

@@ -29,6 +29,7 @@ from vpp.web.health import application
 from vpp.web.server import serving
 
 Result = TypeVar("Result")
+Address = tuple[str, int]
 
 
 def run(
@@ -60,6 +61,7 @@ def run(
 
     On the way out every device is brought to its safe state and read back, within 5 s.
     """
+    address = _address(http)
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
         wire = WireClock()
@@ -74,24 +76,40 @@ def run(
         )
         if not watch:
             to_standard_error()
-        left = on_fast_loop(_run(city, options, clocks, http, lasts, watch=watch))
+        left = on_fast_loop(_run(city, options, clocks, address, lasts, watch=watch))
     end(left)
 
 
 async def _run(
-    city: City, options: Options, clocks: Clocks, http: str, lasts: str | None, *, watch: bool
+    city: City,
+    options: Options,
+    clocks: Clocks,
+    http: Address | None,
+    lasts: str | None,
+    *,
+    watch: bool,
 ) -> Sequence[Left]:
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         daemon = await stack.enter_async_context(running(city, options, clocks))
-        if http != "off":
-            host, _, port = http.rpartition(":")
-            await stack.enter_async_context(serving(application(daemon), host=host, port=int(port)))
+        if http is not None:
+            host, port = http
+            await stack.enter_async_context(serving(application(daemon), host=host, port=port))
         if watch:
             stack.enter_context(_watching(daemon))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds(lasts) if lasts else None)
     return daemon.left
+
+
+def _address(text: str) -> Address | None:
+    """Host and port; None for ``off``."""
+    host, _, port = text.rpartition(":")
+    if text == "off":
+        return None
+    if not (host and port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise typer.BadParameter(f"--http {text!r}: write 127.0.0.1:9464, or off")
+    return host, int(port)
 
 
 def _watching(daemon: Daemon) -> Live:

@@ -24,13 +24,23 @@ class Findings:
         self.tree = tree
         self.mistakes: list[Mistake] = list(tree.mistakes)
         self._suggested = 0
+        self._absent: set[str] = set()
 
     def add(self, path: Path, problem: str, remedy: str = "") -> None:
         """Note a mistake at a path of the file."""
         self.mistakes.append(self.tree.mistake(path, problem, remedy))
 
     def unknown(self, path: Path, what: str, name: str, known: Collection[str]) -> None:
-        """Note a name that refers to nothing."""
+        """Note a name that refers to nothing.
+
+        Where the file names nothing of the kind, the first reference stands for all of them: they
+        have one cause.
+        """
+        if not known:
+            if what not in self._absent:
+                self._absent.add(what)
+                self.add(path, f"{what} {name!r} is unknown", f"the file names no {what} at all")
+            return
         self.add(path, f"{what} {name!r} is unknown", self._instead(name, known))
 
     def shaped(self, kind: type[Shaped], value: object, path: Path) -> Shaped | None:

@@ -103,7 +103,7 @@ def _check_pools(connections: Connections, draft: Draft, findings: Findings) -> 
                 problem = f"the site {name!r} is in no pool"
                 findings.add(path, problem, "put 'settles: true' on it or on a node above it")
     for path, node in draft.each("nodes", NodeEntry):
-        if node.settles and node.id not in populated:
+        if draft.ids["sites"] and node.settles and node.id not in populated:
             findings.add(
                 (*path, "settles"), f"no site lies beneath {node.id!r}", "leave 'settles' out"
             )
@@ -149,6 +149,8 @@ def _check_meters(draft: Draft, findings: Findings) -> None:
 
 def _check_role(path: Path, meter: MeterEntry, draft: Draft, findings: Findings) -> None:
     known = {**draft.ids["nodes"], **draft.ids["sites"]}
+    if meter.role is MeterRole.SITE and not draft.ids["sites"]:
+        return
     if meter.node is None:
         if meter.assets and meter.role is not MeterRole.SUB:
             findings.add(
@@ -156,7 +158,8 @@ def _check_role(path: Path, meter: MeterEntry, draft: Draft, findings: Findings)
             )
         return
     if meter.node not in known:
-        findings.unknown((*path, "node"), "node", meter.node, known)
+        alike = draft.ids["sites"] if meter.role is MeterRole.SITE else draft.ids["nodes"]
+        findings.unknown((*path, "node"), "node", meter.node, known if alike else {})
         return
     node = draft.named("nodes", ConnectionEntry, meter.node) or draft.named(
         "sites", ConnectionEntry, meter.node

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ class Lease:
     """Held from entering to leaving ``hold``; the operating system ends it with the process."""
 
     epoch: int
-    """Higher than any epoch a daemon of this portfolio has used on this host."""
+    """Higher than any epoch a daemon of this portfolio has used on this host.
+
+    Never below the seconds since 1970, so that devices which remember an epoch obey again after
+    the state directory was lost, or the portfolio was given another id or host.
+    """
 
 
 @contextmanager
@@ -70,7 +75,8 @@ def holder(directory: Path) -> str | None:
 
 
 def _next_epoch(path: Path) -> int:
-    epoch = int(path.read_text()) + 1 if path.exists() else 1
+    last = int(path.read_text()) if path.exists() else 0
+    epoch = max(last + 1, int(time.time()))
     replacement = path.with_suffix(".new")
     with replacement.open("w") as file:
         file.write(str(epoch))

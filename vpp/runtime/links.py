@@ -1,14 +1,17 @@
 """Opens every link of a city through its adapter, found by name."""
 
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import cast
 
 from vpp.config.city import City
+from vpp.config.findings import instead
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.ids import AssetId, LinkId
 from vpp.ports import plugins
 from vpp.ports.clock import Clocks
 from vpp.ports.device import Adapter, LinkRequest, OpenLink
+from vpp.runtime.clocks import CityClock, WireClock
 
 
 async def open_links(
@@ -21,15 +24,45 @@ async def open_links(
     """
     links: dict[LinkId, OpenLink] = {}
     mistakes: list[Mistake] = []
-    for request in _requests(city, clocks, epoch):
+    for name, link in _made(city, clocks, epoch, mistakes):
         try:
-            adapter = cast("Adapter", plugins.load(plugins.ADAPTERS, request.link.adapter))
-            links[request.link.id] = await stack.enter_async_context(adapter(request))
+            links[name] = await stack.enter_async_context(link)
         except ConfigurationError as fault:
             mistakes += [_placed(city, mistake) for mistake in fault.mistakes]
     if mistakes:
         raise ConfigurationError(mistakes)
     return links
+
+
+def check_links(city: City) -> None:
+    """Let every adapter look at its part of the city file; nothing is opened.
+
+    Raises:
+        ConfigurationError: unknown adapters, options or profiles that adapters refuse, all of them.
+    """
+    mistakes: list[Mistake] = []
+    wire = WireClock()
+    list(_made(city, Clocks(city=CityClock(wire), wire=wire), 0, mistakes))
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def _made(
+    city: City, clocks: Clocks, epoch: int, mistakes: list[Mistake]
+) -> Iterator[tuple[LinkId, AbstractAsyncContextManager[OpenLink]]]:
+    """Links that are right, not entered yet; what is wrong is added to ``mistakes``."""
+    known = plugins.names(plugins.ADAPTERS)
+    for request in _requests(city, clocks, epoch):
+        link = request.link
+        if link.adapter not in known:
+            path = f"{city.path('links', link.id)}.adapter"
+            problem = f"no adapter {link.adapter!r} is installed"
+            mistakes.append(city.mistake(path, problem, instead(link.adapter, known)))
+            continue
+        try:
+            yield link.id, cast("Adapter", plugins.load(plugins.ADAPTERS, link.adapter))(request)
+        except ConfigurationError as fault:
+            mistakes += [_placed(city, mistake) for mistake in fault.mistakes]
 
 
 def _requests(city: City, clocks: Clocks, epoch: int) -> list[LinkRequest]:

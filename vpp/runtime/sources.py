@@ -8,8 +8,10 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 import yaml
@@ -47,8 +49,18 @@ def read_scope(text: str, portfolio: Portfolio) -> Scope:
         known[ScopeKind.NODE] = tuple(portfolio.nodes)
     found = [k for k, ids in known.items() if name in ids and kind in ("", k)]
     if not found:
-        raise InvariantError(f"nothing is called {text!r}")
+        raise InvariantError(f"nothing is called {text!r}{_instead(name, kind, known)}")
     return Scope(kind=found[0], id=name)
+
+
+def _instead(name: str, kind: str, known: Mapping[ScopeKind, Sequence[str]]) -> str:
+    """What is called alike, or what there is to choose from."""
+    names = sorted({one for k, ids in known.items() if kind in ("", k) for one in ids})
+    close = get_close_matches(name, names, n=3)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"; there are {', '.join(names[:12])}{more}"
 
 
 def read_proposal(
@@ -185,7 +197,15 @@ class OperatorProposals(_Standing):
         kept.setdefault("id", uuid.uuid4().hex[:8])
         proposal = self._read(kept)
         await self._keep({**self._given, proposal.id: kept})
-        return {"id": proposal.id, "scope": str(proposal.scope), "until": kept["until"]}
+        zone = ZoneInfo(self._request.portfolio.time_zone)
+        until = datetime.fromisoformat(str(kept["until"])).astimezone(zone)
+        return {
+            "id": proposal.id,
+            "scope": str(proposal.scope),
+            "until": until.isoformat(timespec="seconds"),
+            "zone": zone.key,
+            "for_s": lasts.total_seconds(),
+        }
 
     async def end(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Withdraw by id, or all of a scope."""

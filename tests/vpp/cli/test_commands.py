@@ -128,3 +128,57 @@ def test_without_a_daemon_an_override_fails_and_says_where_it_looked(home: dict[
 )
 def test_a_wrong_command_line_says_so(home: dict[str, str], arguments: list[str]) -> None:
     assert vpp(home, *arguments).returncode == exits.USAGE
+
+
+def wrong_city(directory: Path, old: str, new: str) -> Path:
+    text = example_city("one-house").read_text()
+    assert old in text
+    file = directory / "city.yaml"
+    file.write_text(text.replace(old, new))
+    return file
+
+
+def test_check_ends_with_a_verdict(home: dict[str, str], tmp_path: Path) -> None:
+    good = vpp(home, "check", example_city("one-house"))
+    assert good.stdout.splitlines()[-1].startswith("ok: 4 of 4 ratings hold")
+    unsafe = vpp(home, "check", wrong_city(tmp_path, "{import: 12,", "{import: 8,"))
+    assert "unsafe: 3 of 4 ratings hold" in unsafe.stdout
+    assert "--terms" in unsafe.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "remedy"),
+    [
+        ("adapter: modbus,", "adapter: modbuss,", "links[0].adapter", "did you mean 'modbus'?"),
+        ("sunspec-ess", "sunspec-es", "devices[0].profile", "sunspec-ess"),
+        ("{unit: 1}", "{unt: 1}", "devices[0].options", "unit"),
+    ],
+)
+def test_check_lets_adapters_judge_their_part_without_contacting_any_device(
+    home: dict[str, str], tmp_path: Path, old: str, new: str, path: str, remedy: str
+) -> None:
+    done = vpp(home, "check", wrong_city(tmp_path, old, new))
+    assert done.returncode == exits.CONFIGURATION
+    assert path in done.stderr
+    assert remedy in done.stderr
+
+
+def test_a_missing_section_is_one_mistake_and_not_one_for_each_reference(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_text(example_city().read_text().replace("\nnodes:", "\nnode:", 1))
+    done = vpp(home, "check", file)
+    assert done.returncode == exits.CONFIGURATION
+    assert "did you mean 'nodes'?" in done.stderr
+    assert done.stderr.count("wrong:") == 2
+    assert "names no node at all" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["9464", "localhost:", "localhost:http", "localhost:70000"])
+def test_an_http_address_that_is_none_is_a_wrong_command_line(
+    home: dict[str, str], address: str
+) -> None:
+    done = vpp(home, "run", example_city("one-house"), "--http", address)
+    assert done.returncode == exits.USAGE
+    assert "127.0.0.1:9464" in done.stderr

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,23 @@ def test_every_lease_has_a_higher_epoch(tmp_path: Path) -> None:
     with hold(tmp_path, portfolio="city") as first:
         pass
     with hold(tmp_path, portfolio="city") as second:
-        assert second.epoch == first.epoch + 1
+        assert second.epoch > first.epoch
+
+
+def test_after_a_lost_state_directory_the_epoch_is_above_those_used_before(tmp_path: Path) -> None:
+    with hold(tmp_path, portfolio="city") as before:
+        pass
+    time.sleep(1.1)
+    (tmp_path / "epoch").unlink()
+    with hold(tmp_path, portfolio="city") as after:
+        assert after.epoch > before.epoch
+
+
+def test_a_clock_set_back_does_not_lower_the_epoch(tmp_path: Path) -> None:
+    ahead = int(time.time()) + 86_400
+    (tmp_path / "epoch").write_text(str(ahead))
+    with hold(tmp_path, portfolio="city") as lease:
+        assert lease.epoch == ahead + 1
 
 
 def test_a_second_daemon_is_told_who_holds_it_and_a_killed_one_holds_nothing(
@@ -44,5 +61,6 @@ def test_a_second_daemon_is_told_who_holds_it_and_a_killed_one_holds_nothing(
         assert f"process {other.pid}" in str(holder(tmp_path))
         other.kill()
     assert holder(tmp_path) is None
+    before = int((tmp_path / "epoch").read_text())
     with hold(tmp_path, portfolio="city") as lease:
-        assert lease.epoch == 2
+        assert lease.epoch > before

@@ -142,3 +142,20 @@ async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> 
             with pytest.raises(VppError, match=why):
                 await ask(tmp_path, {**asked, **wrong})
         assert source.proposals() == []
+
+
+async def test_the_answer_to_an_override_has_the_citys_own_clock(tmp_path: Path) -> None:
+    commands = CommandSocket(tmp_path)
+    async with command_source(request(tmp_path, commands, StandingClock())) as source:
+        answer = await source.override({"scope": "street", "hi_kw": 2, "reason": "t", "for_s": 600})
+    assert answer["until"] == "2026-07-15T12:10:00+09:00"
+    assert (answer["zone"], answer["for_s"]) == ("Asia/Seoul", 600)
+
+
+async def test_a_scope_that_nothing_is_called_is_answered_with_what_is_alike(
+    tmp_path: Path,
+) -> None:
+    commands = CommandSocket(tmp_path)
+    async with command_source(request(tmp_path, commands, StandingClock())) as source:
+        with pytest.raises(VppError, match="did you mean street"):
+            await source.override({"scope": "stret", "hi_kw": 2, "reason": "t"})
