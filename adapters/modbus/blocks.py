@@ -23,6 +23,11 @@ class Block:
     order: tuple[int, ...] | None
     """For each register the one whose content belongs there; None where none is swapped."""
 
+    @property
+    def across(self) -> bool:
+        """Whether it reaches over the end of a model."""
+        return self.points[0].region != self.points[-1].region
+
     def decode(self, data: bytes) -> tuple[float | int, ...]:
         """Raw numbers of the points."""
         if self.order is not None:
@@ -30,29 +35,34 @@ class Block:
         return self.layout.unpack(data)
 
 
-def blocks_of(points: Iterable[Registers], *, most: int = 125, gap: int = 0) -> tuple[Block, ...]:
+def blocks_of(
+    points: Iterable[Registers], *, most: int = 125, gap: int = 0, across: bool = False
+) -> tuple[Block, ...]:
     """The fewest requests for these points.
 
     Within a SunSpec model gaps are read along; between fixed addresses up to ``gap`` registers;
-    never across the end of a model.
+    over the end of a model only where ``across``, for not every device allows it.
     """
     ordered = sorted(points, key=lambda p: (p.input_registers, p.address))
     groups: list[list[Registers]] = []
     for point in ordered:
-        if groups and _joins(groups[-1], point, most, gap):
+        if groups and _joins(groups[-1], point, most, gap, across):
             groups[-1].append(point)
         else:
             groups.append([point])
     return tuple(_block(tuple(group)) for group in groups)
 
 
-def _joins(group: Sequence[Registers], point: Registers, most: int, gap: int) -> bool:
+def _joins(group: Sequence[Registers], point: Registers, most: int, gap: int, across: bool) -> bool:
     first, last = group[0], group[-1]
+    modelled = bool(last.region and point.region)
+    together = last.region == point.region or (across and modelled)
     return (
-        (first.region, first.input_registers) == (point.region, point.input_registers)
+        together
+        and first.input_registers == point.input_registers
         and last.end <= point.address
         and point.end - first.address <= most
-        and (bool(first.region) or point.address - last.end <= gap)
+        and (modelled or point.address - last.end <= gap)
     )
 
 

@@ -1,6 +1,6 @@
 """Looks at a device once per connection: its models, scale factors and identity."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.modbus.blocks import Block, Decoder, blocks_of
@@ -9,9 +9,10 @@ from adapters.modbus.layout import Registers, place, power_of_ten, scale_registe
 from adapters.modbus.pdu import read_request
 from adapters.modbus.readings import Bound, Readings
 from adapters.modbus.recipes import Writer
-from adapters.modbus.sunspec import discover
+from adapters.modbus.sunspec import NOT_THERE, discover
 from adapters.profile.profile import InModel, Profile
 from vpp.domain.devices import Identity
+from vpp.domain.errors import Refused
 
 Ask = Callable[[bytes], Awaitable[bytes]]
 """Sends one request to the device and returns the registers."""
@@ -49,7 +50,7 @@ async def survey(
     placed = place(profile, await discover(read) if modelled else {})
     powers = await _powers(profile, placed, ask)
     polled_registers = [registers for name, registers in placed.items() if name in polled]
-    blocks = _blocks(profile, polled_registers)
+    blocks = await _round(profile, polled_registers, ask)
     decoder = Decoder(blocks, powers)
     return Survey(
         connect=connect,
@@ -60,6 +61,24 @@ async def survey(
         readings=Readings(bound, decoder),
         writer=Writer(profile, placed, powers),
     )
+
+
+async def _round(profile: Profile, points: Sequence[Registers], ask: Ask) -> tuple[Block, ...]:
+    """What every round reads: over the ends of models where the device proves to allow it."""
+    apart = _blocks(profile, points)
+    if not profile.manners.across_models:
+        return apart
+    manners = profile.manners
+    joined = blocks_of(points, most=manners.max_registers, gap=manners.max_gap, across=True)
+    try:
+        for block in joined:
+            if block.across:
+                await ask(block.request)
+    except Refused as refused:
+        if refused.code not in NOT_THERE:
+            raise
+        return apart
+    return joined
 
 
 def _blocks(profile: Profile, points: Iterable[Registers]) -> tuple[Block, ...]:

@@ -75,6 +75,7 @@ def _manners(file: ProfileFile) -> Manners:
         max_clients=link.max_clients,
         max_registers=link.max_registers,
         max_gap=link.max_gap,
+        across_models=link.across_models,
         write_one_with=link.write_one_with,
     )
 

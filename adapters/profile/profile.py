@@ -209,6 +209,9 @@ class Manners:
     max_registers: int = 125
     max_gap: int = 0
     """Registers between two fixed addresses that may be read along with them."""
+    across_models: bool = False
+    """SunSpec models that stand one behind the other may be read in one request; where a device
+    refuses that, each is read by itself."""
     write_one_with: int = 16
     """Function code for a write of one register: 6 or 16."""
 

@@ -205,6 +205,7 @@ class LinkEntry(Entry):
     max_clients: Annotated[int, Field(gt=0)] | None = None
     max_registers: Annotated[int, Field(gt=0, le=125)] = 125
     max_gap: Annotated[int, Field(ge=0, le=124)] = 0
+    across_models: bool = False
     write_one_with: Literal[6, 16] = 16
 
 

@@ -111,8 +111,11 @@ def at(
     )
 
 
-def spans(*points: Registers, most: int = 125, gap: int = 0) -> list[tuple[int, int]]:
-    return [struct.unpack_from(">HH", b.request, 1) for b in blocks_of(points, most=most, gap=gap)]
+def spans(
+    *points: Registers, most: int = 125, gap: int = 0, across: bool = False
+) -> list[tuple[int, int]]:
+    blocks = blocks_of(points, most=most, gap=gap, across=across)
+    return [struct.unpack_from(">HH", block.request, 1) for block in blocks]
 
 
 def test_what_may_be_read_together_is() -> None:
@@ -123,6 +126,14 @@ def test_what_may_be_read_together_is() -> None:
     assert spans(at("a", 10), at("b", 12), gap=1) == [(10, 3)]
     assert spans(at("a", 10), at("b", 11, input_registers=True)) == [(10, 1), (11, 1)]
     assert spans(at("a", 10), at("b", 11), at("c", 12), most=2) == [(10, 2), (12, 1)]
+
+
+def test_models_are_read_together_only_where_that_is_allowed_and_fits() -> None:
+    models = at("a", 10, region=701), at("b", 60, region=702), at("c", 134, region=704)
+    assert spans(*models) == [(10, 1), (60, 1), (134, 1)]
+    assert spans(*models, across=True) == [(10, 125)]
+    assert spans(*models, across=True, most=124) == [(10, 51), (134, 1)]
+    assert spans(models[0], at("d", 11), across=True) == [(10, 1), (11, 1)]
 
 
 def test_a_block_decodes_with_gaps_word_order_and_sentinels() -> None:
