@@ -114,30 +114,31 @@ class MemoryMeter:
         return _batch(self.device, self.points, [self.net_kw], self.city.monotonic())
 
 
-@dataclass
 class Restless:
     """An operator who, when asked to be, wants another power of everybody in every turn."""
 
-    assets: Sequence[AssetId]
-    active: bool = False
-    turn: int = 0
+    def __init__(self, assets: Sequence[AssetId]) -> None:
+        self.active, self._turn = False, 0
+        self._wishes = [[_wish(asset, kw) for asset in assets] for kw in (1.0, 2.0)]
 
     def proposals(self) -> Sequence[Proposal]:
+        """As every source does, it gives out what it holds."""
         if not self.active:
             return ()
-        self.turn += 1
-        return [
-            Proposal(
-                id=f"wish-{asset}",
-                scope=Scope(kind=ScopeKind.ASSET, id=asset),
-                owner="operator",
-                rank=Rank.OVERRIDE,
-                wish_kw=1.0 + self.turn % 2,
-                reason="benchmark",
-                valid_until_s=math.inf,
-            )
-            for asset in self.assets
-        ]
+        self._turn += 1
+        return self._wishes[self._turn % 2]
+
+
+def _wish(asset: AssetId, power_kw: float) -> Proposal:
+    return Proposal(
+        id=f"wish-{asset}",
+        scope=Scope(kind=ScopeKind.ASSET, id=asset),
+        owner="operator",
+        rank=Rank.OVERRIDE,
+        wish_kw=power_kw,
+        reason="benchmark",
+        valid_until_s=math.inf,
+    )
 
 
 @dataclass

@@ -33,10 +33,13 @@ class Pending:
     """A command on its way to the door."""
 
     command: Command
-    done: asyncio.Future[Dispatch]
-    leaving: bool = False
-    """Part of the daemon's way out."""
+    done: asyncio.Future[Dispatch] | None = None
+    """Somebody waits for it: it is part of the daemon's way out."""
     intent: asyncio.Task[None] | None = None
+
+    @property
+    def leaving(self) -> bool:
+        return self.done is not None
 
     @property
     def protects(self) -> bool:
@@ -67,8 +70,13 @@ class DeviceWriter:
         """Held while something is in flight to the device, heartbeats included."""
 
     def put(self, pending: Pending) -> None:
-        """Queue a command; what waits for the same asset gives way."""
+        """Queue a command; what waits for the same asset gives way, unless it would go in vain."""
         asset = pending.command.setpoint.asset
+        if asset in self._waiting:
+            refused = self._check(pending)
+            if refused is not None:
+                self._refuse(pending, refused)
+                return
         older = self._waiting.pop(asset, None)
         if older is not None and _only_prolongs(pending, older):
             first = older.command
@@ -215,7 +223,7 @@ class DeviceWriter:
             recorded=pending.intent is not None,
         )
         self._report(dispatch, refused)
-        if not pending.done.done():
+        if pending.done is not None and not pending.done.done():
             pending.done.set_result(dispatch)
 
 

@@ -1,7 +1,7 @@
 """What must hold for a write to leave, rule by rule; pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vpp.control.power_bounds import Ability, beyond_energy, beyond_power
 from vpp.domain.capability import Capability, Form
@@ -12,7 +12,8 @@ from vpp.domain.outcome import GateRefusal
 from vpp.domain.setpoint import LONGEST_LIFE_S, SHORTEST_LIFE_S, Setpoint
 from vpp.domain.snapshot import DeviceState
 
-CLOSING, AUTHORITY, EXPIRY, AUDIT = "closing", "authority", "expiry", "audit"
+CLOSING, WRITER, AUTHORITY = "closing", "writer", "authority"
+EXPIRY, AUDIT = "expiry", "audit"
 IDENTIFIED, READ_BACK, UNDECIDED = "identified", "read_back", "undecided"
 FORESEEN = frozenset({CLOSING, AUTHORITY, EXPIRY, AUDIT, IDENTIFIED, READ_BACK, UNDECIDED})
 """Rules that hold a write back as things are, and that an operator sees elsewhere; any other means
@@ -23,8 +24,7 @@ _HEARTBEAT, _REFRESH = WriteClass.HEARTBEAT, WriteClass.REFRESH
 _KEEP_ALIVE = (_REFRESH, _HEARTBEAT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(NamedTuple):
     """Everything beside the command that the rules look at, at one moment."""
 
     state: DeviceState
@@ -107,6 +107,8 @@ def _power(setpoint: Setpoint, capability: Capability) -> str | None:
     if setpoint.form in _ASKS_NO_POWER:
         return None
     if setpoint.form is _TARGET:
+        if setpoint.lo_kw in capability.allowed:
+            return None
         off_kw = abs(capability.allowed.nearest(setpoint.lo_kw) - setpoint.lo_kw)
         if off_kw <= max(capability.resolution_kw, _ROUNDING_KW):
             return None
@@ -177,7 +179,7 @@ def _budget(command: Command, situation: Situation) -> str | None:
 
 _RULES: tuple[tuple[str, Callable[[Command, Situation], str | None]], ...] = (
     (CLOSING, _closing),
-    ("writer", _writer),
+    (WRITER, _writer),
     (AUTHORITY, _authority),
     (IDENTIFIED, _identified),
     (READ_BACK, _read_back),

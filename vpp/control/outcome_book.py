@@ -140,7 +140,7 @@ class OutcomeBook:
         trial = self._trials.get(command.setpoint.asset)
         if trial is not None:
             prolonged = replace(trial.command, setpoint=command.setpoint)
-            self._trials[command.setpoint.asset] = replace(trial, command=prolonged, renewed_s=at_s)
+            self._trials[command.setpoint.asset] = trial._replace(command=prolonged, renewed_s=at_s)
 
     def _supersede(self, asset: AssetId) -> None:
         older = self._trials.pop(asset, None)

@@ -1,7 +1,6 @@
 """Whether a command was accepted, and whether the asset follows it: a pure judge over snapshots."""
 
 import math
-from dataclasses import replace
 
 from vpp.control.doubts import doubt, timer_off
 from vpp.control.evidence import Evidence
@@ -21,7 +20,7 @@ def judge(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if trial.trouble is not None or trial.outcome in (Outcome.EXPIRED, Outcome.REFUSED):
         return trial
     if evidence.now_s >= trial.setpoint.expires_s:
-        return trial if trial.outcome.final else replace(trial, outcome=Outcome.EXPIRED)
+        return trial if trial.outcome.final else trial._replace(outcome=Outcome.EXPIRED)
     trial = _judge_holding(_judge_timer(trial, evidence, rules), evidence, rules)
     return trial if trial.trouble is not None else _judge_following(trial, evidence, rules)
 
@@ -33,7 +32,7 @@ def _judge_timer(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if not off and not trial.timer_off_for:
         return trial
     lasted = trial.timer_off_for + 1 if off else 0
-    return replace(trial, timer_off_for=lasted, timer_seen_s=evidence.reversion_at_s)
+    return trial._replace(timer_off_for=lasted, timer_seen_s=evidence.reversion_at_s)
 
 
 def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
@@ -47,27 +46,26 @@ def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if evidence.setpoint_s >= trial.sent_s + max(rules.confirm.within_s, POLLS * rules.poll_s):
         frozen = doubt(trial, evidence, rules) is Trouble.FROZEN
         trouble = Trouble.FROZEN if frozen else Trouble.NOT_APPLIED
-        return replace(trial, outcome=Outcome.NOT_OBEYING, trouble=trouble)
+        return trial._replace(outcome=Outcome.NOT_OBEYING, trouble=trouble)
     return trial
 
 
 def _held(trial: Trial) -> Trial:
     if trial.held:
-        return replace(trial, strange_for=0) if trial.strange_for else trial
+        return trial._replace(strange_for=0) if trial.strange_for else trial
     pending = trial.outcome in (Outcome.SENT, Outcome.UNKNOWN)
-    return replace(trial, held=True, outcome=Outcome.ACCEPTED if pending else trial.outcome)
+    return trial._replace(held=True, outcome=Outcome.ACCEPTED if pending else trial.outcome)
 
 
 def _judge_strange(trial: Trial, read_kw: float, sample_s: float) -> Trial:
     """It was held, and something else was read back."""
     if sample_s <= trial.strange_seen_s:
         return trial
-    trial = replace(trial, strange_for=trial.strange_for + 1, strange_seen_s=sample_s)
+    trial = trial._replace(strange_for=trial.strange_for + 1, strange_seen_s=sample_s)
     if trial.strange_for < STRANGE_READS:
         return trial
     lost = math.isnan(read_kw)
-    return replace(
-        trial,
+    return trial._replace(
         outcome=Outcome.UNKNOWN if lost else Outcome.NOT_OBEYING,
         trouble=Trouble.SETPOINT_LOST if lost else Trouble.FOREIGN_WRITER,
     )
@@ -77,7 +75,7 @@ def _unconfirmed(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     """Nothing was read back since it was sent."""
     patience_s = max(rules.confirm.within_s, POLLS * rules.poll_s)
     if trial.outcome is Outcome.SENT and evidence.now_s > trial.sent_s + patience_s:
-        return replace(trial, outcome=Outcome.UNKNOWN)
+        return trial._replace(outcome=Outcome.UNKNOWN)
     return trial
 
 
@@ -105,7 +103,7 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if evidence.power_kw is None:
         overdue_s = evidence.now_s - due_s - POLLS * rules.poll_s
         pending = trial.outcome is Outcome.ACCEPTED
-        return replace(trial, outcome=Outcome.UNKNOWN) if pending and overdue_s > 0 else trial
+        return trial._replace(outcome=Outcome.UNKNOWN) if pending and overdue_s > 0 else trial
     if evidence.power_s <= trial.seen_s:
         return trial
     found = verdict(trial, evidence, rules)
@@ -115,7 +113,7 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     judged = _changed(trial, found, evidence.power_s) if trial.outcome.final else None
     judged = judged or _settled(trial, found)
     if judged.outcome is Outcome.NOT_OBEYING and trial.outcome is not Outcome.NOT_OBEYING:
-        return replace(judged, trouble=doubt(judged, evidence, rules))
+        return judged._replace(trouble=doubt(judged, evidence, rules))
     return judged
 
 
@@ -129,7 +127,7 @@ def _time_to_follow_s(trial: Trial, rules: Rules) -> float:
 
 
 def _settled(trial: Trial, found: Verdict) -> Trial:
-    return replace(trial, outcome=found[0], cause=found[1], changing=None, changing_for=0)
+    return trial._replace(outcome=found[0], cause=found[1], changing=None, changing_for=0)
 
 
 def _changed(trial: Trial, found: Verdict, sample_s: float) -> Trial:
@@ -139,4 +137,4 @@ def _changed(trial: Trial, found: Verdict, sample_s: float) -> Trial:
     lasted = trial.changing_for + 1 if found == trial.changing else 1
     if lasted >= POLLS:
         return _settled(trial, found)
-    return replace(trial, changing=found, changing_for=lasted, seen_s=sample_s)
+    return trial._replace(changing=found, changing_for=lasted, seen_s=sample_s)

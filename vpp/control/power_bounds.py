@@ -6,6 +6,7 @@ A tick plans within the same bounds; this looks again, at the readings alone, ju
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vpp.control.plausibility import SOC_TOLERANCE
 from vpp.domain.assets import Asset, Battery
@@ -26,8 +27,7 @@ _UNPACKED = (
 _CEILING = Form.CEILING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ability:
+class Ability(NamedTuple):
     """What one asset can do now."""
 
     asset: Asset

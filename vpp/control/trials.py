@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from vpp.domain.assets import Asset
 from vpp.domain.capability import Capability, Form
@@ -57,9 +58,11 @@ class Rules:
         return max(self.confirm.tolerance_kw, self.capability.resolution_kw)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One command that left, and what is known of it so far."""
+class Trial(NamedTuple):
+    """One command that left, and what is known of it so far.
+
+    A tuple, because every snapshot may make a new one for every asset.
+    """
 
     command: Command
     sent_s: float

@@ -10,7 +10,7 @@ from vpp.control.connection import PATIENCE
 from vpp.control.device_writer import DeviceWriter, Pending
 from vpp.control.dispatch import Dispatch
 from vpp.control.gate_ledger import GateLedger
-from vpp.control.gate_rules import EXPIRY, Situation, refusal
+from vpp.control.gate_rules import WRITER, Situation, refusal
 from vpp.control.inputs import Decision
 from vpp.control.intents import Intents
 from vpp.control.pace import Pace
@@ -85,15 +85,9 @@ class WriteGate:
         """Tell ``listener`` of everything that left, or did not."""
         self._listeners.append(listener)
 
-    def submit(self, decision: Decision) -> GateRefusal | None:
-        """Queue what a tick decided; why not, if it breaks a rule already now."""
-        pending = self._pending(decision, leaving=False)
-        refused = self._check(pending)
-        if refused is not None:
-            self._report(_untouched(pending, refused, self._pace), refused)
-            return refused
-        self._writers[decision.device].put(pending)
-        return None
+    def submit(self, decision: Decision) -> None:
+        """Queue what a tick decided; its device's writer asks the rules, outside the tick."""
+        self._queue(Pending(self._command(decision)))
 
     def rehearse(self, decision: Decision) -> tuple[Command, GateRefusal | None]:
         """The command that a device in shadow would get, and the first rule that would forbid it.
@@ -101,23 +95,18 @@ class WriteGate:
         Nothing is queued, counted or numbered with what leaves.
         """
         self._rehearsed += 1
-        command = self._command(decision, self._rehearsed, decision.write_class)
+        command = self._numbered(decision, self._rehearsed)
         found = self._situation(command.device, command.setpoint.asset, leaving=False)
         if found.state.authority is Authority.SHADOW:
-            found = replace(found, state=replace(found.state, authority=Authority.AUTO))
+            found = found._replace(state=replace(found.state, authority=Authority.AUTO))
         command = replace(command, id=f"shadow-{command.id}")
-        return command, refusal(command, replace(found, decided=True))
+        return command, refusal(command, found._replace(decided=True))
 
     async def carry(self, decision: Decision) -> Dispatch:
         """Write on the daemon's way out, and wait for what came of it."""
-        pending = self._pending(decision, leaving=True)
-        refused = self._check(pending)
-        if refused is not None:
-            dispatch = _untouched(pending, refused, self._pace)
-            self._report(dispatch, refused)
-            return dispatch
-        self._writers[decision.device].put(pending)
-        return await pending.done
+        done: asyncio.Future[Dispatch] = asyncio.get_running_loop().create_future()
+        self._queue(Pending(self._command(decision), done))
+        return await done
 
     def completed(self, decided: frozenset[DeviceId]) -> None:
         """A tick completed; only what it decided may be kept alive by refreshes and heartbeats."""
@@ -151,6 +140,16 @@ class WriteGate:
                 self.ledger.written[WriteClass.HEARTBEAT] += 1
         return refused
 
+    def _queue(self, pending: Pending) -> None:
+        writer = self._writers.get(pending.command.device)
+        if writer is not None:
+            writer.put(pending)
+            return
+        dispatch = _unwritable(pending.command, self._pace)
+        self._report(dispatch, GateRefusal(rule=dispatch.rule, detail=dispatch.detail))
+        if pending.done is not None:
+            pending.done.set_result(dispatch)
+
     def _beat_refused(self, device: DeviceId) -> GateRefusal | None:
         for asset in self._written[device]:
             live = self.ledger.alive(asset)
@@ -159,24 +158,23 @@ class WriteGate:
                 return refusal(beat, self._situation(device, asset, leaving=False))
         return GateRefusal(rule="setpoint", detail="it holds no live setpoint")
 
-    def _pending(self, decision: Decision, *, leaving: bool) -> Pending:
-        covering = self.ledger.covering(decision.setpoint)
-        write_class = decision.write_class
-        if write_class is WriteClass.REFRESH and covering is None:
-            write_class = WriteClass.COMMAND  # no record covers it
+    def _command(self, decision: Decision) -> Command:
         self._seq += 1
-        command = self._command(decision, self._seq, write_class)
-        if covering is not None and write_class is WriteClass.REFRESH:
-            command = replace(command, id=covering.id)
-        return Pending(command, asyncio.get_running_loop().create_future(), leaving)
+        command = self._numbered(decision, self._seq)
+        if decision.write_class is not WriteClass.REFRESH:
+            return command
+        covering = self.ledger.covering(decision.setpoint)
+        if covering is None:
+            return replace(command, write_class=WriteClass.COMMAND)  # no record covers it
+        return replace(command, id=covering.id)
 
-    def _command(self, decision: Decision, seq: int, write_class: WriteClass) -> Command:
+    def _numbered(self, decision: Decision, seq: int) -> Command:
         epoch = self._tenure.epoch
         return Command(
             id=f"{epoch}-{seq}",
             device=decision.device,
             setpoint=decision.setpoint,
-            write_class=write_class,
+            write_class=decision.write_class,
             epoch=epoch,
             seq=seq,
             issued_at=self._pace.city.now(),
@@ -226,12 +224,12 @@ class WriteGate:
             listener(dispatch)
 
 
-def _untouched(pending: Pending, refused: GateRefusal, pace: Pace) -> Dispatch:
-    """A command that was refused before it was queued."""
+def _unwritable(command: Command, pace: Pace) -> Dispatch:
+    """A command to a device that takes none."""
     return Dispatch(
-        command=pending.command,
+        command=command,
         at_s=pace.city.monotonic(),
-        outcome=Outcome.EXPIRED if refused.rule == EXPIRY else Outcome.REFUSED,
-        detail=refused.detail,
-        rule=refused.rule,
+        outcome=Outcome.REFUSED,
+        detail=f"{command.setpoint.asset} is not written through {command.device}",
+        rule=WRITER,
     )

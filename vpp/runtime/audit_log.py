@@ -20,7 +20,7 @@ _STOP = None
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    line: bytes
+    record: AuditRecord
     durable: asyncio.Future[None] | None
 
 
@@ -53,14 +53,11 @@ class AuditLog:
 
     async def intend(self, record: AuditRecord) -> None:
         durable: asyncio.Future[None] = self._loop.create_future()
-        self._entries.put(_Entry(self._line(record), durable))
+        self._entries.put(_Entry(record, durable))
         await durable
 
     def note(self, record: AuditRecord) -> None:
-        self._entries.put(_Entry(self._line(record), None))
-
-    def _line(self, record: AuditRecord) -> bytes:
-        return self._encode(record) + b"\n"
+        self._entries.put(_Entry(record, None))
 
     def _write_all(self) -> None:
         with self._file:
@@ -77,7 +74,7 @@ class AuditLog:
             return
         fault: AuditUnavailable | None = None
         try:
-            self._file.write(b"".join(entry.line for entry in group))
+            self._file.write(b"".join(self._encode(entry.record) + b"\n" for entry in group))
             self._file.flush()
             self._sync(self._file.fileno())
         except OSError as error:

@@ -1,5 +1,6 @@
 """A write gate around one fake battery that was identified and read."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from tests.vpp.control.living.fakes import (
     point,
 )
 from vpp.control.dispatch import Dispatch
-from vpp.control.inputs import Timing
+from vpp.control.inputs import Decision, Timing
 from vpp.control.state_table import StateTable
 from vpp.control.tenure import Tenure
 from vpp.control.write_gate import WriteGate
@@ -53,6 +54,13 @@ class GateRig:
     @property
     def sent_kw(self) -> list[float]:
         return [command.setpoint.lo_kw for _, command in self.port.written]
+
+    async def rule_for(self, decision: Decision) -> str | None:
+        """Which rule held this back, if one did at once."""
+        before = len(self.told)
+        self.gate.submit(decision)
+        await asyncio.sleep(0.01)
+        return self.told[-1].rule or None if len(self.told) > before else None
 
 
 @asynccontextmanager

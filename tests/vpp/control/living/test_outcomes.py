@@ -282,7 +282,7 @@ def test_readings_that_stand_still_under_power_are_frozen(
     before: tuple[float | None, ...] = (0.5, 10.0, 7.0, 1.0)
     if stored[0] is None:
         before = stored
-    one = replace(trial(5.0, baseline_kw=baseline_kw), stored=before)
+    one = trial(5.0, baseline_kw=baseline_kw)._replace(stored=before)
     one = judged(one, at(9.0, baseline_kw, 3.0)._replace(stored=stored))
     assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, trouble)
 
@@ -295,14 +295,14 @@ def timed(now_s: float, left_s: float, held_kw: float = 5.0) -> Evidence:
 def test_a_timer_that_ends_at_another_time_than_the_setpoint_is_noticed(
     left_s: float, off_for: int
 ) -> None:
-    one = replace(trial(5.0), held=True)
+    one = trial(5.0)._replace(held=True)
     assert judged(one, timed(2.0, left_s), timed(3.0, left_s - 1)).timer_off_for == off_for
 
 
 def test_a_timer_must_jump_up_with_a_refresh() -> None:
-    one = judged(replace(trial(5.0), held=True), timed(9.0, 51.0))
+    one = judged(trial(5.0)._replace(held=True), timed(9.0, 51.0))
     prolonged = replace(one.command, setpoint=replace(one.setpoint, expires_s=70.0))
-    one = replace(one, command=prolonged, renewed_s=10.0)
+    one = one._replace(command=prolonged, renewed_s=10.0)
     assert judged(one, timed(9.9, 50.1)).timer_off_for == 0  # read before the refresh
     assert judged(one, timed(11.0, 59.0), timed(12.0, 58.0)).timer_off_for == 0
     stuck = judged(one, timed(11.0, 49.0), timed(11.0, 49.0), timed(12.0, 48.0))

@@ -37,7 +37,7 @@ def rule_of(refused: GateRefusal | None) -> str | None:
 
 async def test_a_command_leaves_after_its_intent_is_on_disk() -> None:
     async with gate_rig(audit=FakeAudit(delay_s=0.5)) as made:
-        assert made.gate.submit(tell(5.0)) is None
+        made.gate.submit(tell(5.0))
         await asyncio.sleep(0.4)
         assert made.sent_kw == []
         await asyncio.sleep(0.3)
@@ -52,10 +52,10 @@ async def test_a_command_leaves_after_its_intent_is_on_disk() -> None:
 async def test_only_auto_and_manual_are_written(authority: Authority) -> None:
     async with gate_rig() as made:
         made.authority[D1] = authority
-        assert rule_of(made.gate.submit(tell(5.0))) == "authority"
+        assert await made.rule_for(tell(5.0)) == "authority"
         await asyncio.sleep(5)
         made.authority[D1] = Authority.MANUAL
-        assert made.gate.submit(tell(4.0)) is None
+        made.gate.submit(tell(4.0))
         await asyncio.sleep(5)
     assert made.sent_kw == [4.0]
 
@@ -85,48 +85,58 @@ async def test_only_a_shadow_is_rehearsed(authority: Authority) -> None:
 
 async def test_an_unidentified_device_is_not_written() -> None:
     async with gate_rig(known=False) as made:
-        assert rule_of(made.gate.submit(tell(5.0))) == "identified"
+        assert await made.rule_for(tell(5.0)) == "identified"
 
 
 async def test_a_device_that_was_not_read_back_is_not_written() -> None:
     async with gate_rig(known=False) as made:
         made.table.answers(D1)
-        assert rule_of(made.gate.submit(tell(5.0))) == "read_back"
+        assert await made.rule_for(tell(5.0)) == "read_back"
 
 
 @pytest.mark.parametrize(("life_s", "rule"), [(9.0, "life"), (901.0, "life"), (10.0, None)])
 async def test_a_life_is_ten_seconds_to_a_quarter_of_an_hour(life_s: float, rule: str) -> None:
     async with gate_rig() as made:
-        assert rule_of(made.gate.submit(decide(1.0, now_s=now(), life_s=life_s))) == rule
+        assert await made.rule_for(decide(1.0, now_s=now(), life_s=life_s)) == rule
 
 
 @pytest.mark.parametrize("power_kw", [10.5, -10.5])
 async def test_power_outside_the_allowed_set_is_refused(power_kw: float) -> None:
     async with gate_rig() as made:
-        assert rule_of(made.gate.submit(tell(power_kw))) == "capability"
+        assert await made.rule_for(tell(power_kw)) == "capability"
 
 
 async def test_a_form_that_the_asset_does_not_know_is_refused() -> None:
     async with gate_rig(facts=battery_facts(forms=frozenset({Form.STOP}))) as made:
-        assert rule_of(made.gate.submit(tell(1.0))) == "capability"
+        assert await made.rule_for(tell(1.0)) == "capability"
 
 
 async def test_an_asset_that_another_device_writes_is_refused() -> None:
     async with gate_rig() as made:
         stray = replace(tell(1.0), asset=AssetId("b9"))
         setpoint = replace(stray.setpoint, asset=AssetId("b9"))
-        assert rule_of(made.gate.submit(replace(stray, setpoint=setpoint))) == "writer"
+        assert await made.rule_for(replace(stray, setpoint=setpoint)) == "writer"
 
 
 async def test_without_a_certain_lease_nothing_leaves_not_even_what_was_queued() -> None:
     async with gate_rig(audit=FakeAudit(delay_s=2.0)) as made:
-        assert made.gate.submit(tell(5.0)) is None
+        made.gate.submit(tell(5.0))
         await asyncio.sleep(1)
         made.lease.until_s = now() + 0.1  # less than the time-out of a write
-        assert rule_of(made.gate.submit(tell(5.0))) == "lease"
+        assert await made.rule_for(tell(5.0)) == "lease"
         await asyncio.sleep(5)
         assert made.port.written == []
-    assert made.outcomes == [Outcome.REFUSED, Outcome.REFUSED]
+    assert made.outcomes == [Outcome.SUPERSEDED, Outcome.REFUSED]
+
+
+async def test_what_would_be_refused_does_not_displace_what_waits() -> None:
+    async with gate_rig() as made:
+        for power_kw in (5.0, 4.0):
+            made.gate.submit(tell(power_kw))
+            await asyncio.sleep(1)
+        assert await made.rule_for(tell(11.0)) == "capability"
+        await asyncio.sleep(10)
+    assert made.sent_kw == [5.0, 4.0]
 
 
 async def test_a_command_that_waited_past_its_expiry_does_not_leave() -> None:
@@ -150,8 +160,8 @@ async def test_writes_of_a_day_are_counted_but_protections_are_not_held_back() -
     async with gate_rig(facts=battery_facts(writes_per_day=1)) as made:
         made.gate.submit(tell(5.0))
         await asyncio.sleep(10)
-        assert rule_of(made.gate.submit(tell(4.0))) == "budget"
-        assert made.gate.submit(tell(0.0, WriteClass.PROTECTION)) is None
+        assert await made.rule_for(tell(4.0)) == "budget"
+        made.gate.submit(tell(0.0, WriteClass.PROTECTION))
         await asyncio.sleep(1)
     assert made.sent_kw == [5.0, 0.0]
 
@@ -161,18 +171,18 @@ async def test_a_stored_register_is_never_refreshed() -> None:
         made.gate.submit(tell(5.0))
         await asyncio.sleep(10)
         made.gate.completed(frozenset({D1}))
-        assert rule_of(made.gate.submit(tell(5.0, WriteClass.REFRESH))) == "stored"
+        assert await made.rule_for(tell(5.0, WriteClass.REFRESH)) == "stored"
 
 
 async def test_a_refresh_needs_a_tick_that_just_decided_the_device() -> None:
     async with gate_rig() as made:
         made.gate.submit(tell(5.0))
         await asyncio.sleep(10)
-        assert rule_of(made.gate.submit(tell(5.0, WriteClass.REFRESH))) == "undecided"
+        assert await made.rule_for(tell(5.0, WriteClass.REFRESH)) == "undecided"
         made.gate.completed(frozenset({D1}))
-        assert made.gate.submit(tell(5.0, WriteClass.REFRESH)) is None
+        made.gate.submit(tell(5.0, WriteClass.REFRESH))
         await asyncio.sleep(10)
-        assert rule_of(made.gate.submit(tell(5.0, WriteClass.REFRESH))) == "undecided"
+        assert await made.rule_for(tell(5.0, WriteClass.REFRESH)) == "undecided"
 
 
 async def test_a_refresh_is_covered_by_its_commands_record() -> None:
@@ -190,7 +200,7 @@ async def test_a_refresh_is_covered_by_its_commands_record() -> None:
 
 async def test_a_refresh_of_what_no_record_covers_is_a_command() -> None:
     async with gate_rig() as made:
-        assert made.gate.submit(tell(5.0, WriteClass.REFRESH)) is None
+        made.gate.submit(tell(5.0, WriteClass.REFRESH))
         await asyncio.sleep(1)
     assert len(made.audit.of(Event.INTENT)) == 1
     assert made.port.written[0][1].write_class is WriteClass.COMMAND
@@ -307,7 +317,7 @@ async def test_after_closing_only_the_way_out_writes() -> None:
         made.gate.submit(tell(5.0))
         await asyncio.sleep(0.1)
         made.gate.close()
-        assert rule_of(made.gate.submit(tell(4.0))) == "closing"
+        assert await made.rule_for(tell(4.0)) == "closing"
         stop = Setpoint(
             asset=AssetId("b1"), form=Form.STOP, expires_s=now() + 60, owner="daemon", reason="end"
         )
@@ -320,10 +330,10 @@ async def test_after_closing_only_the_way_out_writes() -> None:
 async def test_refusals_are_on_record_once_until_something_leaves() -> None:
     async with gate_rig() as made:
         for _ in range(5):
-            made.gate.submit(tell(11.0))
+            assert await made.rule_for(tell(11.0)) == "capability"
         made.gate.submit(tell(5.0))
         await asyncio.sleep(10)
-        made.gate.submit(tell(11.0))
+        assert await made.rule_for(tell(11.0)) == "capability"
     assert len(made.audit.of(Event.GATE_REFUSED)) == 2
     assert made.gate.ledger.refusals == {"capability": 6}
 
