@@ -1,17 +1,19 @@
-"""Perfect foresight: the least import that any controller of the batteries could have reached.
+"""Perfect foresight: the least import or cost that any controller of the batteries could reach.
 
 A linear programme per pool over all slots ``t`` and batteries ``b``, in kW and kWh::
 
-    least    sum_t h * import_t - sum_b eta_d_b * (E_b,T - E_b,0)
+    least    sum_t h * price_t * import_t - credit * sum_b eta_d_b * (E_b,T - E_b,0)
     where    import_t >= net_t + sum_b (charge_bt - discharge_bt)
              E_b,t+1 = E_b,t + h * (eta_c_b * charge_bt - discharge_bt / eta_d_b)
              0 <= charge_bt <= charge_kw_b, 0 <= discharge_bt <= discharge_kw_b
              low_b <= E_bt <= high_b
 
+For the least import the price is one and energy left is credited, for the least cost it is not.
 Cars charge as given. Batteries that differ only in size are merged, which changes nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -20,7 +22,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run
 from vpp.domain.arrays import Floats, Ints, frozen
-from vpp.domain.errors import PlannerFailed
+from vpp.domain.errors import InvariantError, PlannerFailed
 from vpp.domain.rules import Storage
 
 _EARLY = 1e-6
@@ -33,7 +35,30 @@ def least_import(
     *,
     pools: Sequence[Sequence[int]] | None = None,
 ) -> Run:
-    """The run of perfect foresight, with cars charging at ``ev_kw``, shape (sites, slots)."""
+    """The run of least import, with cars charging at ``ev_kw``, shape (sites, slots)."""
+    return _least(recording, ev_kw, pools, np.ones(len(recording.grid)), credit=1.0)
+
+
+def least_cost(
+    recording: Recording,
+    ev_kw: Floats,
+    *,
+    pools: Sequence[Sequence[int]] | None = None,
+) -> Run:
+    """The run of least cost of imported energy, which ends with whatever is left worth nothing."""
+    if recording.price_per_kwh is None:
+        raise InvariantError("no least cost without prices")
+    return _least(recording, ev_kw, pools, recording.price_per_kwh, credit=0.0)
+
+
+def _least(
+    recording: Recording,
+    ev_kw: Floats,
+    pools: Sequence[Sequence[int]] | None,
+    per_kwh: Floats,
+    *,
+    credit: float,
+) -> Run:
     net_kw = recording.load_kw - recording.pv_kw + ev_kw
     slots = len(recording.grid)
     battery_kw = np.zeros((len(recording.storage), slots))
@@ -45,7 +70,7 @@ def least_import(
             power, stored = _pool(
                 recording.storage.subset(members),
                 recording.start_kwh[members],
-                net_kw[sites].sum(axis=0),
+                Goal(net_kw=net_kw[sites].sum(axis=0), per_kwh=per_kwh, credit=credit),
                 recording.hours,
             )
             battery_kw[members], stored_kwh[members] = power, stored
@@ -57,12 +82,22 @@ def least_import(
     )
 
 
-def _pool(
-    storage: Storage, start_kwh: Floats, net_kw: Floats, hours: float
-) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Goal:
+    """What is to be least."""
+
+    net_kw: Floats
+    """Of the pool without its batteries, shape (slots,)."""
+    per_kwh: Floats
+    """Weight of an imported kWh, shape (slots,)."""
+    credit: float
+    """Weight of a kWh left at the end, at the AC side."""
+
+
+def _pool(storage: Storage, start_kwh: Floats, goal: Goal, hours: float) -> tuple[Floats, Floats]:
     """Power (batteries, slots) and stored energy (batteries, slots + 1) of one pool's batteries."""
     kind, size = _alike(storage, start_kwh)
-    power, stored = _solve(*_merged(storage, start_kwh, kind), net_kw, hours)
+    power, stored = _solve(*_merged(storage, start_kwh, kind), goal, hours)
     return power[kind] * size[:, None], storage.low_kwh[:, None] + stored[kind] * size[:, None]
 
 
@@ -102,15 +137,13 @@ def _merged(storage: Storage, start_kwh: Floats, kind: Ints) -> tuple[Storage, F
     return merged, total(start_kwh - storage.low_kwh)
 
 
-def _solve(
-    storage: Storage, start_kwh: Floats, net_kw: Floats, hours: float
-) -> tuple[Floats, Floats]:
+def _solve(storage: Storage, start_kwh: Floats, goal: Goal, hours: float) -> tuple[Floats, Floats]:
     """Columns are charge, discharge and energy at slot ends of each battery, then import."""
-    units, slots = len(storage), len(net_kw)
+    units, slots = len(storage), len(goal.net_kw)
     size = units * slots
     held = np.zeros((units, slots))
-    held[:, -1] = storage.eta_discharge
-    early = hours * (1 + _EARLY * np.arange(slots, 0, -1))
+    held[:, -1] = goal.credit * storage.eta_discharge
+    early = hours * (goal.per_kwh + _EARLY * np.arange(slots, 0, -1) / slots)
     most = [storage.charge_kw, storage.discharge_kw, storage.high_kwh]
     upper = np.concatenate([*(np.repeat(column, slots) for column in most), np.full(slots, np.inf)])
     before = np.zeros((units, slots))
@@ -119,12 +152,12 @@ def _solve(
         np.concatenate([np.zeros(2 * size), -held.ravel(), early]),
         constraints=[
             LinearConstraint(_stored_rows(storage, slots, hours), before.ravel(), before.ravel()),
-            LinearConstraint(_boundary_rows(units, slots), net_kw, np.inf),
+            LinearConstraint(_boundary_rows(units, slots), goal.net_kw, np.inf),
         ],
         bounds=Bounds(0.0, upper),
     )
     if found.status != 0:
-        raise PlannerFailed(f"no bound of least import: {found.message}")
+        raise PlannerFailed(f"no bound: {found.message}")
     power = (found.x[:size] - found.x[size : 2 * size]).reshape(units, slots)
     return _replay(storage, start_kwh, power, hours)
 

@@ -8,13 +8,15 @@
     batteries.csv       battery, site and the same columns: each battery by itself (optional)
     sites_*.csv[.gz]    timestamp_utc, site, load_kw, pv_kw: every site at every step of one length
     signals_hourly.csv  timestamp_utc, price_*_per_kwh, carbon_kg_per_kwh (optional)
-    ev_sessions.csv     charger, arrival_utc, departure_utc, energy_kwh, max_kw (optional)
+    ev_sessions.csv     session_id, charger, arrival_utc, departure_utc, energy_kwh, max_kw
+                        (optional; without session_id the rows are numbered)
     meta.yaml           time_zone, latitude, longitude, country (optional)
 
 Timestamps are the starts of their intervals, as ``2026-07-15T00:00:00Z``; ``load_kw`` is without
 cars. A column ``site`` in the sessions says whose meter they count at, else the first site's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ import numpy as np
 
 from vpp.backtest.tables import Table, read_table, wrong
 from vpp.domain.arrays import Floats, Ints, frozen
-from vpp.domain.errors import ConfigurationError
+from vpp.domain.errors import ConfigurationError, InvariantError
 from vpp.domain.rules import Storage
 from vpp.domain.slots import SlotGrid
 from vpp.domain.text import read_text
@@ -35,6 +37,7 @@ from vpp.domain.text import read_text
 class Session:
     """A car at a connector: what it wanted and when it was there."""
 
+    id: str
     charger: str
     site: int | None
     """Position of its site; None where the data do not say, counted at the first."""
@@ -79,9 +82,23 @@ class Recording:
         offset = self.grid.start.astimezone(ZoneInfo(self.meta.get("time_zone", "UTC"))).utcoffset()
         return offset.total_seconds() if offset else 0.0
 
+    @property
+    def day(self) -> Floats:
+        """Number of each slot's day, shape (slots,).
 
-def read_recording(folder: Path | str) -> Recording:
+        Local days where the time zone is known, else 24 hours counted from the first slot.
+        """
+        starts_s = self.grid.edges_s[:-1]
+        ahead_s = self.utc_offset_s if "time_zone" in self.meta else -float(starts_s[0])
+        return np.asarray((starts_s + ahead_s) // 86400.0)
+
+
+def read_recording(folder: Path | str, *, sessions: Path | str | None = None) -> Recording:
     """Read a folder.
+
+    Args:
+        folder: As described above.
+        sessions: File of cars, instead of the folder's own.
 
     Raises:
         ConfigurationError: something is missing or wrong; names file, line and column.
@@ -103,7 +120,7 @@ def read_recording(folder: Path | str) -> Recording:
         batteries=batteries,
         storage=storage,
         start_kwh=start_kwh,
-        sessions=_sessions(folder, sites),
+        sessions=_sessions(folder, sessions, sites),
         price_per_kwh=price,
         carbon_kg_per_kwh=carbon,
         meta=_meta(folder),
@@ -117,6 +134,12 @@ def between(recording: Recording, start: datetime, end: datetime) -> Recording:
     """
     edges_s = recording.grid.edges_s
     first, last = np.searchsorted(edges_s, [start.timestamp(), end.timestamp()]).tolist()
+    last = min(last, len(recording.grid))
+    if last <= first:
+        raise InvariantError(
+            f"nothing was recorded between {start} and {end}:"
+            f" the record is of {recording.grid.start} to {recording.grid.end}"
+        )
     part = slice(first, last)
 
     def cut(signal: Floats | None) -> Floats | None:
@@ -216,9 +239,11 @@ def _signals(folder: Path, grid: SlotGrid) -> tuple[Floats | None, Floats | None
     )
 
 
-def _sessions(folder: Path, sites: tuple[str, ...]) -> tuple[Session, ...]:
-    file = folder / "ev_sessions.csv"
-    if not file.is_file():
+def _sessions(
+    folder: Path, stated: Path | str | None, sites: tuple[str, ...]
+) -> tuple[Session, ...]:
+    file = folder / "ev_sessions.csv" if stated is None else Path(stated)
+    if stated is None and not file.is_file():
         return ()
     times = ("arrival_utc", "departure_utc")
     table = read_table(file, ("charger", *times, "energy_kwh", "max_kw"))
@@ -232,8 +257,17 @@ def _sessions(folder: Path, sites: tuple[str, ...]) -> tuple[Session, ...]:
     for name, values in (("energy_kwh", energy), ("max_kw", power)):
         for row in np.flatnonzero(~(values > 0))[:1]:
             raise table.wrong(int(row), name, "a number above 0")
+    names = list(map(str, range(len(table))))
+    if "session_id" in table.columns:
+        names = table.text("session_id")
+        seen: set[str] = set()
+        for row, name in enumerate(names):
+            if name in seen:
+                raise table.wrong(row, "session_id", "every session once")
+            seen.add(name)
     return tuple(
         Session(
+            id=names[row],
             charger=charger,
             site=at_site[row],
             arrival_s=float(arrival[row]),
@@ -260,3 +294,35 @@ def _meta(folder: Path) -> dict[str, Any]:
             [tree.mistake("time_zone", f"{zone!r} is unknown", "an IANA name such as Asia/Seoul")]
         )
     return tree.value
+
+
+def at_sites(recording: Recording, names: Sequence[str]) -> Recording:
+    """The recording of some of its sites.
+
+    Cars of an unknown site go with the first site that is kept.
+
+    Raises:
+        InvariantError: a name is not that of a recorded site.
+    """
+    unknown = [name for name in names if name not in recording.sites]
+    if unknown:
+        raise InvariantError(f"no record of {', '.join(unknown)}; recorded: {recording.sites}")
+    kept = [at for at, site in enumerate(recording.sites) if site in names]
+    new_at = {old: new for new, old in enumerate(kept)}
+    held = np.flatnonzero(np.isin(recording.storage.site, kept))
+    storage = recording.storage.subset(held)
+    site = np.array([new_at[int(at)] for at in storage.site], dtype=np.int64)
+    return replace(
+        recording,
+        sites=tuple(recording.sites[at] for at in kept),
+        load_kw=frozen(recording.load_kw[kept]),
+        pv_kw=frozen(recording.pv_kw[kept]),
+        batteries=tuple(recording.batteries[at] for at in held),
+        storage=replace(storage, site=site),
+        start_kwh=frozen(recording.start_kwh[held]),
+        sessions=tuple(
+            replace(session, site=None if session.site is None else new_at[session.site])
+            for session in recording.sessions
+            if session.site is None or session.site in new_at
+        ),
+    )

@@ -4,7 +4,8 @@ Each slot is one tick, which sees the slot's mean as what is measured, decides, 
 the slot's end.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from vpp.backtest.data import Recording
 from vpp.backtest.plant import Plant
 from vpp.backtest.rules_run import Run
 from vpp.backtest.setting import Setting
-from vpp.backtest.thinking import Thinker, Thinking, arrivals_kw
+from vpp.backtest.thinking import Thinker, Thinking, on_arrival_run
 from vpp.control.inputs import PoolModel, TickInputs, Timing
 from vpp.control.safety import ENABLING_S
 from vpp.control.state import ControlState, start
 from vpp.control.tick import step
 from vpp.domain.arrays import Floats, frozen
+from vpp.domain.ids import PoolId
+from vpp.domain.plan import Plan
 from vpp.domain.setpoint import LONGEST_LIFE_S
 from vpp.domain.snapshot import Snapshot
 
@@ -31,6 +34,20 @@ class PlanRun:
     """Made and accepted, of all pools."""
     refused: tuple[str, ...] = ()
     """When and why a plan was not made or not accepted."""
+    expected_kw: Floats | None = None
+    """Net of each pool by the newest plan, NaN without one, shape (pools, slots)."""
+    chosen: Mapping[PoolId, Plan] = field(default_factory=dict)
+    """The plans in force in the slot that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """Who looks on."""
+
+    progress: Callable[[int], None] = lambda _slot: None
+    """Told the number of slots that are done, after each."""
+    keep_plans_of: int = 0
+    """Slot whose plans are kept for a look at them."""
 
 
 def timing_of(step_s: float) -> Timing:
@@ -51,9 +68,9 @@ def run_plan(
     *,
     thinking: Thinking | None = None,
     past: Recording | None = None,
-    ev_kw: Floats | None = None,
+    watching: Watching | None = None,
 ) -> PlanRun:
-    """Run planner and tick over every slot.
+    """Run planner and tick over every slot; cars charge on arrival.
 
     Args:
         name: Of the run.
@@ -61,9 +78,11 @@ def run_plan(
         setting: The recording as a portfolio.
         thinking: Who plans; without it the tick follows the measured surplus.
         past: Of the same sites, right before the recording: what forecasts begin with.
-        ev_kw: Charging power, shape (sites, slots); left out, cars charge on arrival.
+        watching: Who looks on.
     """
-    ev_kw = arrivals_kw(recording) if ev_kw is None else ev_kw
+    cars = on_arrival_run(recording)
+    watching, ev_kw = watching or Watching(), cars.ev_kw
+    chosen: Mapping[PoolId, Plan] = {}
     plant = Plant(recording, setting, ev_kw)
     thinker = None if thinking is None else Thinker(recording, setting, ev_kw, thinking, past)
     ticking = _Ticking(setting, recording.hours * 3600.0)
@@ -80,22 +99,33 @@ def run_plan(
         snapshot = plant.snapshot(slot, ticking.now_s)
         if thinker is not None and thinker.due(slot):
             thinker.think(slot, snapshot, nets_kw[:, :slot])
+        if thinker is not None and slot == watching.keep_plans_of:
+            chosen = thinker.plans
         ticking.tick(plant, snapshot, thinker)
         lost_kw[:, slot] = plant.advance(slot)
         battery_kw[:, slot], stored_kwh[:, slot + 1] = plant.power_kw, plant.stored_kwh
         net_kw = site_kw[:, slot] + lost_kw[:, slot]
         np.add.at(net_kw, recording.storage.site, plant.power_kw)
         nets_kw[:, slot] = pools @ net_kw
+        watching.progress(slot + 1)
     run = Run(
         name=name,
         battery_kw=frozen(battery_kw),
         stored_kwh=frozen(stored_kwh),
         ev_kw=frozen(ev_kw),
+        charged=cars.charged,
+        unserved_kwh=cars.unserved_kwh,
         curtailed_kw=frozen(lost_kw),
     )
     if thinker is None:
         return PlanRun(run=run)
-    return PlanRun(run=run, plans=thinker.made, refused=tuple(thinker.refused))
+    return PlanRun(
+        run=run,
+        plans=thinker.made,
+        refused=tuple(thinker.refused),
+        expected_kw=frozen(thinker.expected_kw),
+        chosen=chosen,
+    )
 
 
 class _Ticking:

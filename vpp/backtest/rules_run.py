@@ -13,6 +13,20 @@ _LEAST_KWH = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Charged:
+    """What each car drew in each slot in which it drew anything, arrays of shape (entries,)."""
+
+    session: Ints
+    """Position among the recording's sessions."""
+    slot: Ints
+    power_kw: Floats
+    """Mean of the slot."""
+
+
+NO_CARS = Charged(session=np.zeros(0, np.int64), slot=np.zeros(0, np.int64), power_kw=np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
     """What a controller did; powers are means of the slots, kW, positive into the asset."""
 
@@ -23,6 +37,8 @@ class Run:
     """At the slots' edges, shape (batteries, slots + 1)."""
     ev_kw: Floats
     """Shape (sites, slots); cars of an unknown site in the first row."""
+    charged: Charged = NO_CARS
+    """The same by car."""
     curtailed_kw: Floats | None = None
     """Sun that was there and not let in, magnitude, shape (sites, slots); None: none was lost."""
     unserved_kwh: float = 0.0
@@ -66,7 +82,16 @@ def run_rule(
         battery_kw=frozen(battery_kw),
         stored_kwh=frozen(stored_kwh),
         ev_kw=frozen(ev_kw),
+        charged=_together([part.charged for part in parts]),
         unserved_kwh=sum(float(part.need_kwh.sum()) for part in parts),
+    )
+
+
+def _together(parts: Sequence[Charged]) -> Charged:
+    return Charged(
+        session=np.concatenate([part.session for part in parts]),
+        slot=np.concatenate([part.slot for part in parts]),
+        power_kw=np.concatenate([part.power_kw for part in parts]),
     )
 
 
@@ -80,9 +105,14 @@ class _PoolRun:
         self.storage: Storage = recording.storage.subset(self.batteries)
         self._edges_s = recording.grid.edges_s
         members = set(sites.tolist())
-        self._sessions = _Sessions(
-            [s for s in recording.sessions if (s.site or 0) in members], self._edges_s
-        )
+        here = [at for at, s in enumerate(recording.sessions) if (s.site or 0) in members]
+        self._sessions = _Sessions([recording.sessions[at] for at in here], self._edges_s)
+        self._positions = np.array(here, dtype=np.int64)
+        self._charged: list[Charged] = [NO_CARS]
+
+    @property
+    def charged(self) -> Charged:
+        return _together(self._charged)
 
     @property
     def need_kwh(self) -> Floats:
@@ -105,6 +135,13 @@ class _PoolRun:
             given_kw = charging(cars, surplus_kw, hours)
             self._sessions.need_kwh[present] -= given_kw * hours
             np.add.at(power, self._sessions.site[present], given_kw)
+            self._charged.append(
+                Charged(
+                    session=self._positions[present],
+                    slot=np.full(len(given_kw), slot),
+                    power_kw=given_kw,
+                )
+            )
         return power
 
 

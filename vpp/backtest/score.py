@@ -1,7 +1,7 @@
 """A table of controllers over the same recorded data, the stored energy of each credited."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +19,12 @@ class Score:
     self_consumption: float
     self_sufficiency: float
     gross_self_consumption: float
+    uncredited_self_consumption: float
+    """Energy left at the end not credited, energy used up beyond the start's counted against it."""
     cost: float
     """Of imported energy, in the currency of the prices; NaN without prices."""
+    site_cost: float
+    """The same where every site pays for its own import."""
     co2_kg: float
     peak_kw: float
     """Highest import of any slot, summed over the pools."""
@@ -39,13 +43,8 @@ def score(
     recording: Recording,
     *,
     pools: Sequence[Sequence[int]] | None = None,
-    day_offset_s: float | None = None,
 ) -> Score:
-    """Score a run at the boundaries of its pools.
-
-    Days are cut at midnight of a clock that is ``day_offset_s`` ahead of UTC, by default the local
-    one at the start.
-    """
+    """Score a run at the boundaries of its pools, the days being those of the recording."""
     nets = pool_nets(run, recording, pools)
     hours, storage, lost = recording.hours, recording.storage, run.curtailed_kw
     credit = metrics.stored_credit_kwh(
@@ -60,17 +59,18 @@ def score(
         credit_kwh=credit,
     )
     imported = np.maximum(nets, 0.0).sum(axis=0)
-    ahead_s = recording.utc_offset_s if day_offset_s is None else day_offset_s
-    day = (recording.grid.edges_s[:-1] + ahead_s) // 86400.0
+    own = np.maximum(pool_nets(run, recording, [[s] for s in range(len(recording.sites))]), 0.0)
     return Score(
         name=run.name,
         self_consumption=balances.self_consumption,
         self_sufficiency=balances.self_sufficiency,
         gross_self_consumption=balances.gross_self_consumption,
+        uncredited_self_consumption=replace(balances, credit_kwh=min(credit, 0.0)).self_consumption,
         cost=_weighted(imported, recording.price_per_kwh, hours),
+        site_cost=_weighted(own.sum(axis=0), recording.price_per_kwh, hours),
         co2_kg=_weighted(imported, recording.carbon_kg_per_kwh, hours),
         peak_kw=metrics.peak_kw(imported),
-        mean_daily_peak_kw=metrics.mean_daily_peak_kw(imported, day),
+        mean_daily_peak_kw=metrics.mean_daily_peak_kw(imported, recording.day),
         ramping_kw=metrics.ramping_kw(nets.sum(axis=0)),
         cycles=_cycles(run, recording),
         import_kwh=balances.import_kwh,

@@ -19,9 +19,10 @@ from vpp.domain.devices import Authority, Carried, Device, Link
 from vpp.domain.errors import InvariantError
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId, LinkId, MeterId, NodeId, PortfolioId, SiteId
-from vpp.domain.network import GridNode, Meter, MeterRole, Site
+from vpp.domain.network import GridNode, Limit, Meter, MeterRole, Site
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.tariff import Tariff
 
 LEAST_KW = 1e-3
 """Nameplate of what was never seen to have any power."""
@@ -83,8 +84,13 @@ def of_recording(
     *,
     pools: Sequence[Sequence[int]] | None = None,
     goals: Goals | None = None,
+    tariff: Tariff | None = None,
+    contract_kw: float = math.inf,
 ) -> Setting:
-    """A setting without limits: per site a meter, a load, a plant, and the recorded batteries."""
+    """Per site a meter, a load, a plant, and the recorded batteries.
+
+    ``contract_kw``: what each pool should not import more of; nothing else is limited.
+    """
     groups = [list(pool) for pool in pools or [range(len(recording.sites))]]
     assets = {asset.id: asset for asset in _assets(recording)}
     batteries = tuple(AssetId(f"{name} battery") for name in recording.batteries)
@@ -99,7 +105,8 @@ def of_recording(
         latitude=float(recording.meta.get("latitude", 0.0)),
         longitude=float(recording.meta.get("longitude", 0.0)),
         goals=goals or Goals(),
-        nodes={node.id: node for node in _nodes(recording, groups)},
+        nodes={node.id: node for node in _nodes(recording, groups, tariff, contract_kw)},
+        tariffs={} if tariff is None else {tariff.id: tariff},
         sites={site: Site(id=site, node=_node(site)) for site in sites},
         assets=assets,
         meters={meter.id: meter for meter in map(_meter, sites)},
@@ -109,11 +116,15 @@ def of_recording(
     return Setting(portfolio=portfolio, batteries=batteries, nameplates=False)
 
 
-def _nodes(recording: Recording, groups: list[list[int]]) -> list[GridNode]:
+def _nodes(
+    recording: Recording, groups: list[list[int]], tariff: Tariff | None, contract_kw: float
+) -> list[GridNode]:
     found: list[GridNode] = []
+    limits = (Limit(import_max=contract_kw, hard=False),) if math.isfinite(contract_kw) else ()
+    price = None if tariff is None else tariff.id
     for number, group in enumerate(groups, start=1):
         pool = NodeId(f"pool {number}")
-        found.append(GridNode(id=pool, settles=True))
+        found.append(GridNode(id=pool, settles=True, tariff=price, limits=limits))
         found += [GridNode(id=_node(recording.sites[site]), parent=pool) for site in group]
     return found
 

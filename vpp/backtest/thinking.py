@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from vpp.backtest.data import Recording
-from vpp.backtest.rules_run import run_rule
+from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
 from vpp.control.outlook import Record
 from vpp.control.problems import Billing, Outlook, build
@@ -53,9 +53,14 @@ def installed(planner: str = "lp", forecaster: str = "persistence") -> Thinking:
     return Thinking(planner=plans(), forecaster=forecasts())
 
 
+def on_arrival_run(recording: Recording) -> Run:
+    """Cars that charge on arrival, and batteries that stand still."""
+    return run_rule("on arrival", recording, no_control)
+
+
 def arrivals_kw(recording: Recording) -> Floats:
     """Power of cars that charge on arrival, shape (sites, slots)."""
-    return run_rule("on arrival", recording, no_control).ev_kw
+    return on_arrival_run(recording).ev_kw
 
 
 class Thinker:
@@ -81,6 +86,8 @@ class Thinker:
         self._sites = recording.sites
         self._month = _months(recording, setting.portfolio.time_zone)
         self.plans: Mapping[PoolId, Plan] = {}
+        self.expected_kw = np.full((len(setting.portfolio.pools), len(recording.grid)), np.nan)
+        """Net of each pool by the newest plan made before the slot, NaN without one."""
         self.made = 0
         self.refused: list[str] = []
         """Why a plan was not made or not accepted."""
@@ -105,7 +112,7 @@ class Thinker:
             },
         )
         made = thinking.forecaster.forecast(record.request(portfolio, snapshot.at, grid))
-        for pool in portfolio.pools:
+        for number, pool in enumerate(portfolio.pools):
             outlook = Outlook(
                 snapshot=snapshot,
                 grid=grid,
@@ -117,9 +124,12 @@ class Thinker:
                 last=self.plans.get(pool),
                 deadline_s=thinking.deadline_s,
             )
-            self._plan(pool, outlook)
+            plan = self._plan(pool, outlook)
+            if plan is not None:
+                ahead = self.expected_kw[number, slot : slot + count]
+                ahead[:] = plan.schedule.grid_kw[: len(ahead)]
 
-    def _plan(self, pool: PoolId, outlook: Outlook) -> None:
+    def _plan(self, pool: PoolId, outlook: Outlook) -> Plan | None:
         try:
             problem = build(self._setting.portfolio, pool, outlook)
             plan = self._thinking.planner.plan(problem)
@@ -127,9 +137,10 @@ class Thinker:
                 raise PlannerFailed("; ".join(broken[:3]))
         except (PlanningError, InvariantError) as fault:
             self.refused.append(f"{outlook.snapshot.at:%Y-%m-%d %H:%M} {pool}: {fault}")
-        else:
-            self.plans = {**self.plans, pool: plan}
-            self.made += 1
+            return None
+        self.plans = {**self.plans, pool: plan}
+        self.made += 1
+        return plan
 
     def _series(self, slot: int, step_s: float) -> list[Series]:
         now = self._before + slot

@@ -2,7 +2,7 @@
 
 import typer
 
-from vpp.cli import check, demo, device, override, plan, run, version
+from vpp.cli import backtest, check, demo, device, override, plan, run, version
 from vpp.cli.exits import LEGEND
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command()(check.check)
 app.command()(plan.plan)
+app.command()(backtest.backtest)
 app.command()(override.override)
 app.command()(version.version)
 app.add_typer(device.app, name="device")

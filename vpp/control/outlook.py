@@ -64,8 +64,8 @@ class Record:
         if len(nets) < len(sites):
             return None
         net = np.sum(nets, axis=0)
-        known = np.isfinite(net)
-        return float(net[known].max()) if known.sum() * SLOT_S >= 7 * 86400 else None
+        known, step_s = np.isfinite(net), self.series[0].step_s
+        return float(net[known].max()) if known.sum() * step_s >= 7 * 86400 else None
 
 
 async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:

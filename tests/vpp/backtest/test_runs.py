@@ -137,7 +137,7 @@ def test_alike_batteries_are_one_to_perfect_foresight(days: Recording) -> None:
 
 def test_the_score_of_a_hand_made_run(recording: Recording) -> None:
     still = run_rule("still", replace(recording, sessions=()), no_control)
-    found = score(still, recording, day_offset_s=0)
+    found = score(still, recording)
     # 6 kW of load for 48 h; sun of 13 kW for 16 h covers it in those hours.
     assert found.import_kwh == 6 * 32
     assert found.export_kwh == 7 * 16

@@ -1,0 +1,71 @@
+"""An answer: the controller that was asked for, beside everything that it is measured against."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.vpp.backtest.weather import unlike
+from vpp.backtest.data import Recording
+from vpp.backtest.figures import figures, plain
+from vpp.backtest.study import BOUND, FORESEEN, Answer, Ask, Controller, answer
+from vpp.domain.arrays import frozen
+from vpp.domain.order import Order
+
+TWICE_A_DAY = {"plan_every_s": 12 * 3600.0, "horizon_s": 12 * 3600.0}
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    made = unlike(2)
+    hour = np.arange(len(made.grid)) // 4 % 24
+    dear = (hour >= 18) & (hour < 21)
+    return replace(
+        made,
+        price_per_kwh=frozen(np.where(dear, 0.5, 0.2)),
+        carbon_kg_per_kwh=frozen(0.1 + 0.2 * dear),
+    )
+
+
+def asked(recording: Recording, workers: int = 1, **said: object) -> Answer:
+    return answer(Ask(**{**TWICE_A_DAY, **said}), recording, workers=workers)  # type: ignore[arg-type]
+
+
+def test_everything_stands_beside_the_plan(recording: Recording) -> None:
+    found = figures(asked(recording))
+    rules = ["none", "inverter", "community", "tariff"]
+    assert list(found.scores) == ["plan", *rules, FORESEEN, BOUND]
+    assert found.grid_scores["none"] == 1.0
+    best = found.scores[BOUND].self_consumption
+    assert all(score.self_consumption <= best + 1e-9 for score in found.scores.values())
+    parts = found.regret
+    assert parts["total"] == pytest.approx(parts["forecast"] + parts["horizon"])
+    assert parts["total"] >= -1e-6
+
+
+def test_the_answer_is_the_same_with_any_number_of_workers(recording: Recording) -> None:
+    alone, together = asked(recording), asked(recording, workers=2)
+    assert np.array_equal(alone.run.battery_kw, together.run.battery_kw)
+    assert plain(alone, figures(alone)) == plain(together, figures(together))
+
+
+def test_in_the_order_of_cost_the_bound_is_the_least_cost(recording: Recording) -> None:
+    found = figures(asked(recording, order=Order.COST, forecast="perfect"))
+    least = found.scores[BOUND].cost
+    assert all(score.cost >= least - 1e-6 for score in found.scores.values())
+    assert found.unit == "money"
+    assert found.regret["total"] == pytest.approx(found.scores["plan"].cost - least)
+    assert list(found.regret) == ["total"]
+
+
+def test_a_rule_is_asked_for_without_any_plan(recording: Recording) -> None:
+    made = asked(recording, controller=Controller.INVERTER)
+    assert list(figures(made).scores) == ["inverter", "none", "community", "tariff", BOUND]
+    assert made.asked.plans == 0
+
+
+def test_without_prices_there_is_no_tariff_rule_and_no_cost() -> None:
+    found = figures(asked(unlike(1), controller=Controller.COMMUNITY, order=Order.COST))
+    assert "tariff" not in found.scores
+    assert np.isnan(found.grid_scores["community"])
+    assert found.unit == "kWh of import"

@@ -1,0 +1,119 @@
+"""``vpp backtest`` as a person gives it, on what the simulators export of their world."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.vpp.backtest.folders import write_folder
+from vpp.cli import exits
+from vpp.cli.main import app
+from vpp.config.examples import example_city
+
+
+def backtest(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["backtest", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def rows(file: Path) -> Sequence[dict[str, str]]:
+    with file.open(encoding="utf-8") as text:
+        return list(csv.DictReader(text))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("record")
+    command = [sys.executable, "-m", "simulators", str(example_city("one-house"))]
+    span = ["--from", "2026-07-13T00:00:00+09:00", "--to", "2026-07-15T00:00:00+09:00"]
+    command += ["--export", str(folder), *span, "--step", "15min"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+class Page(HTMLParser):
+    """What a page asks of others, and its headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.outside += [str(value) for name, value in attrs if name in {"src", "href"}]
+
+
+def test_a_plan_over_what_the_simulators_export(exported: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    city = ("--city", example_city("one-house"))
+    done = backtest(exported, "--out", out, *city, "--plan-every", "6h", "--workers", 1)
+    assert done.exit_code == exits.OK, done.output
+    kpi = json.loads((out / "kpi.json").read_text())
+    assert kpi["plans"] == {"made": 8, "refused": []}
+    best = kpi["controllers"]["perfect foresight"]["self_consumption"]
+    assert 0 < kpi["controllers"]["plan"]["self_consumption"] <= best + 1e-6
+    schedule = rows(out / "schedule.csv")
+    assert len(schedule) == 2 * 96
+    assert list(schedule[0]) == ["timestamp", "site", "battery_kw"]
+    assert schedule[0]["timestamp"] == "2026-07-12T15:00:00Z"
+    assert any(abs(float(row["battery_kw"])) > 0.1 for row in schedule)
+    page = Page((out / "report.html").read_text())
+    assert page.outside == []
+    assert (page.tags.count("h2"), page.tags.count("svg")) == (7, 6)
+    assert "script" not in page.tags
+
+
+def test_cars_are_written_by_session(tmp_path: Path) -> None:
+    folder, out = write_folder(tmp_path), tmp_path / "out"
+    done = backtest(folder, "--out", out, "--controller", "community", "--workers", 1)
+    assert done.exit_code == exits.OK, done.output
+    cars = rows(out / "ev.csv")
+    assert [(row["timestamp"][11:13], row["session_id"]) for row in cars] == [
+        ("01", "s1"),
+        ("02", "s1"),
+    ]
+    assert sum(float(row["ev_kw"]) for row in cars) == 6.0
+
+
+def test_part_of_the_sites_and_of_the_time(tmp_path: Path) -> None:
+    folder, out = write_folder(tmp_path), tmp_path / "out"
+    part = ("--sites", "b, c", "--from", "2026-07-01", "--to", "2026-07-02T06:00:00Z")
+    done = backtest(folder, "--out", out, "--controller", "none", *part, "--workers", 1)
+    assert done.exit_code == exits.OK, done.output
+    schedule = rows(out / "schedule.csv")
+    assert {row["site"] for row in schedule} == {"b", "c"}
+    assert schedule[-1]["timestamp"] == "2026-07-02T05:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (("--controller", "magic"), exits.USAGE, "none, inverter, community, tariff, plan"),
+        (("--objective", "gold"), exits.USAGE, "local, cost, grid"),
+        (("--sites", "a,nowhere"), exits.FAILED, "no record of nowhere"),
+        (("--from", "2027-01-01"), exits.FAILED, "nothing was recorded between"),
+        (("--forecast", "tea-leaves"), exits.CONFIGURATION, "tea-leaves"),
+        (("--peak-limit", "-1"), exits.FAILED, "peak_limit_kw is -1.0"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(
+    tmp_path: Path, given: tuple[str, str], code: int, said: str
+) -> None:
+    done = backtest(write_folder(tmp_path), "--out", tmp_path / "out", *given, "--workers", 1)
+    assert done.exit_code == code, done.output
+    assert said in done.output
+
+
+def test_a_wrong_field_is_named_with_file_line_and_column(tmp_path: Path) -> None:
+    text = (write_folder(tmp_path) / "sites_hourly.csv").read_text().replace(",2.0,", ",two,", 1)
+    write_folder(tmp_path, {"sites_hourly.csv": text})
+    done = backtest(tmp_path, "--out", tmp_path / "out")
+    assert done.exit_code == exits.CONFIGURATION
+    assert "sites_hourly.csv:2: load_kw: is 'two' (a number of 0 or more)" in done.output

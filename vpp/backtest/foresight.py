@@ -1,0 +1,46 @@
+"""A forecaster that knows the record: what is left of the regret is not the forecast's fault."""
+
+import numpy as np
+
+from vpp.backtest.data import Recording
+from vpp.domain.arrays import Floats, Ints
+from vpp.domain.forecast import HIGH, LOW, MIDDLE, Forecast, ForecastRequest, Series
+from vpp.domain.points import Quantity
+from vpp.domain.slots import SlotGrid
+
+DAY_S = 86400.0
+
+
+class Foresight:
+    """Recorded load and sun, without a doubt; the day after the record's end is like its last."""
+
+    def __init__(self, recording: Recording, ev_kw: Floats) -> None:
+        """``ev_kw``: power of cars that are demand of their site, shape (sites, slots)."""
+        self._edges_s = recording.grid.edges_s
+        self._at = {site: at for at, site in enumerate(recording.sites)}
+        self._known = {
+            Quantity.POWER_KW: recording.load_kw + ev_kw,
+            Quantity.AVAILABLE_KW: recording.pv_kw,
+        }
+
+    def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
+        slots = self._slots(request.grid)
+        return tuple(self._one(series, request, slots) for series in request.series)
+
+    def _slots(self, grid: SlotGrid) -> Ints:
+        starts_s = grid.edges_s[:-1]
+        beyond = np.maximum(np.floor((starts_s - self._edges_s[-1]) / DAY_S) + 1, 0)
+        slot = np.searchsorted(self._edges_s, starts_s - DAY_S * beyond, side="right") - 1
+        return np.asarray(np.clip(slot, 0, len(self._edges_s) - 2), dtype=np.int64)
+
+    def _one(self, series: Series, request: ForecastRequest, slots: Ints) -> Forecast:
+        values_kw = self._known[series.quantity][self._at[series.subject]][slots]
+        return Forecast(
+            subject=series.subject,
+            quantity=series.quantity,
+            grid=request.grid,
+            issued_at=request.issued_at,
+            quantiles=(LOW, MIDDLE, HIGH),
+            values_kw=np.tile(values_kw, (3, 1)),
+            source="the record itself",
+        )

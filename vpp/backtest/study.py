@@ -1,0 +1,251 @@
+"""One question to a record: how good is this controller, beside what else could have been done?"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from multiprocessing import get_context
+
+import numpy as np
+
+from vpp.backtest.bound import least_cost, least_import
+from vpp.backtest.city import Pools, for_city, pools_of
+from vpp.backtest.data import Recording
+from vpp.backtest.feasible import require_feasible
+from vpp.backtest.foresight import Foresight
+from vpp.backtest.plan_run import PlanRun, Watching, run_plan
+from vpp.backtest.prices import recorded_tariff
+from vpp.backtest.rules_run import Run, run_rule
+from vpp.backtest.setting import Setting, of_city, of_recording
+from vpp.backtest.thinking import Thinking, arrivals_kw, installed
+from vpp.domain.errors import InvariantError
+from vpp.domain.order import Goals, Order
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.rules import community, inverter, no_control, tariff_timer
+
+BOUND = "perfect foresight"
+FORESEEN = "plan with a perfect forecast"
+RULES = {
+    "none": no_control,
+    "inverter": inverter,
+    "community": community,
+    "tariff": tariff_timer,
+}
+
+
+class Controller(StrEnum):
+    """Who steers."""
+
+    NONE = "none"
+    INVERTER = "inverter"
+    COMMUNITY = "community"
+    TARIFF = "tariff"
+    PLAN = "plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What is to be found out."""
+
+    controller: Controller = Controller.PLAN
+    order: Order | None = None
+    """None: that of the city, else local."""
+    forecast: str = "persistence"
+    """Name of an installed forecaster, or ``perfect``, or ``none``: no plan, only the tick."""
+    planner: str = "lp"
+    allowance: float | None = None
+    """None: that of the city, else the default."""
+    peak_limit_kw: float = float("inf")
+    """What each pool should not import more of."""
+    demand_per_kw: float = 0.0
+    """Charge on the month's highest mean import, for a record without a city."""
+    plan_every_s: float = 3600.0
+    horizon_s: float = 24 * 3600.0
+    portfolio: Portfolio | None = None
+    """The city that the record is of."""
+
+    def __post_init__(self) -> None:
+        for name in ("peak_limit_kw", "demand_per_kw"):
+            if not getattr(self, name) >= 0:
+                raise InvariantError(f"{name} is {getattr(self, name)}, expected 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """What was found."""
+
+    ask: Ask
+    recording: Recording
+    """With the city's limits and prices where there is one."""
+    pools: Pools
+    goals: Goals
+    asked: PlanRun
+    """The controller that was asked for."""
+    beside: tuple[Run, ...]
+    """What else could have been done, perfect foresight last."""
+    foreseen: Run | None = None
+    """The same planner with a perfect forecast."""
+    look_at: int = 0
+    """Slot whose value curve is shown: that of the highest import without control."""
+
+    @property
+    def run(self) -> Run:
+        return self.asked.run
+
+    @property
+    def bound(self) -> Run:
+        return self.beside[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """A record made ready for every controller; it travels to worker processes."""
+
+    ask: Ask
+    recording: Recording
+    pools: Pools
+    goals: Goals
+    look_at: int = 0
+
+    def setting(self, *, carbon_known: bool) -> Setting:
+        if self.ask.portfolio is not None:
+            portfolio = replace(self.ask.portfolio, goals=self.goals)
+            return of_city(self.recording, portfolio)
+        tariff = recorded_tariff(
+            self.recording, demand_per_kw=self.ask.demand_per_kw, carbon_known=carbon_known
+        )
+        return of_recording(
+            self.recording,
+            pools=self.pools,
+            goals=self.goals,
+            tariff=tariff,
+            contract_kw=self.ask.peak_limit_kw,
+        )
+
+
+def answer(
+    ask: Ask,
+    recording: Recording,
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda _slot: None,
+) -> Answer:
+    """Run the controller over the record, and everything that it is measured against.
+
+    The answer is the same for any number of workers: each controller is one chain of slots in
+    one process.
+
+    Raises:
+        InvariantError: the record is not of the city, or a schedule is not physically possible.
+        ConfigurationError: no planner or forecaster of that name.
+    """
+    scene = _scene(ask, recording)
+    with _side_by_side(workers) as begin:
+        beside = {name: begin(_rule, scene, name) for name in _rules(scene)}
+        bound = begin(_bound, scene)
+        foreseen = begin(_foreseen, scene) if _is_planned(ask) else None
+        asked = _asked(scene, progress)
+        runs = (*(one() for one in beside.values()), bound())
+        ahead = None if foreseen is None else foreseen()
+    for run in (asked.run, *runs, *(() if ahead is None else (ahead,))):
+        require_feasible(run, scene.recording)
+    return Answer(
+        ask=ask,
+        recording=scene.recording,
+        pools=scene.pools,
+        goals=scene.goals,
+        asked=asked,
+        beside=runs,
+        foreseen=ahead,
+        look_at=scene.look_at,
+    )
+
+
+def _scene(ask: Ask, recording: Recording) -> _Scene:
+    city = ask.portfolio
+    goals = Goals() if city is None else city.goals
+    goals = replace(
+        goals,
+        order=goals.order if ask.order is None else ask.order,
+        allowance=goals.allowance if ask.allowance is None else ask.allowance,
+    )
+    if city is None:
+        pools = [list(range(len(recording.sites)))]
+    else:
+        pools, recording = pools_of(recording, city), for_city(recording, city)
+    net_kw = (recording.load_kw - recording.pv_kw).sum(axis=0)
+    return _Scene(
+        ask=ask, recording=recording, pools=pools, goals=goals, look_at=int(np.argmax(net_kw))
+    )
+
+
+def _is_planned(ask: Ask) -> bool:
+    """Whether there is a forecast that foresight could improve."""
+    return ask.controller is Controller.PLAN and ask.forecast not in {"none", "perfect"}
+
+
+def _rules(scene: _Scene) -> list[str]:
+    """The rules that have something to go by."""
+    return [name for name in RULES if name != "tariff" or scene.recording.price_per_kwh is not None]
+
+
+def _rule(scene: _Scene, name: str) -> Run:
+    return run_rule(name, scene.recording, RULES[name], pools=scene.pools)
+
+
+def _bound(scene: _Scene) -> Run:
+    ev_kw = arrivals_kw(scene.recording)
+    priced = scene.recording.price_per_kwh is not None
+    least = least_cost if scene.goals.order is Order.COST and priced else least_import
+    cars = run_rule(BOUND, scene.recording, no_control)
+    run = least(scene.recording, ev_kw, pools=scene.pools)
+    return replace(run, charged=cars.charged, unserved_kwh=cars.unserved_kwh)
+
+
+def _foreseen(scene: _Scene) -> Run:
+    foresight = replace(scene, ask=replace(scene.ask, forecast="perfect"))
+    return replace(_asked(foresight, lambda _slot: None).run, name=FORESEEN)
+
+
+def _asked(scene: _Scene, progress: Callable[[int], None]) -> PlanRun:
+    ask, recording = scene.ask, scene.recording
+    if ask.controller is not Controller.PLAN:
+        run = _rule(scene, ask.controller)
+        progress(len(recording.grid))
+        return PlanRun(run=run)
+    return run_plan(
+        "plan",
+        recording,
+        scene.setting(carbon_known=ask.forecast == "perfect"),
+        thinking=_thinking(ask, recording),
+        watching=Watching(progress=progress, keep_plans_of=scene.look_at),
+    )
+
+
+def _thinking(ask: Ask, recording: Recording) -> Thinking | None:
+    if ask.forecast == "none":
+        return None
+    made = installed(ask.planner, "persistence" if ask.forecast == "perfect" else ask.forecast)
+    if ask.forecast == "perfect":
+        made = replace(made, forecaster=Foresight(recording, arrivals_kw(recording)))
+    every = max(round(ask.plan_every_s / (recording.hours * 3600.0)), 1)
+    return replace(made, every=every, horizon_s=ask.horizon_s)
+
+
+Begin = Callable[..., Callable[[], Run]]
+
+
+@contextmanager
+def _side_by_side(workers: int) -> Iterator[Begin]:
+    """How to begin what may run beside the rest: at once in another process, or when asked for."""
+    if workers < 2:
+        yield lambda work, *given: lambda: work(*given)
+        return
+    with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
+
+        def begin(work: Callable[..., Run], *given: object) -> Callable[[], Run]:
+            future: Future[Run] = pool.submit(work, *given)
+            return future.result
+
+        yield begin

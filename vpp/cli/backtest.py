@@ -1,0 +1,153 @@
+"""``vpp backtest``: how good a controller would have been on recorded data."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from vpp.cli.exits import faults_as_exits
+from vpp.cli.spans import instant, seconds
+
+if TYPE_CHECKING:
+    from vpp.backtest.data import Recording
+    from vpp.backtest.figures import Figures
+    from vpp.backtest.study import Answer, Ask
+
+
+Kind = TypeVar("Kind", bound=StrEnum)
+
+
+def backtest(
+    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder of the record.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    controller: Annotated[
+        str, typer.Option("--controller", help="none, inverter, community, tariff or plan.")
+    ] = "plan",
+    objective: Annotated[
+        str | None, typer.Option("--objective", help="local, cost or grid.")
+    ] = None,
+    forecast: Annotated[
+        str, typer.Option("--forecast", help="An installed name, perfect, or none.")
+    ] = "persistence",
+    planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
+    allowance: Annotated[
+        float | None,
+        typer.Option("--allowance", help="Part of the import that side goals may cost."),
+    ] = None,
+    peak_limit: Annotated[
+        float, typer.Option("--peak-limit", metavar="KW", help="Contract limit on import.")
+    ] = float("inf"),
+    demand_price: Annotated[
+        float,
+        typer.Option("--demand-price", metavar="PER_KW", help="Charge on the month's peak."),
+    ] = 0.0,
+    plan_every: Annotated[str, typer.Option("--plan-every", help="From plan to plan.")] = "1h",
+    city: Annotated[
+        Path | None, typer.Option("--city", help="City file that the record is of.")
+    ] = None,
+    ev_sessions: Annotated[
+        Path | None, typer.Option("--ev-sessions", help="Cars, instead of the folder's.")
+    ] = None,
+    sites: Annotated[str | None, typer.Option("--sites", help="Only these, as a,b,c.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="From this day or instant.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Up to this day or instant.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to use.")] = 2,
+) -> None:
+    """Run a controller over recorded data, beside rules and perfect foresight."""
+    from vpp.backtest.deliver import deliver
+    from vpp.backtest.figures import figures
+    from vpp.backtest.study import Ask, Controller
+    from vpp.config.city import load_city
+    from vpp.domain.order import Order
+
+    with faults_as_exits():
+        recording = _recording(data_dir, ev_sessions, sites, since, until)
+        ask = Ask(
+            controller=_one_of(Controller, controller, "--controller"),
+            order=None if objective is None else _one_of(Order, objective, "--objective"),
+            forecast=forecast,
+            planner=planner,
+            allowance=allowance,
+            peak_limit_kw=peak_limit,
+            demand_per_kw=demand_price,
+            plan_every_s=seconds(plan_every),
+            portfolio=None if city is None else load_city(city).portfolio,
+        )
+        made = _watched(ask, recording, workers)
+        found = figures(made)
+        files = deliver(made, found, out)
+    _show(made, found, files)
+
+
+def _recording(
+    folder: Path, ev_sessions: Path | None, sites: str | None, since: str | None, until: str | None
+) -> "Recording":
+    from vpp.backtest.data import at_sites, between, read_recording
+
+    recording = read_recording(folder, sessions=ev_sessions)
+    if sites is not None:
+        recording = at_sites(recording, [name.strip() for name in sites.split(",")])
+    if since is not None or until is not None:
+        start = recording.grid.start if since is None else _day_or_instant(since)
+        end = recording.grid.end if until is None else _day_or_instant(until)
+        recording = between(recording, start, end)
+    return recording
+
+
+def _day_or_instant(text: str) -> datetime:
+    """A date means midnight UTC."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return instant(text)
+
+
+def _one_of(kind: type[Kind], text: str, option: str) -> Kind:
+    try:
+        return kind(text)
+    except ValueError as error:
+        known = ", ".join(kind)
+        raise typer.BadParameter(f"{text!r}: one of {known}", param_hint=option) from error
+
+
+def _watched(ask: "Ask", recording: "Recording", workers: int) -> "Answer":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from vpp.backtest.study import answer
+
+    columns = (TextColumn("{task.fields[at]}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        slots = len(recording.grid)
+        task = progress.add_task("slots", total=slots, at=str(recording.grid.start.date()))
+
+        def done(slot: int) -> None:
+            day = datetime.fromtimestamp(float(recording.grid.edges_s[slot]), UTC).date()
+            progress.update(task, completed=slot, at=str(day))
+
+        return answer(ask, recording, workers=workers, progress=done)
+
+
+def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vpp.backtest.report import COLUMNS
+
+    table = Table(title=f"{made.run.name}, order {made.goals.order}", title_justify="left")
+    table.add_column("controller")
+    for name, *_ in COLUMNS:
+        table.add_column(name, justify="right")
+    table.add_column("CityLearn 2022", justify="right")
+    for name, row in found.scores.items():
+        cells = [format(read(row), form) for _, read, form in COLUMNS]
+        table.add_row(name, *cells, f"{found.grid_scores[name]:.3f}")
+    console = Console()
+    console.print(table)
+    regret = ", ".join(f"{name} {value:,.2f}" for name, value in found.regret.items())
+    console.print(f"regret in {found.unit}: {regret}")
+    for fault in made.asked.refused[:3]:
+        console.print(f"[yellow]plan refused:[/] {fault}")
+    console.print(f"written: {', '.join(str(file) for file in files)}")
