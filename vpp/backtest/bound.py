@@ -36,7 +36,7 @@ def least_import(
     pools: Sequence[Sequence[int]] | None = None,
 ) -> Run:
     """The run of least import, with cars charging at ``ev_kw``, shape (sites, slots)."""
-    return _least(recording, ev_kw, pools, np.ones(len(recording.grid)), credit=1.0)
+    return _least(recording, ev_kw, pools, np.ones(len(recording.grid)), local=True)
 
 
 def least_cost(
@@ -48,7 +48,7 @@ def least_cost(
     """The run of least cost of imported energy, which ends with whatever is left worth nothing."""
     if recording.price_per_kwh is None:
         raise InvariantError("no least cost without prices")
-    return _least(recording, ev_kw, pools, recording.price_per_kwh, credit=0.0)
+    return _least(recording, ev_kw, pools, recording.price_per_kwh, local=False)
 
 
 def _least(
@@ -57,7 +57,7 @@ def _least(
     pools: Sequence[Sequence[int]] | None,
     per_kwh: Floats,
     *,
-    credit: float,
+    local: bool,
 ) -> Run:
     net_kw = recording.load_kw - recording.pv_kw + ev_kw
     slots = len(recording.grid)
@@ -70,7 +70,12 @@ def _least(
             power, stored = _pool(
                 recording.storage.subset(members),
                 recording.start_kwh[members],
-                Goal(net_kw=net_kw[sites].sum(axis=0), per_kwh=per_kwh, credit=credit),
+                Goal(
+                    net_kw=net_kw[sites].sum(axis=0),
+                    per_kwh=per_kwh,
+                    credit=float(local),
+                    early=_EARLY * local,
+                ),
                 recording.hours,
             )
             battery_kw[members], stored_kwh[members] = power, stored
@@ -92,6 +97,8 @@ class Goal:
     """Weight of an imported kWh, shape (slots,)."""
     credit: float
     """Weight of a kWh left at the end, at the AC side."""
+    early: float
+    """Worth of importing a kWh one slot later."""
 
 
 def _pool(storage: Storage, start_kwh: Floats, goal: Goal, hours: float) -> tuple[Floats, Floats]:
@@ -143,7 +150,7 @@ def _solve(storage: Storage, start_kwh: Floats, goal: Goal, hours: float) -> tup
     size = units * slots
     held = np.zeros((units, slots))
     held[:, -1] = goal.credit * storage.eta_discharge
-    early = hours * (goal.per_kwh + _EARLY * np.arange(slots, 0, -1) / slots)
+    early = hours * (goal.per_kwh + goal.early * np.arange(slots, 0, -1))
     most = [storage.charge_kw, storage.discharge_kw, storage.high_kwh]
     upper = np.concatenate([*(np.repeat(column, slots) for column in most), np.full(slots, np.inf)])
     before = np.zeros((units, slots))
