@@ -7,6 +7,7 @@ import typer
 
 _UNITS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(min|s|m|h|d)")
+_YEARS = range(1900, 2201)
 
 
 def seconds(text: str) -> float:
@@ -18,11 +19,14 @@ def seconds(text: str) -> float:
 
 
 def instant(text: str) -> datetime:
-    """An ISO time with its offset."""
+    """An ISO time with its offset, away from the calendar's ends: days are added to it."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no time; write 2026-07-15T05:30:00+09:00") from error
     if at.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no offset; write 2026-07-15T05:30:00+09:00")
+    if at.year not in _YEARS:
+        first, last = _YEARS[0], _YEARS[-1]
+        raise typer.BadParameter(f"{text!r} is out of reach; write a year from {first} to {last}")
     return at

@@ -25,3 +25,9 @@ def test_an_instant_needs_its_offset() -> None:
     for text in ("2026-07-15T05:00:00", "soon"):
         with pytest.raises(typer.BadParameter):
             instant(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+09:00", "9999-12-31T23:59:00+09:00"])
+def test_an_instant_at_the_end_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="from 1900 to 2200"):
+        instant(text)
