@@ -16,16 +16,25 @@ from vpp.cli.exits import FAILED, errors, faults_as_exits
 from vpp.cli.live_view import kw
 from vpp.cli.spans import instant
 from vpp.config.city import City, load_city
+from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
 from vpp.domain.ids import AssetId
-from vpp.domain.plan import Plan
+from vpp.domain.plan import ForecastNote, Plan
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, plan_once
 from vpp.runtime.state_home import state_dir
+
+JSON_HELP = (
+    "Print the whole plan as JSON: notes, troubles (why a pool has no plan), unforecast (sites"
+    " without a load forecast, and the kW assumed), currency, and plans. Of each pool: issued_at,"
+    " order, slots (their starts, UTC) with slot_hours, grid_kw and load_kw, power_kw and"
+    " stored_kwh (at the slot's end) per asset, stages, slacks, forecasts, notes. Positive power"
+    " is into the asset; at the grid, import."
+)
 
 
 def plan(
     file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole plan as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask no device; stored energy from the history.")
     ] = False,
@@ -56,7 +65,7 @@ def plan(
         )
         made = asyncio.run(plan_once(city, request))
     if as_json:
-        typer.echo(json.dumps(_plain(made), indent=1))
+        typer.echo(json.dumps(_plain(made, city.portfolio.currency), indent=1))
     else:
         _show(city, made)
     for pool, trouble in made.troubles.items():
@@ -74,17 +83,20 @@ def _stated(text: str) -> tuple[AssetId, float]:
 
 
 def _show(city: City, made: OnePlan) -> None:
-    console = Console()
+    console, currency = Console(), city.portfolio.currency
+    if made.unforecast:
+        assumed = ", ".join(f"{site} {kw(mean)}" for site, mean in made.unforecast.items())
+        console.print(f"[bold yellow]load without a forecast, assumed: {assumed}[/]")
     for note in made.notes:
         console.print(f"[yellow]{note}[/]")
     for one in made.plans.values():
         console.print(_hours(city, one))
         for stage in one.explanation.stages:
-            console.print(f"  {stage.stage}: {stage.value:,.2f} {stage.unit}")
+            console.print(f"  {stage.stage}: {stage.value:,.2f} {_unit(stage.unit, currency)}")
         for slack in one.explanation.slacks:
             console.print(
-                f"  [yellow]{slack.what}: {slack.amount:.2f} {slack.unit} short because of"
-                f" {slack.limited_by} (dual {slack.dual:.3g})[/]"
+                f"  [yellow]{slack.what}: {slack.amount:.2f} {_unit(slack.unit, currency)}"
+                f" short because of {slack.limited_by} (dual {slack.dual:.3g})[/]"
             )
         for note in one.explanation.notes:
             console.print(f"  [dim]{note}[/]")
@@ -93,13 +105,14 @@ def _show(city: City, made: OnePlan) -> None:
 def _hours(city: City, one: Plan) -> Table:
     table = Table(title=f"{one.pool}: order {one.order}", title_justify="left")
     table.add_column("from")
-    for name in ("grid", "sun", "batteries", "cars", "stored"):
+    for name in ("grid", "load", "sun", "batteries", "cars", "stored"):
         table.add_column(name, justify="right")
     every = max(round(1.0 / float(one.grid.hours[0])), 1)
     kinds = {
         kind: [i for i, a in enumerate(one.schedule.assets) if isinstance(_of(city, a), kind)]
         for kind in (Pv, Battery, EvCharger)
     }
+    load_kw = _load_kw(one)
     for slot in range(0, len(one.grid), every):
         span = slice(slot, slot + every)
         powers = [
@@ -110,14 +123,29 @@ def _hours(city: City, one: Plan) -> Table:
         table.add_row(
             local_hour(city, one, slot),
             kw(float(one.schedule.grid_kw[span].mean())),
+            kw(float(load_kw[span].mean())),
             *map(kw, powers),
             f"{stored:,.0f} kWh",
         )
     return table
 
 
-def local_hour(city: City, one: Plan, slot: int) -> str:
+def _load_kw(one: Plan) -> Floats:
+    """What nobody steers, shape (slots,): the grid's power less that of the planned assets."""
+    return np.asarray(one.schedule.grid_kw - one.schedule.power_kw.sum(axis=0))
 
+
+def _age_s(note: ForecastNote) -> float | None:
+    """JSON has no infinity, the age of a record that is empty."""
+    return note.input_age_s if np.isfinite(note.input_age_s) else None
+
+
+def _unit(unit: str, currency: str) -> str:
+    """The planner counts in "money" and does not know whose."""
+    return currency if unit == "money" else unit
+
+
+def local_hour(city: City, one: Plan, slot: int) -> str:
     start = one.grid.starts[slot].astimezone(ZoneInfo(city.portfolio.time_zone))
     return start.strftime("%a %H:%M")
 
@@ -126,20 +154,24 @@ def _of(city: City, asset: AssetId) -> object:
     return city.portfolio.assets.get(asset)
 
 
-def _plain(made: OnePlan) -> dict[str, Any]:
+def _plain(made: OnePlan, currency: str) -> dict[str, Any]:
     return {
+        "currency": currency,
+        "unforecast": dict(made.unforecast),
         "notes": list(made.notes),
         "troubles": dict(made.troubles),
-        "plans": {pool: _plan(one) for pool, one in made.plans.items()},
+        "plans": {pool: _plan(one, currency) for pool, one in made.plans.items()},
     }
 
 
-def _plan(one: Plan) -> dict[str, Any]:
+def _plan(one: Plan, currency: str) -> dict[str, Any]:
     schedule, explained = one.schedule, one.explanation
     return {
         "issued_at": one.issued_at.isoformat(),
         "order": one.order,
         "slots": [start.isoformat() for start in one.grid.starts],
+        "slot_hours": one.grid.hours.tolist(),
+        "load_kw": _load_kw(one).round(4).tolist(),
         "grid_kw": schedule.grid_kw.round(4).tolist(),
         "power_kw": {
             asset: row.round(4).tolist()
@@ -150,10 +182,16 @@ def _plan(one: Plan) -> dict[str, Any]:
             for asset, row in zip(schedule.assets, schedule.energy_kwh, strict=True)
             if not np.isnan(row).any()
         },
-        "stages": {stage.stage: [stage.value, stage.unit] for stage in explained.stages},
+        "stages": {
+            stage.stage: [stage.value, _unit(stage.unit, currency)] for stage in explained.stages
+        },
         "slacks": [
-            [slack.what, slack.amount, slack.unit, slack.limited_by, slack.dual]
+            [slack.what, slack.amount, _unit(slack.unit, currency), slack.limited_by, slack.dual]
             for slack in explained.slacks
+        ],
+        "forecasts": [
+            [note.subject, note.source, note.issued_at.isoformat(), _age_s(note)]
+            for note in explained.forecasts
         ],
         "notes": list(explained.notes),
     }

@@ -13,7 +13,8 @@ from vpp.control.replanning import Replanner, Rhythm
 from vpp.domain.assets import Battery
 from vpp.domain.batch import Batch
 from vpp.domain.errors import InvariantError
-from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.forecast import Forecast
+from vpp.domain.ids import AssetId, PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -55,6 +56,8 @@ class OnePlan:
     plans: Mapping[PoolId, Plan]
     troubles: Mapping[PoolId, str]
     notes: Sequence[str]
+    unforecast: Mapping[SiteId, float]
+    """Mean load assumed, kW, of the sites whose load nothing on record foretells."""
 
 
 async def plan_once(city: City, request: Request) -> OnePlan:
@@ -87,7 +90,19 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         plans=replanner.plans,
         troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},
         notes=notes,
+        unforecast=_unforecast(portfolio, replanner.forecasts),
     )
+
+
+def _unforecast(
+    portfolio: Portfolio, forecasts: Mapping[tuple[str, Quantity], Forecast]
+) -> dict[SiteId, float]:
+    found: dict[SiteId, float] = {}
+    for site in portfolio.sites:
+        forecast = forecasts.get((site, Quantity.POWER_KW))
+        if forecast is None or np.isinf(forecast.input_age_s):
+            found[site] = 0.0 if forecast is None else float(forecast.middle_kw.mean())
+    return found
 
 
 def _check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:

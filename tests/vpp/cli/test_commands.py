@@ -1,6 +1,7 @@
 """The commands as a person gives them."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -85,9 +86,25 @@ def test_a_plan_without_any_device_says_what_it_assumed(home: dict[str, str]) ->
     assert "house-bat: stored energy unknown" in made["notes"][0]
     powers = made["plans"]["house"]["power_kw"]
     assert len(powers["house-bat"]) == len(made["plans"]["house"]["slots"])
+    plan = made["plans"]["house"]
+    assert len(plan["load_kw"]) == len(plan["slot_hours"]) == len(plan["slots"])
+    assert made["unforecast"] == {"house": pytest.approx(1.0)}
+    assert "Infinity" not in done.stdout
+    assert plan["load_kw"][0] + sum(row[0] for row in powers.values()) == pytest.approx(
+        plan["grid_kw"][0], abs=1e-3
+    )
     table = vpp(home, *asked, "--soc", "house-bat=0.8")
+    assert table.stdout.startswith("load without a forecast, assumed: house 1.0 kW")
+    assert re.search(r"grid .* load .* sun", table.stdout)
     assert "stored energy unknown" not in table.stdout
     assert "batteries" in table.stdout
+
+
+def test_a_plan_counts_in_the_currency_of_the_portfolio(home: dict[str, str]) -> None:
+    done = vpp(home, "plan", example_city("one-house"), "--offline", "--soc", "house-bat=0.8")
+    assert done.returncode == exits.OK, done.stderr
+    assert "KRW" in done.stdout
+    assert "money" not in done.stdout
 
 
 @pytest.mark.parametrize(
