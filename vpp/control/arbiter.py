@@ -14,6 +14,9 @@ from vpp.control.places import Places
 from vpp.domain.arrays import Floats
 from vpp.domain.proposal import Ending, Proposal, Rank
 
+HEARTBEAT_S = 60.0
+"""City seconds for which a fresh limit must be given without a gap before a failsafe is left."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
@@ -46,11 +49,12 @@ class _Bounds:
     wish_by: Proposal | None = None
     alarms: list[Alarm] = field(default_factory=list)
 
-    def take(self, proposal: Proposal, lo_kw: float, hi_kw: float) -> None:
+    def take(self, proposal: Proposal, *, failsafe: bool) -> None:
         """Intersect; where nothing is left.
 
-        Clamp the lower rank to the nearest end and name both.
+        Clamp the lower rank to the nearest end and name both. A failsafe has no wish.
         """
+        lo_kw, hi_kw = _bounds_of(proposal, failsafe)
         if lo_kw > self.hi_kw or hi_kw < self.lo_kw:
             other = self.hi_by if lo_kw > self.hi_kw else self.lo_by
             end_kw = self.hi_kw if lo_kw > self.hi_kw else self.lo_kw
@@ -61,7 +65,7 @@ class _Bounds:
                 self.lo_kw, self.lo_by = lo_kw, proposal
             if hi_kw < self.hi_kw:
                 self.hi_kw, self.hi_by = hi_kw, proposal
-        if proposal.wish_kw is not None and math.isnan(self.wish_kw):
+        if not failsafe and proposal.wish_kw is not None and math.isnan(self.wish_kw):
             self.wish_kw, self.wish_by = proposal.wish_kw, proposal
 
     @property
@@ -78,26 +82,52 @@ def settle(
 ) -> Verdict:
     """Bounds and wishes of every asset and row.
 
+    A limit that fell to its failsafe leaves it only when a fresh proposal of the same id has been
+    given in every tick for ``HEARTBEAT_S``: that is the heartbeat of its source. Until then both
+    hold, the failsafe first.
+
     Args:
         places: What may be bounded.
         proposals: As the sources give them now.
         limits: Limits remembered from ticks before.
-        lapsed: Those that have fallen to their failsafe.
+        lapsed: Those that have fallen, with the time since which a fresh one is given.
         now_s: City monotonic.
     """
     given = {p.id: p for p in proposals}
-    limits = {p.id: p for p in limits.values() if given.get(p.id, p).ending is Ending.FAILSAFE}
-    limits |= {p.id: p for p in given.values() if p.ending is Ending.FAILSAFE}
-    fallen = {p.id: p.valid_until_s for p in limits.values() if p.valid_until_s <= now_s}
+    limits = _remembered(limits, lapsed, given)
+    fallen = _fallen(limits, lapsed, given, now_s)
+    left = {name: given[name] for name in lapsed if name in given and name not in fallen}
+    limits = _remembered(limits, {}, left)
     alarms = [_failsafe(limits[name]) for name in sorted(fallen)]
+    valid = [p for p in {**limits, **given}.values() if p.valid_until_s > now_s]
     bounds: dict[tuple[str, int], _Bounds] = {}
-    for proposal in sorted({**given, **limits}.values(), key=lambda p: (p.rank, p.id)):
+    held = [*((limits[name], True) for name in fallen), *((p, False) for p in valid)]
+    for proposal, failsafe in sorted(held, key=lambda one: (one[0].rank, not one[1], one[0].id)):
         where = places.of(proposal.scope)
-        if where is None or (proposal.valid_until_s <= now_s and proposal.id not in fallen):
-            continue
-        lo_kw, hi_kw = _bounds_of(proposal, proposal.id in fallen)
-        bounds.setdefault(where, _Bounds()).take(proposal, lo_kw, hi_kw)
+        if where is not None:
+            bounds.setdefault(where, _Bounds()).take(proposal, failsafe=failsafe)
     return _verdict(places, bounds, alarms, limits, fallen)
+
+
+def _remembered(
+    limits: Mapping[str, Proposal], lapsed: Mapping[str, float], given: Mapping[str, Proposal]
+) -> dict[str, Proposal]:
+    """Limits with what is given in their place, but for those that have fallen."""
+    kept = {n: p for n, p in limits.items() if n in lapsed or n not in given}
+    return kept | {n: p for n, p in given.items() if n not in kept and p.ending is Ending.FAILSAFE}
+
+
+def _fallen(
+    limits: Mapping[str, Proposal],
+    lapsed: Mapping[str, float],
+    given: Mapping[str, Proposal],
+    now_s: float,
+) -> dict[str, float]:
+    """Limits at their failsafe, with the time since which a fresh one is given; else infinite."""
+    ended = [name for name, limit in limits.items() if limit.valid_until_s <= now_s]
+    fresh = {name for name in ended if name in given and given[name].valid_until_s > now_s}
+    since = {n: min(lapsed.get(n, math.inf), now_s) if n in fresh else math.inf for n in ended}
+    return {name: at_s for name, at_s in since.items() if now_s - at_s < HEARTBEAT_S}
 
 
 def _verdict(
@@ -158,5 +188,6 @@ def _failsafe(limit: Proposal) -> Alarm:
         code="GRID_FAILSAFE" if limit.rank is Rank.GRID_OPERATOR else "LIMIT_FAILSAFE",
         subject=str(limit.scope),
         text=f"{limit.owner}'s {limit.id} ended without a new one: {limit.failsafe_lo_kw:g} to "
-        f"{limit.failsafe_hi_kw:g} kW until a fresh limit comes",
+        f"{limit.failsafe_hi_kw:g} kW until a fresh limit "
+        f"has stood for {HEARTBEAT_S:g} s",
     )

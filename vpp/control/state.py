@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,7 +173,8 @@ class ControlState:
     limits: Mapping[str, Proposal] = field(default_factory=dict)
     """Limits that must not lapse, by proposal id."""
     lapsed: Mapping[str, float] = field(default_factory=dict)
-    """Limits that have fallen to their failsafe, with the end that fell."""
+    """Limits at their failsafe, with the time since which a fresh one is given without a gap;
+    infinite while none is."""
     sessions: Mapping[str, SessionMemory] = field(default_factory=dict)
     """By asset."""
 

@@ -46,7 +46,7 @@ class Ending(StrEnum):
     """A wish that ends is gone."""
     FAILSAFE = "failsafe"
     """A limit that ends falls to its failsafe, which is left only by a heartbeat and a fresh
-    limit."""
+    limit: one of the same id, given without a gap for ``vpp.control.arbiter.HEARTBEAT_S``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,9 +72,32 @@ def test_a_limit_that_ends_falls_to_its_failsafe_until_a_fresh_one_comes() -> No
     run.ticks(60)
     assert "GRID_FAILSAFE" in codes(run)
     assert run.plant.nets().sum() >= 4.0 - 0.3
-    run.proposals = (replace(limit, lo_kw=-100.0, valid_until_s=1e9),)
-    run.ticks(60)
+    fresh = replace(limit, lo_kw=-100.0, valid_until_s=1e9)
+    for seen in (30, 50):
+        run.proposals = (fresh,)
+        run.ticks(seen)
+        assert "GRID_FAILSAFE" in codes(run)
+        assert run.plant.nets().sum() >= 4.0 - 0.3
+        run.proposals = ()
+        run.ticks(1)
+    run.proposals = (fresh,)
+    run.ticks(120)
     assert "GRID_FAILSAFE" not in codes(run)
+    assert run.plant.nets().sum() == pytest.approx(0.0, abs=0.5)
+
+
+def test_a_fallen_limit_is_not_lifted_at_once_by_a_wish_of_its_id() -> None:
+    run = Run(Plant(city=city(houses(2)), load=always(5.0, 5.0)))
+    limit = proposal(
+        "grid", ScopeKind.POOL, "pool", Rank.GRID_OPERATOR, lo_kw=6.0, valid_until_s=1030.0,
+        ending=Ending.FAILSAFE, failsafe_lo_kw=4.0,
+    )  # fmt: skip
+    run.proposals = (limit,)
+    run.ticks(90)
+    run.proposals = (replace(limit, lo_kw=-100.0, valid_until_s=1e9, ending=Ending.WITHDRAW),)
+    run.ticks(50)
+    assert run.plant.nets().sum() >= 4.0 - 0.3
+    run.ticks(90)
     assert run.plant.nets().sum() == pytest.approx(0.0, abs=0.5)
 
 
