@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vpp.domain.errors import AlreadyRunning
+from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
 
     Raises:
         AlreadyRunning: another process holds the lock; the message names it.
+        ConfigurationError: the last epoch cannot be read.
     """
     with (directory / "lock").open("a+") as lock:
         try:
@@ -75,8 +76,7 @@ def holder(directory: Path) -> str | None:
 
 
 def _next_epoch(path: Path) -> int:
-    last = int(path.read_text()) if path.exists() else 0
-    epoch = max(last + 1, int(time.time()))
+    epoch = max(_last_epoch(path) + 1, int(time.time()))
     replacement = path.with_suffix(".new")
     with replacement.open("w") as file:
         file.write(str(epoch))
@@ -89,3 +89,20 @@ def _next_epoch(path: Path) -> int:
     finally:
         os.close(parent)
     return epoch
+
+
+def _last_epoch(path: Path) -> int:
+    try:
+        return int(path.read_text()) if path.exists() else 0
+    except ValueError as error:
+        raise ConfigurationError(
+            [
+                Mistake(
+                    file=str(path),
+                    line=None,
+                    path="epoch of the last daemon",
+                    problem="is no whole number",
+                    remedy="see that this host's clock is right, then remove it",
+                )
+            ]
+        ) from error

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import structlog
 import yaml
 
+from vpp.control.supervision import Health, Supervisor
 from vpp.domain.errors import InvariantError, VppError
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
@@ -142,9 +143,10 @@ class FileProposals(_Standing):
         self._request, self._path = request, request.state_dir / FILE
         self._seen: tuple[int, int] | None = None
 
-    async def watch(self) -> None:
+    async def watch(self, health: Health) -> None:
         while True:
             await asyncio.to_thread(self.look)
+            health.good()
             await self._request.wire.sleep(LOOK_EVERY_S)
 
     def look(self) -> None:
@@ -250,12 +252,9 @@ def _replace(path: Path, text: str) -> None:
 async def file_source(request: SourceRequest) -> AsyncIterator[FileProposals]:
     """Entry point ``file``."""
     source = FileProposals(request)
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(source.watch(), name="proposals file")
-        try:
-            yield source
-        finally:
-            watching.cancel()
+    async with Supervisor(request.wire) as tasks:
+        tasks.watch("proposals file", source.watch)
+        yield source
 
 
 @asynccontextmanager

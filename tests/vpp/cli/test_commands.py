@@ -199,3 +199,16 @@ def test_an_http_address_that_is_none_is_a_wrong_command_line(
     done = vpp(home, "run", example_city("one-house"), "--http", address)
     assert done.returncode == exits.USAGE
     assert "127.0.0.1:9464" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["authority.json", "epoch"])
+def test_a_damaged_file_of_the_daemon_is_named_with_its_remedy(
+    home: dict[str, str], name: str
+) -> None:
+    damaged = Path(home["VPP_STATE_HOME"]) / "one-house" / name
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"\xff\xfe\x00")
+    done = vpp(home, "run", example_city("one-house"), "--http", "off", "--for", "5s")
+    assert done.returncode == exits.CONFIGURATION, done.stderr
+    assert str(damaged) in done.stderr
+    assert "remove it" in done.stderr

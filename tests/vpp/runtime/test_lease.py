@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vpp.domain.errors import AlreadyRunning
+from vpp.domain.errors import AlreadyRunning, ConfigurationError
 from vpp.runtime.lease import hold, holder
 
 HOLD_UNTIL_TOLD = """
@@ -64,3 +64,13 @@ def test_a_second_daemon_is_told_who_holds_it_and_a_killed_one_holds_nothing(
     before = int((tmp_path / "epoch").read_text())
     with hold(tmp_path, portfolio="city") as lease:
         assert lease.epoch > before
+
+
+@pytest.mark.parametrize("damaged", [b"", b"17x", b"\xff\xfe\x00"])
+def test_a_damaged_epoch_is_named_with_its_remedy(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "epoch").write_bytes(damaged)
+    with (
+        pytest.raises(ConfigurationError, match=r"epoch.*then remove it"),
+        hold(tmp_path, portfolio="city"),
+    ):
+        pass
