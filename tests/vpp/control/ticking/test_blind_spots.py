@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.vpp.control.ticking.city import City, city
-from tests.vpp.control.ticking.plant import NOON
+from tests.vpp.control.ticking.city import City, House, Store, city
+from tests.vpp.control.ticking.plant import NOON, Plant, Run
 from tests.vpp.control.ticking.runs import codes, houses, surplus
+from tests.vpp.control.ticking.weather import always
 from vpp.domain.forecast import Forecast
 from vpp.domain.ids import SiteId
 from vpp.domain.ladder import Rung
@@ -74,6 +75,22 @@ def test_a_meter_that_has_not_spoken_yet_is_no_alarm_before_its_time() -> None:
     assert {d.asset for _, d in run.plant.log} == {"bat1-0"}
     run.ticks(10)
     assert codes(run) == {"FEEDER_BLIND"}
+
+
+def test_a_worst_case_is_no_shortfall_before_the_meter_had_time_to_speak() -> None:
+    of = city([House(stores=[Store()], rating_kw=4.0, load_kw=40.0)], boundary=False)
+    run = Run(Plant(city=of, load=always(1.0)))
+    run.plant.stale_meters = {"meter0"}
+    run.plant.frozen_meters["meter0"] = (float("nan"), -np.inf)
+    for _ in range(round(of.model.timing.freshness_s)):
+        assert "SHORTFALL" not in codes(run.ticks(1))
+    assert "SHORTFALL" in codes(run.ticks(2))
+
+
+def test_an_overload_that_is_measured_is_a_shortfall_at_once() -> None:
+    of = city([House(stores=[Store()], rating_kw=4.0, load_kw=40.0)], boundary=False)
+    run = Run(Plant(city=of, load=always(30.0), soc=0.0)).ticks(1)
+    assert "SHORTFALL" in codes(run)
 
 
 def test_a_stale_boundary_meter_is_replaced_by_its_sites() -> None:
