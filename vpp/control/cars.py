@@ -174,7 +174,7 @@ def decide(
         at = wish.asset
         shares[at] = extra[at]
         kw = wish.least_kw + extra[at]
-        floor_kw = min(float(pool.car_floor_kw[at]), max(wish.most_kw, wish.least_kw))
+        floor_kw = float(pool.car_floor_kw[at])
         if wish.guaranteed:
             power[at] = guaranteed[at] = max(kw, floor_kw)
             carried[at] = 0.0
@@ -254,8 +254,12 @@ def fitted(pool: CompiledPool, cars: Cars, without: Bounds, with_help: Bounds) -
     sure = cars.power_kw - above
     power = sure + above * _fits(pool, above, without.most_kw - pool.rows.sums(sure))
     power = power * _fits(pool, power, with_help.most_kw)
-    floor = np.minimum(pool.car_floor_kw, cars.power_kw)
-    return np.where(power < floor - 1e-9, 0.0, power)
+    return whole(pool, power)
+
+
+def whole(pool: CompiledPool, power: Floats) -> Floats:
+    """Offers, and nothing where one is below its station's floor."""
+    return np.where(power < pool.car_floor_kw - 1e-9, 0.0, power)
 
 
 def _fits(pool: CompiledPool, asked: Floats, room: Floats) -> Floats:

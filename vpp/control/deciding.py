@@ -132,9 +132,8 @@ def _cars(
         most_kw=without.most_kw - pool.rows.sums(np.minimum(fleet.lo_kw, 0.0)),
     )
     fitted = cars.fitted(pool, offered, without, helped)
-    return replace(
-        offered, power_kw=np.minimum(fitted, np.maximum(reach.physical.hi_kw, 0.0) * decided)
-    )
+    able = np.minimum(fitted, np.maximum(reach.physical.hi_kw, 0.0) * decided)
+    return replace(offered, power_kw=cars.whole(pool, able))
 
 
 def _steady(scene: Scene, power: Floats) -> Floats:

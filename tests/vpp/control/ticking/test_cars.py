@@ -1,5 +1,7 @@
 """What cars are offered."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from tests.vpp.control.ticking.runs import session
 from tests.vpp.control.ticking.weather import always
 from vpp.control.inputs import Timing
 from vpp.domain.capability import Form
+from vpp.domain.ids import AssetId
 
 
 def test_a_car_that_draws_nothing_yet_is_offered_its_minimum_at_once() -> None:
@@ -53,3 +56,19 @@ def test_a_car_takes_surplus_when_there_is_some() -> None:
     session(run, "car0-0", need_kwh=40.0, hours=10.0)
     run.ticks(400)
     assert run.plant.power[1] == pytest.approx(9.0, abs=0.8)
+
+
+@pytest.mark.parametrize("hours", [None, 0.5, 10.0])
+def test_a_car_that_takes_less_than_the_floor_is_offered_the_floor_or_nothing(
+    hours: float | None,
+) -> None:
+    run = Run(Plant(city=city([House(cars=[(4.1, 11.0)])]), load=always(-9.0)))
+    session(run, "car0-0", need_kwh=40.0, hours=hours)
+    car = run.plant.sessions[AssetId("car0-0")]
+    assert car is not None
+    run.plant.sessions[AssetId("car0-0")] = replace(car, max_kw=3.0)
+    run.ticks(60)
+    offers = {decision.setpoint.hi_kw for _, decision in run.plant.log}
+    assert 4.1 in offers
+    assert offers <= {0.0, 4.1}
+    assert run.plant.power[1] == pytest.approx(3.0)
