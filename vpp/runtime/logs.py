@@ -19,7 +19,7 @@ def to_standard_error() -> None:
     last = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*_PROCESSORS[: 3 if person else 4], last],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_on_standard_error,
     )
 
 
@@ -29,3 +29,8 @@ def to_file(path: Path) -> None:
         processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(path.open("a")),
     )
+
+
+def _on_standard_error(*_: object) -> structlog.PrintLogger:
+    """Standard error as it is when the line is written: whoever replaced it may have closed his."""
+    return structlog.PrintLogger(sys.stderr)
