@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.fallback import RulePlanner
+from optimizer.planner import LpPlanner
 from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
 from vpp.domain.order import Goals, Order
 from vpp.domain.plan import Schedule
@@ -18,7 +20,9 @@ from vpp.domain.problem import (
     SharedRating,
 )
 from vpp.domain.slots import SlotGrid
+from vpp.ports.planner import Planner
 
+PLANNERS: tuple[Planner, ...] = (LpPlanner(), RulePlanner())
 START = datetime(2026, 6, 1, 6, tzinfo=UTC)
 KINDS = (
     "plain",

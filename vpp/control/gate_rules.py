@@ -1,5 +1,6 @@
 """What must hold for a write to leave, rule by rule; pure."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -156,6 +157,8 @@ def _epoch(command: Command, situation: Situation) -> str | None:
 def _lease(_: Command, situation: Situation) -> str | None:
     if situation.lease_left_s > situation.facts.timeout_s:
         return None
+    if situation.lease_left_s == -math.inf:
+        return "the lock is gone, and another daemon may run: see to the state directory, restart"
     return f"the lease is certain for {situation.lease_left_s:.1f} s only"
 
 

@@ -11,4 +11,4 @@ class Tenure:
 
     epoch: int
     until_s: Callable[[], float] = lambda: math.inf
-    """Wire monotonic time up to which the lease is certain, now; a lock of the host never ends."""
+    """Wire monotonic time up to which the lease is certain, now; minus infinity once it is lost."""

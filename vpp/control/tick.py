@@ -91,7 +91,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
     rungs = ladder.rungs(
         pool, Rung.SAFE_STATE if scene.dark[0] else chosen.terms.rung, scene.dark, stood.controlled
     )
-    request = request_of(scene, reach, chosen, memory)
+    request = request_of(scene, chosen, memory)
     state = replace(
         chosen.state,
         last_s=scene.sight.now_s,

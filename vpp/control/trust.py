@@ -59,7 +59,8 @@ class _Draft:
         match item.outcome:
             case Outcome.FOLLOWED:
                 self._landed(at)
-                c["strikes"][at] = 0.0
+                if abs(item.setpoint.target_kw) > pool.resolution_kw[at]:
+                    c["strikes"][at] = 0.0  # whoever obeys only nothing does not obey
             case Outcome.LIMITED:
                 self._landed(at)
                 self._cap(sight, at, item)

@@ -1,5 +1,6 @@
 """The composition root: everything that lives while a portfolio is under control."""
 
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -238,7 +239,9 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             history=history,
             guidance=replanner,
             state_dir=options.state_dir,
-            tenure=Tenure(epoch=lease.epoch),
+            tenure=Tenure(
+                epoch=lease.epoch, until_s=lambda: math.inf if lease.stands() else -math.inf
+            ),
             sources=sources,
         )
         room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)

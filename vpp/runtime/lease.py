@@ -4,10 +4,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake
@@ -23,6 +24,8 @@ class Lease:
     Never below the seconds since 1970, so that devices which remember an epoch obey again after
     the state directory was lost, or the portfolio was given another id or host.
     """
+    stands: Callable[[], bool]
+    """Whether the lock is still the one that a second daemon would find; cheap."""
 
 
 @contextmanager
@@ -53,7 +56,9 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
         )
         lock.flush()
         try:
-            yield Lease(epoch=epoch)
+            yield Lease(
+                epoch=epoch, stands=partial(_is_at, os.fstat(lock.fileno()), directory / "lock")
+            )
         finally:
             lock.seek(0)
             lock.truncate()
@@ -73,6 +78,13 @@ def holder(directory: Path) -> str | None:
                 f"process {said.get('pid', 'unknown')} since {said.get('since', 'an unknown time')}"
             )
     return None
+
+
+def _is_at(held: os.stat_result, path: Path) -> bool:
+    try:
+        return os.path.samestat(held, path.stat())
+    except OSError:
+        return False
 
 
 def _next_epoch(path: Path) -> int:

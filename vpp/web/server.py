@@ -33,9 +33,9 @@ async def serving(application: ASGIApp, *, host: str, port: int) -> AsyncIterato
     except OSError as error:
         raise VppError(f"cannot serve HTTP at {host}:{port}: {error.strerror}") from error
     with listening:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.serve([listening]), name="http")
-            try:
-                yield listening.getsockname()[1]
-            finally:
-                server.should_exit = True
+        serves = asyncio.create_task(server.serve([listening]), name="http")
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serves

@@ -74,3 +74,13 @@ def test_a_damaged_epoch_is_named_with_its_remedy(tmp_path: Path, damaged: bytes
         hold(tmp_path, portfolio="city"),
     ):
         pass
+
+
+def test_a_lock_that_was_removed_or_replaced_stands_no_longer(tmp_path: Path) -> None:
+    with hold(tmp_path, portfolio="city") as lease:
+        assert lease.stands()
+        (tmp_path / "lock").unlink()
+        assert not lease.stands()
+        with hold(tmp_path, portfolio="city") as second:
+            assert not lease.stands()
+            assert second.stands()

@@ -1,10 +1,13 @@
 """What devices answer, or do not, changes what the tick asks of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.vpp.control.ticking.city import city
 from tests.vpp.control.ticking.runs import codes, houses, news, surplus
 from tests.vpp.control.ticking.weather import always
+from vpp.control.inputs import CommandNews
 from vpp.domain.capability import Form
 from vpp.domain.command import WriteClass
 from vpp.domain.ids import AssetId
@@ -50,3 +53,23 @@ def test_a_limited_device_is_believed_and_the_rest_redistributed() -> None:
     assert told <= 2.0 + 1e-6
     assert run.battery_kw()[-1].sum() == pytest.approx(12.0, abs=0.4)
     assert "NOT_OBEYING" not in codes(run)
+
+
+def test_a_device_that_obeys_only_zero_is_barred_for_longer_each_time() -> None:
+    run = surplus(city(houses(2)), 6.0).ticks(100)
+    news(run, "bat0-0", Outcome.NOT_OBEYING)
+    run.ticks(1)
+    at = run.plant.pool.asset_at[AssetId("bat0-0")]
+    stopped = replace(run.plant.log[-1][1].setpoint, asset=AssetId("bat0-0"), form=Form.STOP)
+    run.news = (
+        CommandNews(
+            asset=AssetId("bat0-0"), setpoint=stopped, sent_s=run.plant.now_s,
+            outcome=Outcome.FOLLOWED,
+        ),
+    )  # fmt: skip
+    run.ticks(120)
+    assert run.state.memory.strikes[at] == 1.0
+    assert run.battery_kw()[-1][0] > 1.0
+    news(run, "bat0-0", Outcome.FOLLOWED)
+    run.ticks(1)
+    assert run.state.memory.strikes[at] == 0.0
