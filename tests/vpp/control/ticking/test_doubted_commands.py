@@ -56,7 +56,7 @@ def test_a_limited_device_is_believed_and_the_rest_redistributed() -> None:
 
 
 def test_a_device_that_obeys_only_zero_is_barred_for_longer_each_time() -> None:
-    run = surplus(city(houses(2)), 6.0).ticks(100)
+    run = surplus(city(houses(2)), 12.0).ticks(100)
     news(run, "bat0-0", Outcome.NOT_OBEYING)
     run.ticks(1)
     at = run.plant.pool.asset_at[AssetId("bat0-0")]
