@@ -69,6 +69,10 @@ class Ask:
         for name in ("peak_limit_kw", "demand_per_kw"):
             if not getattr(self, name) >= 0:
                 raise InvariantError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if self.portfolio is not None and (np.isfinite(self.peak_limit_kw) or self.demand_per_kw):
+            raise InvariantError(
+                "the city file states peak limit and demand charge: change them there"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

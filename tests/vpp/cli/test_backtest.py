@@ -117,3 +117,13 @@ def test_a_wrong_field_is_named_with_file_line_and_column(tmp_path: Path) -> Non
     done = backtest(tmp_path, "--out", tmp_path / "out")
     assert done.exit_code == exits.CONFIGURATION
     assert "sites_hourly.csv:2: load_kw: is 'two' (a number of 0 or more)" in done.output
+
+
+@pytest.mark.parametrize("option", ["--peak-limit", "--demand-price"])
+def test_what_the_city_states_is_not_silently_left_out(
+    exported: Path, tmp_path: Path, option: str
+) -> None:
+    city = ("--city", example_city("one-house"))
+    done = backtest(exported, "--out", tmp_path, *city, option, "30")
+    assert done.exit_code == exits.FAILED, done.output
+    assert "change them there" in done.output
