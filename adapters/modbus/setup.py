@@ -7,7 +7,7 @@ from adapters.modbus.facts import facts_of
 from adapters.modbus.fitting import profile_mistakes
 from adapters.modbus.options import DeviceOptions, LinkOptions, mistake, read_options
 from adapters.modbus.readings import Bound
-from adapters.profile.library import find_profile, shipped_names
+from adapters.profile.library import MODBUS
 from adapters.profile.profile import Control, PartOf, Profile, Reading
 from vpp.domain.assets import Asset
 from vpp.domain.devices import Carried, Device
@@ -81,13 +81,9 @@ class _Binding:
         name = self._device.profile
         folders = [self._link.profiles] if self._link.profiles else []
         try:
-            profile = find_profile(name, folders)
+            profile = MODBUS.find(name, folders, f"{self._path}.profile")
         except ConfigurationError as error:
             self._mistakes += error.mistakes
-            return None
-        if profile is None:
-            known = ", ".join(shipped_names())
-            self._wrong("profile", f"there is no Modbus profile {name!r}", f"one of {known}")
             return None
         problems = profile_mistakes(profile)
         for problem in problems:

@@ -28,18 +28,18 @@ def open_link(request: LinkRequest) -> AbstractAsyncContextManager[MqttLink]:
     """
     reader = OptionsReader()
     broker = reader.broker(request)
-    devices = [(device, *reader.device(device, request)) for device in request.devices]
+    read = [(device, reader.device(device, request)) for device in request.devices]
     reader.check()
     link = MqttLink(request.link.id, broker, request.wire, Backoff())
     clocks = Clocks(city=request.city, wire=request.wire)
-    for device, topics, following in devices:
+    for device, topics, profile in ((device, *found) for device, found in read if found):
         carried = {AssetId(one.subject) for one in device.carries}
         assets = {asset: request.assets[asset] for asset in carried & request.assets.keys()}
         link.add(
             MqttPort(
                 device,
                 topics,
-                Promise(assets=assets, following=following, timeout_s=broker.timeout_s),
+                Promise(assets=assets, profile=profile, timeout_s=broker.timeout_s),
                 publish=link.publish,
                 clocks=clocks,
             )

@@ -1,46 +1,23 @@
-"""What a device of the convention promises, from its assets' ratings and its own description."""
+"""What a device of the convention promises: its profile, its assets' ratings, its own words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapters.mqtt.messages import MetaMessage
-from vpp.domain.assets import Asset, Battery, EvCharger, Load, Pv
-from vpp.domain.capability import AllowedSet, Capability, Form, Interval, union
+from adapters.profile.mqtt import MqttProfile, Steering
+from vpp.domain.assets import Asset, Pv
+from vpp.domain.capability import AllowedSet, Capability, Interval, union
 from vpp.domain.devices import Device
 from vpp.domain.errors import InvariantError, WrongDevice
-from vpp.domain.facts import Confirm, DeviceFacts
+from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId
 
-REFRESH_S = 10.0
-CONFIRM = Confirm(tolerance_kw=0.1, within_s=5.0)
-RESOLUTION_KW = 0.1
-_CHARGER = frozenset({Form.CEILING, Form.TARGET, Form.RELEASE, Form.STOP})
-_STORAGE = frozenset({Form.TARGET, Form.WINDOW, Form.RELEASE, Form.STOP})
-_SUN = frozenset({Form.CEILING, Form.RELEASE, Form.STOP})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Following:
-    """How the device's assets follow a command, city seconds."""
-
-    period_s: float = 1.0
-    """Of the telemetry."""
-    dead_time_s: float = 1.0
-    ramp_s: float = 3.0
-    """From nothing to full power."""
-
-
-def forms_of(asset: Asset) -> frozenset[Form]:
-    """Forms of setpoint that an asset of this kind takes; none where it cannot be written."""
-    match asset:
-        case EvCharger():
-            return _CHARGER
-        case Battery():
-            return _STORAGE
-        case Pv():
-            return _SUN if asset.curtailable else frozenset()
-        case Load():
-            return frozenset()
+def steering_of(asset: Asset, profile: MqttProfile) -> Steering | None:
+    """How an asset is steered with this profile; None where it cannot be written."""
+    if isinstance(asset, Pv) and not asset.curtailable:
+        return None
+    return profile.control.get(asset.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +26,8 @@ class Promise:
 
     assets: Mapping[AssetId, Asset]
     """Those it carries."""
-    following: Following = Following()
+    profile: MqttProfile
+    """As commissioned."""
     timeout_s: float = 2.0
     """Bound of every wait for the device, wire seconds."""
 
@@ -60,16 +38,20 @@ def facts_of(device: Device, promise: Promise, meta: MetaMessage | None = None) 
     Raises:
         WrongDevice: the device allows nothing of what an asset is rated for.
     """
+    profile = promise.profile
     return DeviceFacts(
         capabilities={
-            asset: _capability(promise.assets[asset], promise.following, meta)
-            for asset in device.written_assets
+            name: _capability(asset, steering, meta)
+            for name in device.written_assets
+            if (steering := steering_of(asset := promise.assets[name], profile)) is not None
         },
-        poll_period_s=promise.following.period_s,
+        poll_period_s=profile.period_s,
         timeout_s=promise.timeout_s,
-        refresh_s=REFRESH_S,
-        confirm=CONFIRM,
-        atomic_reversal=True,
+        min_write_interval_s=profile.min_interval_s,
+        writes_per_day=profile.per_day,
+        refresh_s=profile.refresh_s,
+        confirm=profile.confirm,
+        atomic_reversal=profile.atomic_reversal,
     )
 
 
@@ -90,15 +72,15 @@ def _names(assets: Iterable[str]) -> str:
     return ", ".join(sorted(assets)) or "no assets"
 
 
-def _capability(asset: Asset, following: Following, meta: MetaMessage | None) -> Capability:
+def _capability(asset: Asset, steering: Steering, meta: MetaMessage | None) -> Capability:
     allowed = asset.rated if meta is None else _narrowed(asset, meta)
     full_kw = max(abs(asset.rated.lo_kw), abs(asset.rated.hi_kw))
     return Capability(
-        forms=forms_of(asset),
+        forms=steering.forms,
         allowed=allowed,
-        dead_time_s=following.dead_time_s,
-        ramp_kw_per_s=full_kw / following.ramp_s,
-        resolution_kw=RESOLUTION_KW,
+        dead_time_s=steering.dead_time_s,
+        ramp_kw_per_s=full_kw / steering.ramp_s,
+        resolution_kw=steering.resolution_kw,
     )
 
 

@@ -9,13 +9,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from adapters.mqtt.client import Broker
-from adapters.mqtt.facts import Following, forms_of
+from adapters.mqtt.facts import steering_of
 from adapters.mqtt.topics import DeviceTopics, is_level
+from adapters.profile.library import MQTT
+from adapters.profile.mqtt import MqttProfile
 from vpp.domain.devices import Device
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.ports.device import LinkRequest
 
-PROFILE = "vpp-1"
 PLAIN_PORT, TLS_PORT = 1883, 8883
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -35,16 +36,18 @@ class LinkOptions(Struct, frozen=True, kw_only=True):
     key: Text | None = None
     keepalive_s: Annotated[int, Meta(ge=1, le=15)] = 15
     timeout_s: Annotated[float, Meta(gt=0, le=2)] = 2.0
+    profiles: Text | None = None
+    """A folder with profiles of your own, looked into before those that are shipped."""
 
 
 class DeviceOptions(Struct, frozen=True, kw_only=True):
-    """Of one device; times are city seconds."""
+    """Of one device. What was found at commissioning overrides the profile; city seconds."""
 
     site: Text = ""
     """The ``<site>`` of its topics."""
-    period_s: Seconds = 1.0
-    dead_time_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
-    ramp_s: Seconds = 3.0
+    period_s: Seconds | None = None
+    dead_time_s: Annotated[float, Meta(ge=0, le=60)] | None = None
+    ramp_s: Seconds | None = None
     """From nothing to full power."""
 
 
@@ -75,22 +78,38 @@ class OptionsReader:
             timeout_s=options.timeout_s,
         )
 
-    def device(self, device: Device, request: LinkRequest) -> tuple[DeviceTopics, Following]:
-        """Topics of a device, and how it follows."""
+    def device(
+        self, device: Device, request: LinkRequest
+    ) -> tuple[DeviceTopics, MqttProfile] | None:
+        """Topics of a device, and its profile as commissioned; None without a profile."""
         at = f"devices.{device.id}"
-        if device.profile != PROFILE:
-            self._add(f"{at}.profile", f"no profile {device.profile!r} over MQTT", PROFILE)
+        profile = self._profile(device, request)
         options = self._read(DeviceOptions, device.options, f"{at}.options")
         for path, level in ((f"{at}.options.site", options.site), (f"{at}.id", device.id)):
             if not is_level(level):
-                self._add(path, f"{level!r} cannot stand in a topic", "text without / + #")
-        for asset in device.written_assets:
-            if asset not in request.assets or not forms_of(request.assets[asset]):
-                self._add(f"{at}.carries", f"{asset!r} cannot be written", "writes: false")
-        following = Following(
+                self._add(path, f"{level!r} cannot stand in a topic", "without text / + #")
+        if profile is None:
+            return None
+        self._check_written(device, profile, request)
+        return DeviceTopics(options.site, device.id), profile.commissioned(
             period_s=options.period_s, dead_time_s=options.dead_time_s, ramp_s=options.ramp_s
         )
-        return DeviceTopics(options.site, device.id), following
+
+    def _profile(self, device: Device, request: LinkRequest) -> MqttProfile | None:
+        folder = request.link.options.get("profiles")
+        folders = [Path(folder)] if isinstance(folder, str) else []
+        try:
+            return MQTT.find(device.profile, folders, f"devices.{device.id}.profile")
+        except ConfigurationError as wrong:
+            self.mistakes += wrong.mistakes
+            return None
+
+    def _check_written(self, device: Device, profile: MqttProfile, request: LinkRequest) -> None:
+        for name in device.written_assets:
+            asset = request.assets.get(name)
+            if asset is None or steering_of(asset, profile) is None:
+                problem = f"{name!r} cannot be written with profile {profile.name}"
+                self._add(f"devices.{device.id}.carries", problem, "writes: false")
 
     def _add(self, path: str, problem: str, remedy: str = "") -> None:
         self.mistakes.append(Mistake(file="", line=None, path=path, problem=problem, remedy=remedy))

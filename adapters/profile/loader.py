@@ -1,36 +1,64 @@
 """Text to profile: read, shaped, checked, frozen. Every mistake names file, line and path."""
 
+from collections.abc import Callable
+from typing import TypeVar, get_args
+
 from pydantic import ValidationError
 
-from adapters.profile.check import check
+from adapters.profile import mqtt
+from adapters.profile.check import Report, check
 from adapters.profile.freeze import freeze
+from adapters.profile.mqtt import MqttProfile, MqttProfileFile
 from adapters.profile.profile import Profile
-from adapters.profile.schema import ProfileFile
+from adapters.profile.schema import HeadEntry, ProfileFile
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.text import Path, TextTree, read_text, text_path
 
+File = TypeVar("File", bound=HeadEntry)
+
 
 def read_profile(text: str, name: str, file: str) -> Profile:
-    """The profile that this text describes.
+    """The Modbus profile that this text describes.
 
     Raises:
         ConfigurationError: it is no profile; holds every mistake found.
     """
+    return freeze(_checked(text, file, ProfileFile, check), name)
+
+
+def read_mqtt_profile(text: str, name: str, file: str) -> MqttProfile:
+    """The profile over the MQTT convention that this text describes.
+
+    Raises:
+        ConfigurationError: it is no such profile; holds every mistake found.
+    """
+    return mqtt.freeze(_checked(text, file, MqttProfileFile, mqtt.check), name)
+
+
+def _checked(
+    text: str, file: str, shape: type[File], check_of: Callable[[File, Report], None]
+) -> File:
     tree = read_text(text, file)
     mistakes = list(tree.mistakes)
-    shaped = None if mistakes else _shaped(tree, mistakes)
+    shaped = None if mistakes else _shaped(tree, shape, mistakes)
     if shaped is not None:
-        check(
+        check_of(
             shaped, lambda path, problem, remedy: mistakes.append(_at(tree, path, problem, remedy))
         )
     if mistakes or shaped is None:
         raise ConfigurationError(mistakes)
-    return freeze(shaped, name)
+    return shaped
 
 
-def _shaped(tree: TextTree, mistakes: list[Mistake]) -> ProfileFile | None:
+def _shaped(tree: TextTree, shape: type[File], mistakes: list[Mistake]) -> File | None:
+    said = tree.value.get("protocol") if isinstance(tree.value, dict) else None
+    (spoken,) = get_args(shape.model_fields["protocol"].annotation)
+    if isinstance(said, str) and said != spoken:
+        problem = f"is a profile for {said!r}, and the device is reached over {spoken}"
+        mistakes.append(_at(tree, ("protocol",), problem, ""))
+        return None
     try:
-        return ProfileFile.model_validate(tree.value)
+        return shape.model_validate(tree.value)
     except ValidationError as error:
         seen: set[tuple[str, str]] = set()
         for detail in error.errors(include_url=False):

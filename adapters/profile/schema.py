@@ -209,14 +209,20 @@ class LinkEntry(Entry):
     write_one_with: Literal[6, 16] = 16
 
 
-class ProfileFile(Entry):
-    """The whole file."""
+class HeadEntry(Entry):
+    """What every profile says first, whatever its device speaks."""
 
     schema_: Literal[1] = Field(alias="schema")
-    protocol: Literal["modbus"]
+    protocol: str
     title: Name
     source: Name
     notes: str = ""
+
+
+class ProfileFile(HeadEntry):
+    """The whole file of a device that speaks Modbus."""
+
+    protocol: Literal["modbus"]
     poll: PollEntry = PollEntry()
     link: LinkEntry = LinkEntry()
     points: Annotated[dict[Name, PointEntry], Field(min_length=1)]

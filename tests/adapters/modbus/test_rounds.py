@@ -9,7 +9,7 @@ from adapters.modbus.definitions import points_of
 from adapters.modbus.device import WritableDevice
 from adapters.modbus.factory import open_link
 from adapters.modbus.survey import Survey, survey
-from adapters.profile.library import find_profile
+from adapters.profile.library import MODBUS
 from tests.adapters.modbus.house import BAT, ESS, request, simulated, value
 from vpp.domain.errors import Refused
 from vpp.domain.points import Quantity
@@ -45,8 +45,7 @@ def answering(code: int | None) -> Callable[[bytes], Awaitable[bytes]]:
 
 
 async def surveyed(code: int | None) -> Survey:
-    profile = find_profile("sunspec-ess", [])
-    assert profile is not None
+    profile = MODBUS.shipped("sunspec-ess")
     return await survey(profile, (), POLLED, answering(code), connect=1)
 
 

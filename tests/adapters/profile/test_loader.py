@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.modbus.fitting import profile_mistakes
-from adapters.profile.library import find_profile, shipped, shipped_names
+from adapters.profile.library import MODBUS
 from adapters.profile.loader import read_profile
 from adapters.profile.profile import Profile
 from tests.architecture.house import ROOT
@@ -129,10 +129,10 @@ def test_the_example_of_the_reference_is_a_profile() -> None:
     assert profile_mistakes(read_profile(example, "example", "profiles.md")) == ()
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize("name", MODBUS.names())
 def test_every_shipped_profile_is_whole(name: str) -> None:
-    profile = shipped(name)
+    profile = MODBUS.shipped(name)
 
     assert isinstance(profile, Profile)
     assert profile_mistakes(profile) == ()
-    assert find_profile(name) is profile
+    assert MODBUS.find(name, (), "devices.one.profile") is profile

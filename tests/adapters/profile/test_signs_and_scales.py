@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from adapters.modbus.factory import open_link
-from adapters.profile.library import shipped, shipped_names
+from adapters.profile.library import MODBUS
 from simulators.physics.battery import BatteryUnit
 from simulators.physics.meter import MeterUnit
 from simulators.physics.pv import PvUnit
@@ -133,10 +133,10 @@ def tolerance(key: Key) -> float:
 
 
 def says(profile: str) -> set[Quantity]:
-    return {r.quantity for readings in shipped(profile).readings.values() for r in readings}
+    return {r.quantity for readings in MODBUS.shipped(profile).readings.values() for r in readings}
 
 
-@pytest.mark.parametrize("profile", shipped_names())
+@pytest.mark.parametrize("profile", MODBUS.names())
 def test_every_reading_is_measured_here(profile: str) -> None:
     measured = {key[2] for key in [*EXPECTED, *LIMITED] if key[0] == profile}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.modbus.factory import open_link
-from adapters.profile.library import shipped, shipped_names
+from adapters.profile.library import MODBUS
 from simulators.wire import SimulatedCity
 from tests.adapters.modbus.house import (
     BAT,
@@ -87,8 +87,8 @@ async def read(port: object, asset: AssetId, quantity: Quantity) -> float | None
 def test_every_recipe_is_tried_here() -> None:
     written = {
         (name, verb)
-        for name in shipped_names()
-        for control in shipped(name).control.values()
+        for name in MODBUS.names()
+        for control in MODBUS.shipped(name).control.values()
         for verb in control.recipes
     }
 

@@ -180,6 +180,19 @@ def test_check_lets_adapters_judge_their_part_without_contacting_any_device(
     assert remedy in done.stderr
 
 
+def test_check_names_file_and_line_of_an_unknown_profile_over_mqtt(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    text, file = example_city().read_text(), tmp_path / "city.yaml"
+    file.write_text(text.replace("profile: vpp-1", "profile: vpp-9", 1))
+    line = 1 + next(i for i, t in enumerate(text.splitlines()) if "profile: vpp-1" in t)
+    done = vpp(home, "check", file)
+    said = done.stderr.replace("\n", "")
+    assert done.returncode == exits.CONFIGURATION
+    assert f"{file}:{line}: devices[" in said
+    assert "there is no MQTT profile 'vpp-9' (one of vpp-1)" in said
+
+
 def test_a_missing_section_is_one_mistake_and_not_one_for_each_reference(
     home: dict[str, str], tmp_path: Path
 ) -> None:
