@@ -49,6 +49,9 @@ def _capability(asset: Asset, control: Control, options: DeviceOptions) -> Capab
         dead_time_s=control.dead_time_s if options.dead_time_s is None else options.dead_time_s,
         ramp_kw_per_s=options.ramp_kw_per_s or control.ramp_of_rating_per_s * rating_kw,
         resolution_kw=control.resolution_kw,
+        min_on_s=control.switched.min_on_s,
+        min_off_s=control.switched.min_off_s,
+        starts_per_day=control.switched.starts_per_day,
     )
 
 

@@ -81,6 +81,9 @@ def _capability(asset: Asset, steering: Steering, meta: MetaMessage | None) -> C
         dead_time_s=steering.dead_time_s,
         ramp_kw_per_s=full_kw / steering.ramp_s,
         resolution_kw=steering.resolution_kw,
+        min_on_s=steering.switched.min_on_s,
+        min_off_s=steering.switched.min_off_s,
+        starts_per_day=steering.switched.starts_per_day,
     )
 
 

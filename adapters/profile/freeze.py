@@ -18,6 +18,7 @@ from adapters.profile.profile import (
     Reading,
     RegisterPoint,
     Step,
+    Switched,
     Value,
     WriteRule,
 )
@@ -28,6 +29,7 @@ from adapters.profile.schema import (
     PointEntry,
     ProfileFile,
     SafeEntry,
+    SwitchedEntry,
     ValueEntry,
 )
 from adapters.profile.units import UNITS
@@ -152,6 +154,16 @@ def _control(entry: ControlEntry) -> Control:
         arms=watchdog.arms,
         watchdog_s=watchdog.seconds,
         refresh_s=watchdog.refresh_s,
+        switched=switched(entry),
+    )
+
+
+def switched(entry: SwitchedEntry) -> Switched:
+    """How often an asset may be switched."""
+    return Switched(
+        min_on_s=entry.min_on_s,
+        min_off_s=entry.min_off_s,
+        starts_per_day=entry.starts_per_day,
     )
 
 

@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from adapters.profile.check import Report
-from adapters.profile.schema import Entry, HeadEntry, Positive, Seconds
+from adapters.profile.freeze import switched
+from adapters.profile.profile import Switched
+from adapters.profile.schema import Entry, HeadEntry, Positive, Seconds, SwitchedEntry
 from vpp.domain.capability import Form
 from vpp.domain.facts import Confirm
 
@@ -47,7 +49,7 @@ class CommandsEntry(Entry):
     confirm: ConfirmEntry = ConfirmEntry()
 
 
-class SteeringEntry(Entry):
+class SteeringEntry(SwitchedEntry):
     """How one kind of asset is steered."""
 
     forms: Annotated[list[Form], Field(min_length=1)]
@@ -83,6 +85,7 @@ class Steering:
     ramp_s: float
     """From nothing to full power."""
     resolution_kw: float
+    switched: Switched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,7 @@ def freeze(file: MqttProfileFile, name: str) -> MqttProfile:
                 dead_time_s=entry.dead_time_s,
                 ramp_s=entry.ramp_s,
                 resolution_kw=entry.resolution_kw,
+                switched=switched(entry),
             )
             for kind, entry in file.control.items()
         },

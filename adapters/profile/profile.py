@@ -172,6 +172,15 @@ class Arms(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Switched:
+    """How often an asset may be switched on and off, city seconds."""
+
+    min_on_s: float = 0.0
+    min_off_s: float = 0.0
+    starts_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """How one kind of asset is steered through this device."""
 
@@ -185,6 +194,7 @@ class Control:
     arms: Arms
     watchdog_s: float | None
     refresh_s: float | None
+    switched: Switched = Switched()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,15 @@ class WatchdogEntry(Entry):
         return self
 
 
-class ControlEntry(Entry):
+class SwitchedEntry(Entry):
+    """How often an asset may be switched on and off (city seconds)."""
+
+    min_on_s: Seconds = 0.0
+    min_off_s: Seconds = 0.0
+    starts_per_day: Annotated[int, Field(gt=0, strict=True)] | None = None
+
+
+class ControlEntry(SwitchedEntry):
     """How one kind of asset is steered."""
 
     recipes: Annotated[dict[Verb, Recipe], Field(min_length=1)]
