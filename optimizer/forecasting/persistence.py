@@ -1,16 +1,19 @@
 """What was will be: the same local time last week, else yesterday, else the recent mean."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from optimizer.forecasting.recorded import DAY_S, Recorded, days_before
-from optimizer.forecasting.sun import clear_sky_bound_kw
-from vpp.domain.arrays import Bools, Floats
-from vpp.domain.forecast import HIGH, LOW, Forecast, ForecastRequest, Series
+from optimizer.forecasting.local_time import DAY_S, days_before
+from optimizer.forecasting.recorded import Recorded
+from optimizer.forecasting.scale import Scale, scale_of
+from optimizer.forecasting.spread import spread_kw, usual_width
+from vpp.domain.arrays import Floats, Ints, frozen
+from vpp.domain.forecast import Forecast, ForecastRequest, Series
 from vpp.domain.points import Quantity
-from vpp.domain.slots import SlotGrid
 
 WEEK, YESTERDAY, FLAT, NOTHING = (
     "same time last week",
@@ -22,38 +25,22 @@ RUNGS: tuple[tuple[str, int], ...] = ((WEEK, 7), (YESTERDAY, 1), (YESTERDAY, 2))
 """Name and distance in days; the day before yesterday serves slots further than a day ahead."""
 RECENT_S = 3 * DAY_S
 LEARNT_S = 28 * DAY_S
-LEAST_ERRORS = 24
-DEFAULT_WIDTH = {Quantity.POWER_KW: 0.3, Quantity.AVAILABLE_KW: 0.5}
-"""Half width of the 10 to 90 % band over the middle, while there are too few own errors."""
 UNKNOWN_PART = 0.3
 """Of the bound, where nothing was ever recorded."""
 UNKNOWN_LOAD_KW = 1.0
 """A load of which nothing is known is not zero."""
 
+Errors = Callable[[Ints], Floats]
+"""Recent errors of some series as parts of the scale, shape (series, errors), NaN where none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Rung:
-    """One rung's values for the grid, NaN where it has none, and its recent errors.
-
-    Errors are parts of the scale: of the clear sky's bound for PV, of 1 kW else.
-    """
+    """One rung's values for the grid, shape (series, slots), NaN where it has none."""
 
     name: str
     values_kw: Floats
-    errors: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Scale:
-    """What errors are measured by, for the grid's slots and for the recorded ones."""
-
-    ahead: Floats
-    past: Floats
-
-    @property
-    def telling(self) -> Bools:
-        """Recorded slots that tell something: at night every forecast of PV is right."""
-        return np.asarray(self.past > 0.05 * self.past.max(initial=0.0))
+    errors: Errors
 
 
 class PersistenceForecaster:
@@ -61,95 +48,112 @@ class PersistenceForecaster:
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         """Each slot takes the best rung that has data for it; the band is of that rung's errors."""
-        zone = ZoneInfo(request.time_zone)
-        return tuple(_forecast(series, request, zone) for series in request.series)
+        found: dict[int, Forecast] = {}
+        for places in _of_same_slots(request.series):
+            series = [request.series[place] for place in places]
+            found |= zip(places, _forecasts(series, request), strict=True)
+        return tuple(found[place] for place in range(len(request.series)))
 
 
-def _forecast(series: Series, request: ForecastRequest, zone: ZoneInfo) -> Forecast:
+def _of_same_slots(series: Sequence[Series]) -> Iterator[list[int]]:
+    """Places of series that are worked out together, since they were recorded in the same slots."""
+    places = defaultdict[object, list[int]](list)
+    for place, one in enumerate(series):
+        places[one.start, one.step_s, len(one.values_kw)].append(place)
+    yield from places.values()
+
+
+def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[Forecast]:
     issued_s = request.issued_at.timestamp()
     recorded = Recorded(series, issued_s)
-    bound = _bound_kw(series, request.grid)
-    scale = _scale(series, bound, recorded)
-    rungs = [
-        *(_lagged(rung, recorded, request.grid, zone, scale) for rung in RUNGS),
-        _flat(recorded, scale, issued_s),
-        _unknown(series, bound),
-    ]
-    middle, low, high = (np.full(len(request.grid), np.nan) for _ in range(3))
-    used: list[str] = []
-    for rung in rungs:
+    scale = scale_of(series, request.grid, recorded)
+    middle, low, high = (np.full(scale.bound_kw.shape, np.nan) for _ in range(3))
+    used: list[list[str]] = [[] for _ in series]
+    usual = usual_width(series)
+    for rung in _rungs(series, request, recorded, scale):
         here = np.isnan(middle) & np.isfinite(rung.values_kw)
-        if here.any():
-            used += [] if rung.name in used else [rung.name]
-            values = np.clip(rung.values_kw[here], None, bound[here])
-            below, above = _band(rung, values, scale.ahead[here], series.quantity)
-            middle[here], low[here], high[here] = values, values + below, values + above
-    floor = 0.0 if not (recorded.values_kw[recorded.valid] < 0).any() else -np.inf
-    values = np.clip(np.stack([np.minimum(low, middle), middle, high]), floor, bound)
-    return Forecast(
-        subject=series.subject,
-        quantity=series.quantity,
-        grid=request.grid,
-        issued_at=request.issued_at,
-        values_kw=values,
-        source=", ".join(used),
-        input_age_s=max(recorded.age_s(issued_s), 0.0),
+        rows = np.flatnonzero(here.any(axis=1))
+        for row in rows:
+            used[row] += [] if rung.name in used[row] else [rung.name]
+        values = np.minimum(rung.values_kw, scale.bound_kw)[rows]
+        below, above = spread_kw(rung.errors(rows), values, scale.ahead[rows], usual[rows])
+        for into, new in ((middle, values), (low, values + below), (high, values + above)):
+            into[rows] = np.where(here[rows], new, into[rows])
+        if not np.isnan(middle).any():
+            break
+    negative = (recorded.values_kw < 0).any(axis=1)
+    floor = np.where(negative, -np.inf, 0.0)[:, None]
+    values = np.stack([np.minimum(low, middle), middle, high], axis=1)
+    values = frozen(np.clip(values, floor[:, None], scale.bound_kw[:, None]))
+    ages_s = np.maximum(recorded.age_s(issued_s), 0.0)
+    for at, one in enumerate(series):
+        yield Forecast(
+            subject=one.subject,
+            quantity=one.quantity,
+            grid=request.grid,
+            issued_at=request.issued_at,
+            values_kw=values[at],
+            source=", ".join(used[at]),
+            input_age_s=float(ages_s[at]),
+        )
+
+
+def _rungs(
+    series: Sequence[Series], request: ForecastRequest, recorded: Recorded, scale: Scale
+) -> Iterator[_Rung]:
+    """From the best down; a rung is worked out only when it is asked for."""
+    zone = ZoneInfo(request.time_zone)
+    begin_s, end_s = request.grid.edges_s[:-1], request.grid.edges_s[1:]
+    for name, days in RUNGS:
+        then_s = days_before(begin_s, days, zone)
+        yield _Rung(
+            name=name,
+            values_kw=recorded.mean_kw(then_s, then_s + (end_s - begin_s)),
+            errors=_lagged_errors(days, recorded, zone, scale),
+        )
+    yield _recent_mean(recorded, scale, request.issued_at.timestamp())
+    yield _Rung(
+        name=NOTHING,
+        values_kw=np.stack([_unknown(*one) for one in zip(series, scale.bound_kw, strict=True)]),
+        errors=lambda rows: np.zeros((len(rows), 0)),
     )
 
 
-def _bound_kw(series: Series, grid: SlotGrid) -> Floats:
-    if series.quantity is Quantity.AVAILABLE_KW:
-        return clear_sky_bound_kw(grid, series)
-    return np.full(len(grid), np.inf)
+def _lagged_errors(days: int, recorded: Recorded, zone: ZoneInfo, scale: Scale) -> Errors:
+    def errors(rows: Ints) -> Floats:
+        first = int(np.searchsorted(recorded.edges_s[:-1], recorded.edges_s[-1] - LEARNT_S))
+        begin_s, end_s = recorded.edges_s[first:-1], recorded.edges_s[first + 1 :]
+        then_s = days_before(begin_s, days, zone)
+        found = recorded.mean_kw(then_s, then_s + (end_s - begin_s))
+        np.subtract(recorded.values_kw[:, first:], found, out=found)
+        found = found if len(rows) == len(found) else found[rows]
+        for at in np.flatnonzero(scale.scaled[rows]):
+            telling, past = (one[rows[at], first:] for one in (scale.telling, scale.past))
+            found[at] = np.where(telling, found[at] / np.maximum(past, 1e-9), np.nan)
+        return found
+
+    return errors
 
 
-def _scale(series: Series, bound: Floats, recorded: Recorded) -> _Scale:
-    slots = len(recorded.values_kw)
-    if not (slots and np.isfinite(bound).all()):
-        return _Scale(ahead=np.ones(len(bound)), past=np.ones(slots))
-    past = clear_sky_bound_kw(SlotGrid(edges_s=np.asarray(recorded.edges_s)), series)
-    return _Scale(ahead=bound, past=past)
-
-
-def _lagged(
-    rung: tuple[str, int], recorded: Recorded, grid: SlotGrid, zone: ZoneInfo, scale: _Scale
-) -> _Rung:
-    name, days = rung
-    begin = days_before(grid.edges_s[:-1], days, zone)
-    past = scale.telling & (recorded.edges_s[:-1] >= recorded.edges_s[-1] - LEARNT_S)
-    then = days_before(recorded.edges_s[:-1][past], days, zone)
-    step = np.diff(recorded.edges_s)[past]
-    errors = (recorded.values_kw[past] - recorded.mean_kw(then, then + step)) / scale.past[past]
-    return _Rung(
-        name=name,
-        values_kw=recorded.mean_kw(begin, begin + np.diff(grid.edges_s)),
-        errors=errors[np.isfinite(errors)],
-    )
-
-
-def _flat(recorded: Recorded, scale: _Scale, issued_s: float) -> _Rung:
+def _recent_mean(recorded: Recorded, scale: Scale, issued_s: float) -> _Rung:
     """The mean of the last days on record; for PV the same part of the clear sky's bound."""
-    newest = issued_s - min(recorded.age_s(issued_s), issued_s)
-    recent = recorded.valid & (recorded.edges_s[:-1] >= newest - RECENT_S) & scale.telling
-    values, past = recorded.values_kw[recent], scale.past[recent]
-    if not len(values):
-        return _Rung(name=FLAT, values_kw=np.full(len(scale.ahead), np.nan), errors=np.zeros(0))
-    part = values.sum() / past.sum()
-    return _Rung(name=FLAT, values_kw=part * scale.ahead, errors=values / past - part)
+    newest_s = issued_s - np.minimum(recorded.age_s(issued_s), issued_s)
+    recent = recorded.edges_s[:-1] >= newest_s[:, None] - RECENT_S
+    counts = recorded.valid & recent & scale.telling
+    values, past = (np.where(counts, one, 0.0) for one in (recorded.values_kw, scale.past))
+    known = counts.any(axis=1)
+    part = np.where(known, values.sum(axis=1) / np.where(known, past.sum(axis=1), 1.0), np.nan)
+
+    def errors(rows: Ints) -> Floats:
+        parts = values[rows] / np.where(counts, past, 1.0)[rows] - part[rows, None]
+        return np.where(counts[rows], parts, np.nan)
+
+    return _Rung(name=FLAT, values_kw=part[:, None] * scale.ahead, errors=errors)
 
 
-def _unknown(series: Series, bound: Floats) -> _Rung:
+def _unknown(series: Series, bound: Floats) -> Floats:
     """Nothing is known: a part of what can be, never zero because nothing was measured."""
     if series.quantity is Quantity.AVAILABLE_KW and np.isfinite(bound).all():
-        return _Rung(name=NOTHING, values_kw=UNKNOWN_PART * bound, errors=np.zeros(0))
+        return UNKNOWN_PART * bound
     level = UNKNOWN_LOAD_KW if series.peak_kw is None else UNKNOWN_PART * series.peak_kw
-    return _Rung(name=NOTHING, values_kw=np.full(len(bound), level), errors=np.zeros(0))
-
-
-def _band(rung: _Rung, middle: Floats, scale: Floats, quantity: Quantity) -> tuple[Floats, Floats]:
-    """Distance of the 10 and 90 % quantiles from the middle, kW."""
-    if len(rung.errors) < LEAST_ERRORS:
-        width = DEFAULT_WIDTH.get(quantity, 0.3) * np.abs(middle)
-        return -width, width
-    low, high = np.quantile(rung.errors, [LOW, HIGH])
-    return scale * min(float(low), 0.0), scale * max(float(high), 0.0)
+    return np.full(len(bound), level)

@@ -1,5 +1,7 @@
 """Where the sun stands, and the most that it gives a plane under a clear sky."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from vpp.domain.arrays import Floats
@@ -40,10 +42,34 @@ def sun_vector(times_s: Floats, latitude: float, longitude: float) -> Floats:
     )
 
 
-def clear_sky_w_per_m2(times_s: Floats, series: Series) -> Floats:
-    """Irradiance on the plane of a PV series under a clear sky, shape (times,); 0 at night."""
-    east, north, up = sun_vector(times_s, series.latitude, series.longitude)
-    tilt, azimuth = np.radians(series.tilt_deg), np.radians(series.azimuth_deg)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """Where a plant stands and how it faces."""
+
+    latitude: float
+    longitude: float
+    tilt_deg: float
+    azimuth_deg: float
+
+    @classmethod
+    def of(cls, series: Series) -> "Plane":
+        return cls(
+            latitude=series.latitude,
+            longitude=series.longitude,
+            tilt_deg=series.tilt_deg,
+            azimuth_deg=series.azimuth_deg,
+        )
+
+    @property
+    def stated(self) -> bool:
+        """The place 0, 0 counts as not stated."""
+        return not (self.latitude == 0.0 and self.longitude == 0.0)
+
+
+def clear_sky_w_per_m2(times_s: Floats, plane: Plane) -> Floats:
+    """Irradiance on a plane under a clear sky, shape (times,); 0 at night."""
+    east, north, up = sun_vector(times_s, plane.latitude, plane.longitude)
+    tilt, azimuth = np.radians(plane.tilt_deg), np.radians(plane.azimuth_deg)
     incidence = (
         np.sin(tilt) * (np.sin(azimuth) * east + np.cos(azimuth) * north) + np.cos(tilt) * up
     )
@@ -53,17 +79,27 @@ def clear_sky_w_per_m2(times_s: Floats, series: Series) -> Floats:
     return np.asarray(np.where(day, beam * np.maximum(incidence, 0.0) + diffuse, 0.0))
 
 
+def brightest_w_per_m2(edges_s: Floats, plane: Plane) -> Floats:
+    """Most irradiance of a clear sky within each slot, shape (slots,)."""
+    parts = np.linspace(0.0, 1.0, PARTS)
+    times = edges_s[:-1, None] + np.diff(edges_s)[:, None] * parts
+    return np.asarray(clear_sky_w_per_m2(times.ravel(), plane).reshape(times.shape).max(1))
+
+
 def clear_sky_bound_kw(grid: SlotGrid, series: Series) -> Floats:
     """Most that the plant can give in any part of each slot, kW, shape (slots,).
 
-    Infinite where neither place nor peak is stated; the place 0, 0 counts as not stated.
+    Infinite where neither place nor peak is stated.
     """
-    peak = np.inf if series.peak_kw is None else series.peak_kw
-    if series.latitude == 0.0 and series.longitude == 0.0:
-        return np.full(len(grid), peak)
-    parts = np.linspace(0.0, 1.0, PARTS)
-    times = grid.edges_s[:-1, None] + np.diff(grid.edges_s)[:, None] * parts
-    irradiance = clear_sky_w_per_m2(times.ravel(), series).reshape(times.shape).max(1)
-    if series.peak_kw is None:
+    plane = Plane.of(series)
+    return bound_kw(series.peak_kw, brightest_w_per_m2(grid.edges_s, plane), plane)
+
+
+def bound_kw(peak_kw: float | None, irradiance: Floats, plane: Plane) -> Floats:
+    """The same from the irradiance, W/m2."""
+    peak = np.inf if peak_kw is None else peak_kw
+    if not plane.stated:
+        return np.full(len(irradiance), peak)
+    if peak_kw is None:
         return np.where(irradiance > 0.0, np.inf, 0.0)
     return np.asarray(np.minimum(peak, MARGIN * peak * irradiance / 1000.0))

@@ -196,6 +196,26 @@ def test_curtailed_or_missing_pv_teaches_nothing() -> None:
     assert found.source == "yesterday"
 
 
+def test_series_are_foreseen_together_as_each_alone() -> None:
+    """Of unlike length, with gaps, plants among loads: the answers keep the order asked."""
+    rng = np.random.default_rng(8)
+    asked = [
+        series(rng.exponential(1.0, 9 * 96), subject="a"),
+        plant(rng.uniform(0.0, 9.0, 9 * 96), subject="b"),
+        series(rng.exponential(1.0, 30), subject="c"),
+        series(np.where(rng.random(9 * 96) < 0.3, np.nan, 5.0), subject="d"),
+        plant(rng.uniform(0.0, 9.0, 9 * 96), subject="e", tilt_deg=70.0, peak_kw=4.0),
+    ]
+    grid = SlotGrid.containing(NOW, count=144, step_s=STEP_S)
+    request = ForecastRequest(issued_at=NOW, grid=grid, series=tuple(asked), time_zone=SEOUL)
+    found = PersistenceForecaster().forecast(request)
+    for one, together in zip(asked, found, strict=True):
+        alone = forecast(one, slots=144)
+        assert (together.subject, together.source) == (one.subject, alone.source)
+        assert together.input_age_s == alone.input_age_s
+        assert together.values_kw == pytest.approx(alone.values_kw, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("at", "latitude", "longitude", "height_deg"),
     [

@@ -36,8 +36,9 @@ def require_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, .
 
 def require_finite(name: str, array: Floats) -> None:
     """Raise InvariantError at the first NaN or infinity, naming its index."""
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = np.argwhere(~finite)
         at: Iterable[int] = (int(i) for i in bad[0])
         raise InvariantError(
             f"{name}{list(at)} is {array[tuple(bad[0])]}, expected a finite number"
