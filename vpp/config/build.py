@@ -33,6 +33,8 @@ from vpp.domain.network import GridNode, Limit, Meter, Site, Unit
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
 
+POWER_FACTOR = 0.95
+"""Of a connection that states its rating in kVA and no power factor."""
 _FLOOR_KW = {Phases.THREE: 4.1}
 _FLOOR_ONE_PHASE_KW = 1.4
 
@@ -146,6 +148,14 @@ def _limits(entry: ConnectionEntry) -> Iterator[Limit]:
                 source=f"{name} of {entry.id}",
                 hard=name == "rating_kw",
             )
+    if entry.rating_kva is not None:
+        yield Limit(
+            import_max=entry.rating_kva,
+            export_max=entry.rating_kva,
+            unit=Unit.KVA,
+            source=f"rating_kva of {entry.id}",
+            power_factor=POWER_FACTOR if entry.power_factor is None else entry.power_factor,
+        )
     if entry.a_per_phase is not None:
         yield Limit(
             import_max=entry.a_per_phase,

@@ -80,6 +80,8 @@ class ConnectionEntry(Entry):
     parent: str | None = None
     rating_kw: BothWays = BothWays()
     contract_kw: BothWays = BothWays()
+    rating_kva: Positive | None = None
+    power_factor: Annotated[Number, Field(gt=0, le=1)] | None = None
     a_per_phase: Positive | None = None
     settles: Flag = False
     tariff: str | None = None

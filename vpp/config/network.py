@@ -46,6 +46,28 @@ def _check_limits(path: Path, entry: ConnectionEntry, findings: Findings) -> Non
                 f"the contract of {contract:g} kW is above the rating of {rating:g} kW",
                 "a contract is the soft limit within the rating",
             )
+    _check_apparent(path, entry, findings)
+
+
+def _check_apparent(path: Path, entry: ConnectionEntry, findings: Findings) -> None:
+    """A power in kW is never above the apparent power in kVA that carries it."""
+    if entry.rating_kva is None:
+        if entry.power_factor is not None:
+            findings.add(
+                (*path, "power_factor"),
+                f"{entry.id!r} has a power_factor, but no rating in kVA",
+                "it says how much of 'rating_kva' counts as kW",
+            )
+        return
+    for key, stated in (("rating_kw", entry.rating_kw), ("contract_kw", entry.contract_kw)):
+        for way, kw in (("import", stated.import_kw), ("export", stated.export_kw)):
+            if kw is not None and kw > entry.rating_kva:
+                findings.add(
+                    (*path, key, way),
+                    f"{kw:g} kW are more than the {entry.rating_kva:g} kVA that the same"
+                    " connection can carry",
+                    "at most 'rating_kva', or leave it out: the tighter one holds",
+                )
 
 
 def _both_ways(

@@ -69,17 +69,13 @@ def _case(
     flows = _Flows(portfolio, worst)
     for node in portfolio.nodes.values():
         for limit in node.limits:
-            if limit.hard and limit.unit in (Unit.KW, Unit.A_PER_PHASE):
+            if limit.hard:
                 yield _row(flows, node.id, case, limit)
 
 
 def _row(flows: "_Flows", node: NodeId, case: Case, limit: Limit) -> Row:
     parts = flows.parts(node)
-    weights = np.ones(4)
-    if limit.unit is Unit.A_PER_PHASE:
-        total = np.sum([flow for _, flow in parts], axis=0) if parts else np.zeros(4)
-        weights = np.zeros(4)
-        weights[[int(np.argmax(total[:3])), 3]] = 1 / PHASE_KV
+    weights = _weights(limit, parts)
     terms = tuple((name, float(weights @ flow)) for name, flow in parts)
     return Row(
         node=node,
@@ -89,6 +85,20 @@ def _row(flows: "_Flows", node: NodeId, case: Case, limit: Limit) -> Row:
         rating=limit.import_max if case is Case.DARK else limit.export_max,
         terms=terms,
     )
+
+
+def _weights(limit: Limit, parts: list[tuple[str, Floats]]) -> Floats:
+    """What 1 kW on L1, L2, L3 or an unknown phase counts as in the limit's unit."""
+    match limit.unit:
+        case Unit.KW:
+            return np.ones(4)
+        case Unit.KVA:
+            return np.full(4, 1 / limit.power_factor)
+        case Unit.A_PER_PHASE:
+            total = np.sum([flow for _, flow in parts], axis=0) if parts else np.zeros(4)
+            weights = np.zeros(4)
+            weights[[int(np.argmax(total[:3])), 3]] = 1 / PHASE_KV
+            return weights
 
 
 class _Flows:

@@ -273,12 +273,8 @@ def _shared(portfolio: Portfolio, facts: Mapping[DeviceId, DeviceFacts]) -> tupl
 
 def _limits_kw(node: GridNode) -> tuple[float, float]:
     """The tightest hard limits of a node as kW, import and export."""
-    kw = node.tightest_kw(hard=True)
-    kva = [limit for limit in node.limits if limit.hard and limit.unit is Unit.KVA]
-    return (
-        min([kw.import_max, *(limit.power_factor * limit.import_max for limit in kva)]),
-        min([kw.export_max, *(limit.power_factor * limit.export_max for limit in kva)]),
-    )
+    limit = node.tightest_kw(hard=True)
+    return limit.import_max, limit.export_max
 
 
 def _has_below(rows: Rows, metered: Bools) -> Bools:

@@ -1,7 +1,7 @@
 """The grid as a tree of nodes with limits, and what measures it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from vpp.domain.errors import InvariantError
@@ -51,6 +51,23 @@ class Limit:
                 f"limit from {self.source}: power_factor is {self.power_factor}, expected 0..1"
             )
 
+    @property
+    def in_kw(self) -> "Limit | None":
+        """What it leaves as power: kVA at the power factor; None for a current."""
+        match self.unit:
+            case Unit.KW:
+                return self
+            case Unit.KVA:
+                return replace(
+                    self,
+                    import_max=self.import_max * self.power_factor,
+                    export_max=self.export_max * self.power_factor,
+                    unit=Unit.KW,
+                    source=f"{self.source} at power factor {self.power_factor:g}",
+                )
+            case Unit.A_PER_PHASE:
+                return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridNode:
@@ -67,11 +84,13 @@ class GridNode:
     """Local grid fee on what members of the pool import from one another."""
 
     def tightest_kw(self, *, hard: bool) -> Limit:
-        """The tightest kW limit of this hardness over all layers.
+        """The tightest limit of this hardness over all layers in kW, those in kVA counted too.
 
-        Unlimited where none is stated.
+        Unlimited where none is stated. Amperes per phase are no power: the safety core holds them.
         """
-        stated = [limit for limit in self.limits if limit.hard is hard and limit.unit is Unit.KW]
+        stated = [
+            kw for limit in self.limits if limit.hard is hard and (kw := limit.in_kw) is not None
+        ]
         imports = min(stated, key=lambda limit: limit.import_max, default=Limit())
         exports = min(stated, key=lambda limit: limit.export_max, default=Limit())
         return Limit(

@@ -85,7 +85,7 @@ def starts(on: Bools) -> int:
 
 
 def told(of: City) -> Floats:
-    """What the first battery is told, tick by tick, while its house has a deficit by turns."""
+    """What the first battery is told, tick by tick, while its house has a surplus by turns."""
 
     def load(now_s: float) -> Floats:
         return np.array([-12.0 if (now_s - 1000) % 80 < 40 else 0.0, 0.0])

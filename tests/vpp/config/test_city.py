@@ -50,6 +50,22 @@ def test_a_current_is_a_limit_per_phase_in_both_directions() -> None:
     assert (limit.unit, limit.import_max, limit.export_max) == (Unit.A_PER_PHASE, 63, 63)
 
 
+def test_an_apparent_power_counts_as_power_wherever_the_tightest_limit_is_asked_for() -> None:
+    stated = "    rating_kw: {import: 100, export: 100}\n"
+    text = spoilt((stated, f"{stated}    rating_kva: 110\n    power_factor: 0.8\n"))
+    north = read_city(text, "f").portfolio.nodes[NodeId("north")]
+    tightest = north.tightest_kw(hard=True)
+    assert (tightest.import_max, tightest.export_max) == pytest.approx((88, 88))
+    assert tightest.source == "rating_kva of north at power factor 0.8"
+    assert north.tightest_kw(hard=False).import_max == 90
+
+
+def test_without_a_power_factor_it_is_a_usual_one() -> None:
+    text = spoilt(("  - id: hub\n", "  - id: hub\n    rating_kva: 20\n"))
+    hub = read_city(text, "f").portfolio.nodes[NodeId("hub")]
+    assert hub.tightest_kw(hard=True).import_max == pytest.approx(19)
+
+
 def test_ports_count_from_the_base_port_unless_absolute() -> None:
     links = read_city(SAMPLE, "f", base_port=20000).portfolio.links
     assert links[LinkId("block-link")].port == 20010

@@ -58,6 +58,19 @@ def test_under_full_sun_every_roof_exports_and_nothing_takes() -> None:
     assert row.rating == 80
 
 
+@pytest.mark.parametrize(("factor", "holds"), [(1.0, True), (0.88, False)])
+def test_an_apparent_power_is_proved_in_kva_with_its_terms(factor: float, holds: bool) -> None:
+    kva = f"rating_kva: 46\n    power_factor: {factor}\n"
+    text = spoilt(("    parent: city\n", f"    parent: city\n    {kva}"), (
+        "    contract_kw: {import: 90}\n    rating_kw: {import: 100, export: 100}\n", ""
+    ))  # fmt: skip
+    row = rows(text)["north", Case.DARK, Unit.KVA]
+    assert dict(row.terms) == pytest.approx({"block": 40 / factor, "hub": 4.1 / factor})
+    assert (row.rating, row.holds) == (46, holds)
+    sunny = rows(text)["north", Case.SUN, Unit.KVA]
+    assert sunny.sum == pytest.approx(30 / factor)
+
+
 def test_an_unknown_single_phase_counts_on_the_worst_one() -> None:
     text = spoilt(
         ("    parent: city\n", "    parent: city\n    a_per_phase: 200\n"),

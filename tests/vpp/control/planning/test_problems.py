@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.vpp.control.planning.cities import NOON, forecast, snapshot, two_sites
+from tests.vpp.control.planning.cities import NOON, TWO_SITES, forecast, snapshot, two_sites
+from vpp.config.city import read_city
 from vpp.control.problems import Billing, Outlook, build
 from vpp.domain.capability import SharedLimit
 from vpp.domain.ids import AssetId, PoolId
@@ -111,6 +112,15 @@ def test_expected_arrivals_are_demand_only_while_the_connector_is_free() -> None
     np.testing.assert_allclose(without[1], 6.5)
     taken = build(two_sites(), POOL, with_car(session())).load_kw
     np.testing.assert_allclose(taken[1, :5], [5.0, 5.0, 5.0, 6.0, 6.5])
+
+
+def test_a_rating_in_kva_reaches_the_plan_as_kw() -> None:
+    stated = "rating_kw: {import: 30, export: 20}"
+    assert stated in TWO_SITES
+    text = TWO_SITES.replace(stated, f"{stated}, rating_kva: 31, power_factor: 0.8")
+    nodes = build(read_city(text, "two.yaml").portfolio, POOL, outlook()).nodes
+    np.testing.assert_allclose(nodes.import_kw[:, 0], [100.0, 24.8, 50.0])
+    np.testing.assert_allclose(nodes.export_kw[:, 0], [60.0, 20.0, 50.0])
 
 
 def test_limits_prices_and_what_is_paid_already() -> None:

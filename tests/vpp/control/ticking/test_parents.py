@@ -14,7 +14,7 @@ from vpp.control.inputs import Alarm
 from vpp.control.parents import ParentMemory, Parents
 from vpp.domain.assets import Asset, Load, Pv
 from vpp.domain.ids import AssetId, NodeId, PoolId, PortfolioId, SiteId
-from vpp.domain.network import GridNode, Limit, Site
+from vpp.domain.network import GridNode, Limit, Site, Unit
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
@@ -24,10 +24,14 @@ POOLS = (PoolId("east"), PoolId("west"))
 CITY = Scope(kind=ScopeKind.NODE, id="city")
 
 
-def above(import_kw: float = math.inf, export_kw: float = math.inf) -> Portfolio:
+def above(
+    import_kw: float = math.inf, export_kw: float = math.inf, *, kva: float = math.inf
+) -> Portfolio:
     """Two pools of one site each under a node with a rating."""
     root = NodeId("city")
-    nodes = {root: GridNode(id=root, limits=(Limit(import_max=import_kw, export_max=export_kw),))}
+    rating = Limit(import_max=import_kw, export_max=export_kw)
+    apparent = Limit(import_max=kva, export_max=kva, unit=Unit.KVA, power_factor=0.7)
+    nodes = {root: GridNode(id=root, limits=(rating, apparent))}
     sites: dict[SiteId, Site] = {}
     assets: dict[AssetId, Asset] = {}
     for name in POOLS:
@@ -103,6 +107,14 @@ def test_cars_of_two_pools_share_the_citys_rating() -> None:
     assert abs(east - west) < 5.0
     texts = [reason.text for run in held.runs.values() for reason in run.last.reasons]
     assert any("the rating of city" in text for text in texts)
+
+
+def test_a_city_rated_in_kva_is_shared_as_what_that_is_in_kw() -> None:
+    portfolio = above(kva=100.0)
+    held = Street(portfolio, (charging(3, 5.0), charging(3, 5.0))).ticks(60)
+    assert 60.0 < held.nets[-1] <= 70.0 + 0.01
+    nets = {PoolId("east"): np.array([40.0, 40.0]), PoolId("west"): np.array([29.0, 31.0])}
+    assert Parents(portfolio).overloaded(nets).tolist() == [False, True]
 
 
 def test_one_pool_discharges_for_the_other_when_the_city_is_full() -> None:
