@@ -180,9 +180,10 @@ class DeviceWriter:
             # Several assets' commands leave by urgency: a device sees them numbered in that order.
             self._seq = max(self._seq + 1, pending.command.seq)
             pending.command = replace(pending.command, seq=self._seq)
+            began_s = self._city.monotonic()
             outcome, detail = await self._send(pending)
-        self._left_s[pending.command.setpoint.asset] = self._city.monotonic()
-        self._tell(pending, outcome, detail)
+        now_s = self._left_s[pending.command.setpoint.asset] = self._city.monotonic()
+        self._tell(pending, outcome, detail, took_s=now_s - began_s)
 
     async def _send(self, pending: Pending) -> tuple[Outcome, str]:
         """Send once. Whatever happens, it is not repeated."""
@@ -213,10 +214,13 @@ class DeviceWriter:
         outcome: Outcome,
         detail: str = "",
         refused: GateRefusal | None = None,
+        *,
+        took_s: float = 0.0,
     ) -> None:
         dispatch = Dispatch(
             command=pending.command,
             at_s=self._city.monotonic(),
+            took_s=took_s,
             outcome=outcome,
             detail=detail,
             rule="" if refused is None else refused.rule,

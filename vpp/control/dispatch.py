@@ -20,6 +20,8 @@ class Dispatch:
     command: Command
     at_s: float
     """City monotonic."""
+    took_s: float = 0.0
+    """City seconds that it was under way before ``at_s``."""
     outcome: Outcome
     detail: str = ""
     rule: str = ""

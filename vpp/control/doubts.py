@@ -16,19 +16,34 @@ def doubt(trial: Trial, evidence: Evidence, rules: Rules) -> Trouble | None:
     return Trouble.FROZEN if _frozen(trial, evidence, rules) else None
 
 
-def timer_off(trial: Trial, evidence: Evidence, rules: Rules) -> bool | None:
-    """Whether the device's own timer ends at another time than the setpoint; None if not known.
+def timer_odd(trial: Trial, evidence: Evidence, rules: Rules) -> bool | None:
+    """Whether the device's own timer seems to end at another time than the setpoint.
 
-    A timer that does not jump up with a refresh would let the device fall back in mid-hold; one
-    that runs on would hold the setpoint past its expiry.
+    None while nothing new is known of it. A timer that does not jump up with a refresh would let
+    the device fall back in mid-hold; one that runs on would hold the setpoint past its expiry.
     """
-    left_s = evidence.reversion_s
-    if left_s is None or evidence.reversion_at_s <= trial.renewed_s or not trial.held:
+    left_s, read_s = evidence.reversion_s, evidence.reversion_at_s
+    if left_s is None or not trial.held or read_s <= max(trial.renewed_s, trial.timer_seen_s):
         return None
-    due_s = trial.setpoint.expires_s - evidence.reversion_at_s
+    due_s = trial.setpoint.expires_s - read_s
+    return abs(left_s - due_s) > _timer_tolerance_s(trial, rules)
+
+
+def timer_off(trial: Trial, evidence: Evidence, rules: Rules) -> bool:
+    """Whether an odd timer is wrong even if our own delays count against us.
+
+    It was read at some moment since the sample before, and armed at some moment while the write was
+    under way: a loop, a line or a device that stood still in between is no fault of the timer.
+    """
+    tolerance_s, left_s = _timer_tolerance_s(trial, rules), evidence.reversion_s or 0.0
+    first_s, last_s = trial.timer_ends_s
+    since_s = max(trial.renewed_s, trial.timer_seen_s)
+    return not (first_s - evidence.now_s - tolerance_s <= left_s <= last_s - since_s + tolerance_s)
+
+
+def _timer_tolerance_s(trial: Trial, rules: Rules) -> float:
     life_s = trial.setpoint.expires_s - trial.renewed_s
-    tolerance_s = max(SHORTEST_TOLERANCE_S, rules.poll_s, TOLERANCE_PART * life_s)
-    return abs(left_s - due_s) > tolerance_s
+    return max(SHORTEST_TOLERANCE_S, rules.poll_s, TOLERANCE_PART * life_s)
 
 
 def _mirrored(trial: Trial, evidence: Evidence, rules: Rules) -> bool:

@@ -1,5 +1,6 @@
 """Follows every command from the gate to its outcome, and says what became of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -52,7 +53,7 @@ class OutcomeBook:
         """What the gate tells of a write."""
         command, asset = dispatch.command, dispatch.command.setpoint.asset
         if dispatch.refresh and dispatch.left:
-            self._prolong(command, dispatch.at_s)
+            self._prolong(dispatch)
             return
         if not dispatch.left:
             self._stayed(dispatch)
@@ -67,6 +68,7 @@ class OutcomeBook:
             sent_s=dispatch.at_s,
             renewed_s=dispatch.at_s,
             outcome=dispatch.outcome,
+            timer_ends_s=_timer_ends_s(dispatch, -math.inf),
             baseline_kw=before.power_kw,
             stored=before.stored,
         )
@@ -136,11 +138,15 @@ class OutcomeBook:
         obeys = trial.asks(self._rules[asset].near_kw)
         self._alarms.became(asset, trial.command.device, trial.outcome, detail, obeys=obeys)
 
-    def _prolong(self, command: Command, at_s: float) -> None:
-        trial = self._trials.get(command.setpoint.asset)
+    def _prolong(self, dispatch: Dispatch) -> None:
+        setpoint = dispatch.command.setpoint
+        trial = self._trials.get(setpoint.asset)
         if trial is not None:
-            prolonged = replace(trial.command, setpoint=command.setpoint)
-            self._trials[command.setpoint.asset] = trial._replace(command=prolonged, renewed_s=at_s)
+            self._trials[setpoint.asset] = trial._replace(
+                command=replace(trial.command, setpoint=setpoint),
+                renewed_s=dispatch.at_s,
+                timer_ends_s=_timer_ends_s(dispatch, trial.timer_ends_s[0]),
+            )
 
     def _supersede(self, asset: AssetId) -> None:
         older = self._trials.pop(asset, None)
@@ -174,3 +180,14 @@ class OutcomeBook:
     def _record(self, command: Command, outcome: Outcome, why: str) -> None:
         record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
         self._audit.note(record)
+
+
+def _timer_ends_s(dispatch: Dispatch, before_s: float) -> tuple[float, float]:
+    """When the device's own timer ends after this write; ``before_s``: as armed before, if at all.
+
+    It is armed for what was left of the setpoint's life as the write began, at the latest as it was
+    answered; without an answer perhaps not at all.
+    """
+    expires_s = dispatch.command.setpoint.expires_s
+    armed = dispatch.outcome is Outcome.ACCEPTED
+    return (expires_s if armed else before_s), expires_s + dispatch.took_s

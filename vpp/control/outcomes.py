@@ -2,7 +2,7 @@
 
 import math
 
-from vpp.control.doubts import doubt, timer_off
+from vpp.control.doubts import doubt, timer_odd, timer_off
 from vpp.control.evidence import Evidence
 from vpp.control.following import Verdict, verdict
 from vpp.control.trials import POLLS, STRANGE_READS, Rules, Trial, Trouble
@@ -26,12 +26,10 @@ def judge(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
 
 
 def _judge_timer(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
-    off = timer_off(trial, evidence, rules)
-    if off is None or evidence.reversion_at_s <= trial.timer_seen_s:
+    odd = timer_odd(trial, evidence, rules)
+    if odd is None or not (odd or trial.timer_off_for):
         return trial
-    if not off and not trial.timer_off_for:
-        return trial
-    lasted = trial.timer_off_for + 1 if off else 0
+    lasted = trial.timer_off_for + 1 if odd and timer_off(trial, evidence, rules) else 0
     return trial._replace(timer_off_for=lasted, timer_seen_s=evidence.reversion_at_s)
 
 

@@ -75,9 +75,12 @@ class Trial(NamedTuple):
     """Power before it was sent."""
     stored: tuple[float | None, ...] = ()
     """What it said of energy before it was sent, as ``Evidence.stored``."""
+    timer_ends_s: tuple[float, float] = (-math.inf, math.inf)
+    """Earliest and latest moment at which its own timer may end, as far as our writes tell."""
     timer_off_for: int = 0
     """Newest samples in a row in which its own timer was another than the setpoint's."""
     timer_seen_s: float = -math.inf
+    """Time of the newest sample of it that was looked at closely."""
     cause: Cause | None = None
     trouble: Trouble | None = None
     held: bool = False

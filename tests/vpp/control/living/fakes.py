@@ -137,15 +137,20 @@ class FakeBattery:
     async def read(self) -> Batch:
         self.reads.append(self.clock.monotonic())
         await self._reach()
+        values = self.told()
         now_s = self.clock.monotonic()
         return Batch(
             device=self.device,
             points=self.points,
-            values=np.array([self.power_kw, self.soc, self.setpoint_kw, self.state]),
-            quality=np.zeros(4, np.uint8),
+            values=np.array(values),
+            quality=np.zeros(len(values), np.uint8),
             arrived_s=now_s,
             measured_s=now_s,
         )
+
+    def told(self) -> list[float]:
+        """Its readings, in the order of its points."""
+        return [self.power_kw, self.soc, self.setpoint_kw, self.state]
 
     async def send(self, command: Command) -> Answer:
         self.in_flight += 1

@@ -50,7 +50,12 @@ def trial(
         issued_s=0.0,
     )
     return Trial(
-        command=command, sent_s=0.0, renewed_s=0.0, outcome=outcome, baseline_kw=baseline_kw
+        command=command,
+        sent_s=0.0,
+        renewed_s=0.0,
+        outcome=outcome,
+        timer_ends_s=(setpoint.expires_s, setpoint.expires_s),
+        baseline_kw=baseline_kw,
     )
 
 
@@ -302,7 +307,7 @@ def test_a_timer_that_ends_at_another_time_than_the_setpoint_is_noticed(
 def test_a_timer_must_jump_up_with_a_refresh() -> None:
     one = judged(trial(5.0)._replace(held=True), timed(9.0, 51.0))
     prolonged = replace(one.command, setpoint=replace(one.setpoint, expires_s=70.0))
-    one = one._replace(command=prolonged, renewed_s=10.0)
+    one = one._replace(command=prolonged, renewed_s=10.0, timer_ends_s=(70.0, 70.0))
     assert judged(one, timed(9.9, 50.1)).timer_off_for == 0  # read before the refresh
     assert judged(one, timed(11.0, 59.0), timed(12.0, 58.0)).timer_off_for == 0
     stuck = judged(one, timed(11.0, 49.0), timed(11.0, 49.0), timed(12.0, 48.0))
