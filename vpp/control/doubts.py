@@ -11,7 +11,7 @@ TOLERANCE_PART = 0.1
 
 def doubt(trial: Trial, evidence: Evidence, rules: Rules) -> Trouble | None:
     """Why it seems not to obey, if its readings themselves are suspect."""
-    if _mirrored(trial, evidence, rules):
+    if mirrored(trial, evidence, rules):
         return Trouble.SIGN_SUSPECT
     return Trouble.FROZEN if _frozen(trial, evidence, rules) else None
 
@@ -46,13 +46,29 @@ def _timer_tolerance_s(trial: Trial, rules: Rules) -> float:
     return max(SHORTEST_TOLERANCE_S, rules.poll_s, TOLERANCE_PART * life_s)
 
 
-def _mirrored(trial: Trial, evidence: Evidence, rules: Rules) -> bool:
-    """It holds the setpoint, has moved, and says exactly the opposite."""
-    power_kw, target_kw, near_kw = evidence.power_kw, trial.setpoint.target_kw, rules.near_kw
-    if trial.setpoint.form is not Form.TARGET or power_kw is None or not trial.held:
+def mirrored(trial: Trial, evidence: Evidence, rules: Rules) -> bool:
+    """It holds the setpoint, has moved, and says exactly the opposite of what was asked.
+
+    A power that lies on the way from the state before to what was asked is no opposite, unless that
+    state was one already.
+    """
+    power_kw, before_kw, near_kw = evidence.power_kw, trial.baseline_kw, rules.near_kw
+    if trial.setpoint.form is not Form.TARGET or not trial.held:
         return False
-    stood = trial.baseline_kw is not None and abs(power_kw - trial.baseline_kw) <= near_kw
-    return not stood and abs(target_kw) > 2 * near_kw and abs(power_kw + target_kw) <= near_kw
+    if power_kw is None or before_kw is None or abs(power_kw - before_kw) <= near_kw:
+        return False
+    target_kw = trial.setpoint.target_kw
+    if not _opposite(power_kw, target_kw, near_kw):
+        return False
+    on_the_way = min(before_kw, target_kw) <= power_kw <= max(before_kw, target_kw)
+    followed_kw = trial.followed_kw
+    return not on_the_way or (
+        followed_kw is not None and _opposite(before_kw, followed_kw, near_kw)
+    )
+
+
+def _opposite(power_kw: float, told_kw: float, near_kw: float) -> bool:
+    return abs(told_kw) > 2 * near_kw and abs(power_kw + told_kw) <= near_kw
 
 
 def _frozen(trial: Trial, evidence: Evidence, rules: Rules) -> bool:

@@ -17,6 +17,7 @@ from vpp.control.outcomes import judge
 from vpp.control.plausibility import rating_kw
 from vpp.control.trials import POLLS, Rules, Trial
 from vpp.domain.audit import Event
+from vpp.domain.capability import Form
 from vpp.domain.command import Command
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
@@ -60,7 +61,7 @@ class OutcomeBook:
             return
         self._tell(command, dispatch.at_s, dispatch.outcome)
         self._alarms.left(asset)
-        self._supersede(asset)
+        older = self._supersede(asset)
         before = Evidence(dispatch.at_s) if self._witness is None else self._witness.of(asset)
         self._rules[asset] = self._promised(command)
         self._trials[asset] = Trial(
@@ -70,6 +71,7 @@ class OutcomeBook:
             outcome=dispatch.outcome,
             timer_ends_s=_timer_ends_s(dispatch, -math.inf),
             baseline_kw=before.power_kw,
+            followed_kw=_followed_kw(older),
             stored=before.stored,
         )
         self._show(self._trials[asset], dispatch.detail)
@@ -148,11 +150,12 @@ class OutcomeBook:
                 timer_ends_s=_timer_ends_s(dispatch, trial.timer_ends_s[0]),
             )
 
-    def _supersede(self, asset: AssetId) -> None:
+    def _supersede(self, asset: AssetId) -> Trial | None:
         older = self._trials.pop(asset, None)
         if older is not None and not older.outcome.final:
             self._tell(older.command, older.sent_s, Outcome.SUPERSEDED)
             self._record(older.command, Outcome.SUPERSEDED, "")
+        return older
 
     def _tell(
         self, command: Command, sent_s: float, outcome: Outcome, cause: Cause | None = None
@@ -180,6 +183,13 @@ class OutcomeBook:
     def _record(self, command: Command, outcome: Outcome, why: str) -> None:
         record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
         self._audit.note(record)
+
+
+def _followed_kw(trial: Trial | None) -> float | None:
+    """The power that it was told and that it followed."""
+    if trial is None or trial.outcome is not Outcome.FOLLOWED:
+        return None
+    return trial.setpoint.target_kw if trial.setpoint.form is Form.TARGET else None
 
 
 def _timer_ends_s(dispatch: Dispatch, before_s: float) -> tuple[float, float]:

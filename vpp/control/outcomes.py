@@ -2,7 +2,7 @@
 
 import math
 
-from vpp.control.doubts import doubt, timer_odd, timer_off
+from vpp.control.doubts import doubt, mirrored, timer_odd, timer_off
 from vpp.control.evidence import Evidence
 from vpp.control.following import Verdict, verdict
 from vpp.control.trials import POLLS, STRANGE_READS, Rules, Trial, Trouble
@@ -108,8 +108,12 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     due_s = due_s if found[0] is not Outcome.FOLLOWED else trial.sent_s + dead_time_s
     if evidence.power_s < due_s:
         return trial
-    judged = _changed(trial, found, evidence.power_s) if trial.outcome.final else None
-    judged = judged or _settled(trial, found)
+    suspect = found[0] is Outcome.NOT_OBEYING and mirrored(trial, evidence, rules)
+    if suspect or trial.outcome.final:
+        samples = STRANGE_READS if suspect else POLLS
+        judged = _changed(trial, found, evidence.power_s, samples)
+    else:
+        judged = _settled(trial, found)
     if judged.outcome is Outcome.NOT_OBEYING and trial.outcome is not Outcome.NOT_OBEYING:
         return judged._replace(trouble=doubt(judged, evidence, rules))
     return judged
@@ -128,11 +132,11 @@ def _settled(trial: Trial, found: Verdict) -> Trial:
     return trial._replace(outcome=found[0], cause=found[1], changing=None, changing_for=0)
 
 
-def _changed(trial: Trial, found: Verdict, sample_s: float) -> Trial:
-    """A settled verdict gives way only to another one that lasts."""
+def _changed(trial: Trial, found: Verdict, sample_s: float, samples: int) -> Trial:
+    """A settled verdict gives way only to another one that lasts so many samples."""
     if found == (trial.outcome, trial.cause):
         return trial if trial.changing is None else _settled(trial, found)
     lasted = trial.changing_for + 1 if found == trial.changing else 1
-    if lasted >= POLLS:
+    if lasted >= samples:
         return _settled(trial, found)
     return trial._replace(changing=found, changing_for=lasted, seen_s=sample_s)

@@ -73,6 +73,8 @@ class Trial(NamedTuple):
     """From the start ACCEPTED if the device acknowledged, UNKNOWN if no answer came."""
     baseline_kw: float | None
     """Power before it was sent."""
+    followed_kw: float | None = None
+    """What it was told and followed before that."""
     stored: tuple[float | None, ...] = ()
     """What it said of energy before it was sent, as ``Evidence.stored``."""
     timer_ends_s: tuple[float, float] = (-math.inf, math.inf)

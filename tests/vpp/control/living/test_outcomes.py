@@ -249,7 +249,28 @@ def test_the_exact_opposite_of_a_setpoint_that_is_held_is_a_flipped_sign() -> No
     one = judged(trial(5.0), at(2.0, 5.0, 5.0))
     assert one.outcome is Outcome.FOLLOWED
     one = judged(one, at(4.0, -5.0, 5.0), at(5.0, -5.0, 5.0))
+    assert one.outcome is Outcome.FOLLOWED, "one or two samples are no flipped sign"
+    one = judged(one, at(6.0, -5.0, 5.0))
     assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.SIGN_SUSPECT)
+
+
+@pytest.mark.parametrize(
+    ("followed_kw", "before_kw", "wanted_kw", "power_kw", "suspect"),
+    [
+        (None, 0.0, 5.0, -5.0, True),
+        (8.0, 8.0, 5.0, -5.0, True),  # asked for a little less: it says far more than that
+        (-8.0, -8.0, 5.0, -5.0, False),  # slow: on its way from -8 to 5
+        (None, -8.0, 5.0, -5.0, False),  # the same, and nobody knows what it followed before
+        (8.0, -8.0, 5.0, -5.0, True),  # the opposite before, too, and moved against what was asked
+        (8.0, -8.0, -5.0, -6.0, False),
+    ],
+)
+def test_a_sign_is_judged_by_the_change_from_the_state_before(
+    followed_kw: float | None, before_kw: float, wanted_kw: float, power_kw: float, suspect: bool
+) -> None:
+    one = trial(wanted_kw, baseline_kw=before_kw)._replace(followed_kw=followed_kw)
+    one = judged(one, *(at(t, power_kw, wanted_kw) for t in (9.0, 10.0, 11.0)))
+    assert (one.trouble is Trouble.SIGN_SUSPECT) is suspect
 
 
 @pytest.mark.parametrize(
