@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vpp.cli.exits import UNSAFE, faults_as_exits
+from vpp.config.advice import advice
 from vpp.config.city import City, load_city
 from vpp.config.proof import Row, prove
 from vpp.runtime.links import check_links
@@ -51,6 +53,8 @@ def check(
             f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
         )
     silent = [finding for finding in found if not finding.well]
+    for note in advice(city, {one.device: one.points for one in found if one.well}):
+        console.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
     console.print(_verdict(rows, broken, found, silent))
     if broken or silent:
         raise typer.Exit(UNSAFE)

@@ -30,6 +30,19 @@ def left(pool: CompiledPool, sight: Sight, recall: Recall, steered: Bools) -> Cu
     return Currents(least_a=-limit - (low - taken), most_a=limit - (high - taken))
 
 
+def unmeasured(pool: CompiledPool, sight: Sight) -> Bools:
+    """Rows of which no meter tells the currents, and that hold what is steered for it.
+
+    Shape (rows,). A meter that tells nothing at all is another matter.
+    """
+    found = np.zeros(len(pool.rows), dtype=np.bool_)
+    told = sight.phase_a.good.reshape(-1, 3).all(axis=1)
+    found[pool.phases.node_row[::3][~told]] = True
+    steered = pool.writable & ~pool.pv & (sight.auto | sight.manual)
+    heard = sight.net.good | ~pool.metered
+    return np.asarray(found & heard & (pool.rows.sums(steered.astype(np.float64)) > 0))
+
+
 def _directed(pool: CompiledPool, sight: Sight) -> tuple[Floats, Floats]:
     """Least and most current of each phase with its direction; NaN where it is not measured."""
     nodes = pool.phases.node_row[::3]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vpp.control import phase_currents
 from vpp.control.allotment import Request
 from vpp.control.arbiter import Verdict
 from vpp.control.compiled import CompiledPool
@@ -120,6 +121,13 @@ def alarms(scene: Scene, over_kw: Floats, overruled: Bools) -> tuple[Alarm, ...]
         rows.blind,
         "FEEDER_BLIND",
         "nothing measures it: safe state beneath it; check its meter and link",
+    )
+    found += _of_rows(
+        pool,
+        phase_currents.unmeasured(pool, sight),
+        "CURRENTS_UNMEASURED",
+        "its limit in A per phase holds what is beneath, since no meter tells its currents: "
+        "batteries and cars may only take and give less; let its meter tell all three currents",
     )
     found += _of_assets(
         pool,

@@ -1,7 +1,7 @@
 """Asks every device once who it is and what it measures; writes nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from vpp.domain.batch import Batch
 from vpp.domain.devices import Device, Identity
 from vpp.domain.errors import VppError
 from vpp.domain.ids import DeviceId, LinkId
+from vpp.domain.points import Point
 from vpp.domain.quality import Quality
 from vpp.ports.clock import Clocks
 from vpp.ports.device import DevicePort, OpenLink, Polled, Streaming
@@ -31,6 +32,8 @@ class Finding:
     device: DeviceId
     identity: str = ""
     measured: str = ""
+    points: frozenset[Point] = frozenset()
+    """Those of which it told a good value."""
     trouble: str = ""
 
     @property
@@ -85,6 +88,7 @@ async def _ask(links: dict[LinkId, OpenLink], device: Device) -> tuple[Finding, 
         device=device.id,
         identity=_name(identity),
         measured=_values(batch) if batch else "",
+        points=frozenset(point for point, _ in _good(batch)) if batch else frozenset(),
         trouble=f"another device answers: {wrong}" if wrong else "",
     )
     return finding, batch
@@ -107,8 +111,10 @@ def _name(identity: Identity) -> str:
 
 
 def _values(batch: Batch) -> str:
-    return ", ".join(
-        f"{point} {value:.3g}"
-        for point, value, quality in zip(batch.points, batch.values, batch.quality, strict=True)
-        if quality == Quality.GOOD and not np.isnan(value)
-    )
+    return ", ".join(f"{point} {value:.3g}" for point, value in _good(batch))
+
+
+def _good(batch: Batch) -> Iterator[tuple[Point, float]]:
+    for point, value, quality in zip(batch.points, batch.values, batch.quality, strict=True):
+        if quality == Quality.GOOD and not np.isnan(value):
+            yield point, float(value)

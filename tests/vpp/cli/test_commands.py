@@ -180,6 +180,19 @@ def test_check_lets_adapters_judge_their_part_without_contacting_any_device(
     assert remedy in done.stderr
 
 
+def test_check_says_what_to_look_at_in_a_file_that_is_right(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    read = "carries: [{meter: house-meter}]"
+    file = wrong_city(tmp_path, read, "carries: [{meter: house-meter, reads: {power_kw: 0}}]")
+    done = vpp(home, "check", file)
+    line = 1 + next(i for i, t in enumerate(file.read_text().splitlines()) if "a_per_phase" in t)
+    assert done.returncode == exits.OK, done.stderr
+    (said,) = (text for text in done.stdout.splitlines() if text.startswith("look at:"))
+    assert f"{file}:{line}: sites[0].a_per_phase: no meter of 'house' tells" in said
+    assert "current_l1_a" in said
+
+
 def test_check_names_file_and_line_of_an_unknown_profile_over_mqtt(
     home: dict[str, str], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from vpp.control.sight import CURRENTS
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Phases
 from vpp.domain.command import WriteClass
+from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
 from vpp.domain.snapshot import Snapshot
@@ -139,6 +140,42 @@ def test_without_measured_currents_power_only_becomes_less() -> None:
     levels["kw"] = -50.0
     run.ticks(100)
     assert run.battery_kw()[-1, 0] == pytest.approx(0.0, abs=0.01)
+
+
+def told_of_currents(run: Run) -> list[str]:
+    return [one.subject for one in run.last.alarms if one.code == "CURRENTS_UNMEASURED"]
+
+
+def test_an_alarm_says_that_currents_are_not_measured_and_what_to_do() -> None:
+    of = one(50.0, stores=[Store()])
+    run = Run(Plant(city=of, load=always(5.0, 0.0))).ticks(3)
+    assert told_of_currents(run) == ["node:node0"]
+    (text,) = (one.text for one in run.last.alarms if one.code == "CURRENTS_UNMEASURED")
+    assert "tell all three currents" in text
+
+
+def test_it_is_said_of_a_node_without_a_meter_too() -> None:
+    of = one(50.0, stores=[Store()], metered=False)
+    assert told_of_currents(Run(Plant(city=of, load=always(5.0, 0.0))).ticks(3)) == ["node:node0"]
+
+
+def test_it_is_not_said_where_nothing_is_held_for_it() -> None:
+    measured = Run(Metered(city=one(50.0, stores=[Store()]), load=always(5.0, 0.0))).ticks(3)
+    assert told_of_currents(measured) == []
+    only_sun = one(50.0, pv_kw=10.0, curtailable=True)
+    assert told_of_currents(Run(Plant(city=only_sun, load=always(5.0, 0.0))).ticks(3)) == []
+    watched = Plant(city=one(50.0, stores=[Store()]), load=always(5.0, 0.0))
+    watched.authority = {"bat0-0": Authority.OBSERVE}
+    assert told_of_currents(Run(watched).ticks(3)) == []
+
+
+def test_a_meter_that_says_nothing_at_all_is_another_alarm() -> None:
+    plant = Metered(city=one(50.0, stores=[Store()]), load=always(5.0, 0.0))
+    run = Run(plant).ticks(3)
+    plant.stale_meters.add("meter0")
+    run.ticks(20)
+    assert told_of_currents(run) == []
+    assert "STALE_METER" in {one.code for one in run.last.alarms}
 
 
 @given(
