@@ -135,7 +135,11 @@ class Hearing:
         if self.presence.alive(self._wire.monotonic()):
             self.changed.set()
         batch = self._readings.batch(
-            said, arrived_s=self._city.monotonic(), age_s=age_s, alarms=self._alarms.all
+            said,
+            arrived_s=self._city.monotonic(),
+            age_s=age_s,
+            alarms=self._alarms.all,
+            boot=self.presence.boot,
         )
         if batch is not None:
             self.inbox.put(batch)

@@ -69,6 +69,7 @@ class TelemetryAsset(Struct, frozen=True, kw_only=True):
     current_l2_a: Power | None = None
     current_l3_a: Power | None = None
     reversion_s: Magnitude | None = None
+    uptime_s: Counter | None = None
     setpoint_kw: Power | UnsetType | None = UNSET
     """Null: the device holds none; left out: it does not tell."""
     state: Working | None = None

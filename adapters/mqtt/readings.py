@@ -61,6 +61,7 @@ class Readings:
         arrived_s: float,
         age_s: float,
         alarms: tuple[DeviceAlarm, ...],
+        boot: int | None,
     ) -> Batch | None:
         """None where it says nothing of what the device carries."""
         subjects = tuple(subject for subject in self._points if subject in message.assets)
@@ -78,6 +79,7 @@ class Readings:
             arrived_s=arrived_s,
             measured_s=arrived_s - age_s,
             alarms=alarms,
+            boot=boot,
         )
 
     def complaints(self, alarms: tuple[DeviceAlarm, ...], arrived_s: float) -> Batch:

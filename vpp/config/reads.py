@@ -9,7 +9,7 @@ from vpp.domain.points import Quantity
 
 _POWER = (Quantity.POWER_KW, Quantity.ENERGY_IN_KWH, Quantity.ENERGY_OUT_KWH)
 _HELD = (Quantity.SETPOINT_KW, Quantity.REVERSION_S)
-_WRITTEN = (*_HELD, Quantity.STATE)
+_WRITTEN = (*_HELD, Quantity.UPTIME_S, Quantity.STATE)
 _CURRENTS = (Quantity.CURRENT_L1_A, Quantity.CURRENT_L2_A, Quantity.CURRENT_L3_A)
 _BATTERY = (
     Quantity.SOC,
@@ -35,8 +35,8 @@ def quantities(kind: str) -> tuple[Quantity, ...]:
 def reads_of(carried: CarriedEntry, kind: str) -> dict[Quantity, int]:
     """Rank by quantity, 0 preferred: all that is sensible where the file names none.
 
-    What a writing device holds (setpoint, reversion timer, state) is always read from it, so that
-    no write goes unseen.
+    What a writing device holds (setpoint, reversion timer, uptime, state) is always read from it,
+    so that no write goes unseen.
     """
     if carried.reads is None:
         unwritten = () if carried.writes else _HELD

@@ -14,6 +14,8 @@ from vpp.domain.quality import Quality
 from vpp.domain.snapshot import DeviceState
 
 _GOOD = int(Quality.GOOD)
+UPTIME_TOLERANCE_S = 1.0
+"""Rounding of devices' own clocks."""
 
 
 @dataclass(slots=True)
@@ -22,7 +24,9 @@ class DeviceRecord:
 
     writes: frozenset[AssetId]
     unread: frozenset[AssetId]
-    """Written assets whose setpoint was not read since the connection was made."""
+    """Written assets whose setpoint was not read since the connection was made, or the device
+    started anew."""
+    read_back_s: float = -np.inf
     online: bool = False
     identified: bool = False
     local: bool = False
@@ -33,9 +37,14 @@ class DeviceRecord:
     alarming: bool = False
     complaints: tuple[DeviceAlarm, ...] = ()
     """Its own, as it told them last."""
+    restarted: bool = False
+    """The newest batch was the first of another life of the device."""
+    _boot: int | None = None
+    _uptime_s: float = -np.inf
     _points: tuple[Point, ...] = ()
     _setpoints: tuple[tuple[int, AssetId], ...] = ()
     _states: tuple[int, ...] = field(default=())
+    _uptimes: tuple[int, ...] = field(default=())
 
     @classmethod
     def of(cls, device: Device) -> Self:
@@ -50,10 +59,28 @@ class DeviceRecord:
         if batch.points is not self._points:
             self._find(batch.points)
         if self.unread:
-            self.unread -= {a for i, a in self._setpoints if batch.quality[i] == _GOOD}
+            self._read_back(batch)
+        if batch.points:
+            self.restarted = self._began_anew(batch)
+        if self.restarted:
+            self.unread = self.writes  # and this batch may have been read on either side of it
         said = [batch.values[i] for i in self._states if batch.quality[i] == _GOOD]
         if said:
             self.local = OperatingState.LOCAL in said
+
+    def _read_back(self, batch: Batch) -> None:
+        self.unread -= {a for i, a in self._setpoints if batch.quality[i] == _GOOD}
+        if not self.unread:
+            self.read_back_s = batch.arrived_s
+
+    def _began_anew(self, batch: Batch) -> bool:
+        """Whether the device has started since the batch before, by its own word."""
+        boot = self._boot if batch.boot is None else batch.boot
+        rebooted = self._boot is not None and boot != self._boot
+        uptime_s = [batch.values[i] for i in self._uptimes if batch.quality[i] == _GOOD]
+        fell = bool(uptime_s) and max(uptime_s) < self._uptime_s - UPTIME_TOLERANCE_S
+        self._boot, self._uptime_s = boot, max(uptime_s, default=self._uptime_s)
+        return rebooted or fell
 
     def answers(self) -> None:
         self.identified, self.unread = True, self.writes
@@ -77,6 +104,7 @@ class DeviceRecord:
             authority=Authority.LOCAL if self.local and authority.writable else authority,
             identified=self.identified,
             read_back=self.identified and not self.unread,
+            read_back_s=self.read_back_s,
             arrived_s=self.arrived_s,
             trouble=self.trouble,
         )
@@ -88,3 +116,4 @@ class DeviceRecord:
             (i, AssetId(p.subject)) for i, p in mine if p.quantity is Quantity.SETPOINT_KW
         )
         self._states = tuple(i for i, p in mine if p.quantity is Quantity.STATE)
+        self._uptimes = tuple(i for i, p in enumerate(points) if p.quantity is Quantity.UPTIME_S)

@@ -17,7 +17,11 @@ _OF_OUTCOME = {
 }
 _OF_TROUBLE = {
     Trouble.FOREIGN_WRITER: ("FOREIGN_WRITER", "somebody else writes to it: it is only observed"),
-    Trouble.SETPOINT_LOST: ("SETPOINT_LOST", "lost its setpoint: it rebooted or fell back"),
+    Trouble.SETPOINT_LOST: ("SETPOINT_LOST", "lost its setpoint: it fell back by its own timer"),
+    Trouble.REBOOTED: (
+        "REBOOTED",
+        "lost its setpoint before its time: it restarted or was reset, and is told again",
+    ),
     Trouble.NOT_APPLIED: ("NOT_OBEYING", "did not take over what it was sent"),
     Trouble.SIGN_SUSPECT: (
         "SIGN_SUSPECT",

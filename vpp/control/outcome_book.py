@@ -13,7 +13,7 @@ from vpp.control.gate_ledger import GateLedger
 from vpp.control.gate_rules import AUDIT, EXPIRY, FORESEEN
 from vpp.control.inputs import Alarm, CommandNews, Timing
 from vpp.control.outcome_alarms import OutcomeAlarms
-from vpp.control.outcomes import judge
+from vpp.control.outcomes import after_restart, judge
 from vpp.control.plausibility import rating_kw
 from vpp.control.trials import POLLS, Rules, Trial
 from vpp.domain.audit import Event
@@ -103,6 +103,8 @@ class OutcomeBook:
         for asset, trial in list(self._trials.items()):
             judged = judge(trial, witness.of(asset), self._rules[asset])
             if judged is not trial:
+                device = snapshot.devices[trial.command.device]
+                judged = after_restart(judged, witness.of(asset), device.read_back_s)
                 self._trials[asset] = judged
                 self._follow_up(trial, judged)
             if snapshot.now_s >= trial.setpoint.expires_s:

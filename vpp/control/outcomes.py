@@ -62,11 +62,27 @@ def _judge_strange(trial: Trial, read_kw: float, sample_s: float) -> Trial:
     trial = trial._replace(strange_for=trial.strange_for + 1, strange_seen_s=sample_s)
     if trial.strange_for < STRANGE_READS:
         return trial
-    lost = math.isnan(read_kw)
-    return trial._replace(
-        outcome=Outcome.UNKNOWN if lost else Outcome.NOT_OBEYING,
-        trouble=Trouble.SETPOINT_LOST if lost else Trouble.FOREIGN_WRITER,
-    )
+    if math.isnan(read_kw):
+        return _lost(trial, sample_s)
+    return trial._replace(outcome=Outcome.NOT_OBEYING, trouble=Trouble.FOREIGN_WRITER)
+
+
+def after_restart(trial: Trial, evidence: Evidence, read_back_s: float) -> Trial:
+    """The trial if connection and life of the device are those of ``read_back_s``.
+
+    Where they began after the newest write, a single read-back of none says that all is lost.
+    """
+    read_kw = evidence.setpoint_kw
+    if trial.trouble is not None or not trial.strange_for or read_kw is None:
+        return trial
+    anew = trial.renewed_s < read_back_s <= evidence.setpoint_s
+    return _lost(trial, evidence.setpoint_s) if anew and math.isnan(read_kw) else trial
+
+
+def _lost(trial: Trial, sample_s: float) -> Trial:
+    early = sample_s < trial.timer_ends_s[0]
+    trouble = Trouble.REBOOTED if early else Trouble.SETPOINT_LOST
+    return trial._replace(outcome=Outcome.UNKNOWN, trouble=trouble)
 
 
 def _unconfirmed(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:

@@ -107,13 +107,14 @@ class StateTable:
         return self.latest
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """One per device lost, complaint of a device, value not plausible, power not known."""
+        """One per device lost or begun anew, its complaints, values not plausible or not known."""
         self._values.settle()
         rejected = np.flatnonzero(~np.isnan(self._values.rejected))
         return (
             *(self._implausible(int(cell)) for cell in rejected),
             *(_lost(d, record) for d, record in self._devices.items() if record.alarming),
             *(alarm for d, record in self._devices.items() for alarm in _complaints(d, record)),
+            *(_restarted(d) for d, record in self._devices.items() if record.restarted),
             *self._unmeasured(),
         )
 
@@ -159,6 +160,11 @@ class StateTable:
 def _lost(device: DeviceId, record: DeviceRecord) -> Alarm:
     code = "WRONG_DEVICE" if record.wrong else "OFFLINE"
     return Alarm(code=code, subject=device, text=record.trouble)
+
+
+def _restarted(device: DeviceId) -> Alarm:
+    text = "it started anew: it is read back before anything is written, and told again"
+    return Alarm(code="REBOOTED", subject=device, text=text)
 
 
 def _complaints(device: DeviceId, record: DeviceRecord) -> Iterator[Alarm]:

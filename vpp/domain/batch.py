@@ -36,6 +36,8 @@ class Batch:
     """Connectors whose session changed; None: unplugged."""
     alarms: tuple[DeviceAlarm, ...] | None = None
     """All that the device now complains of; None: the batch does not say."""
+    boot: int | None = None
+    """Tells the lives of the device apart; None: the batch does not say."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", frozen(self.values))

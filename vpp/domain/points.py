@@ -31,6 +31,8 @@ class Quantity(StrEnum):
     none."""
     REVERSION_S = "reversion_s"
     """Time left until the device's own watchdog falls back."""
+    UPTIME_S = "uptime_s"
+    """Time since the device started; one that has fallen means that it started anew."""
     STATE = "state"
     """Operating state as ``OperatingState``."""
     CURRENT_L1_A = "current_l1_a"

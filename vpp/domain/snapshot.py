@@ -60,8 +60,10 @@ class DeviceState:
     identified: bool = False
     """The configured identity answered since the connection was made."""
     read_back: bool = False
-    """Every written asset's setpoint was read since the connection was made; before that nothing is
-    written."""
+    """Every written asset's setpoint was read since the connection was made, or the device started
+    anew; before that nothing is written."""
+    read_back_s: float = -np.inf
+    """City monotonic time since when that holds."""
     arrived_s: float = -np.inf
     """City monotonic time of the newest batch."""
     trouble: str = ""

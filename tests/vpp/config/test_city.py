@@ -89,6 +89,7 @@ def test_named_reads_are_kept_and_a_writer_reads_back_what_it_wrote(sample: City
         Quantity.SOC: 1,
         Quantity.SETPOINT_KW: 0,
         Quantity.REVERSION_S: 0,
+        Quantity.UPTIME_S: 0,
         Quantity.STATE: 0,
     }
     assert devices[DeviceId("block-bms")].carries[0].reads == {Quantity.SOC: 0}

@@ -206,7 +206,13 @@ def test_a_held_value_that_changes_without_us_is_a_foreign_writer() -> None:
 
 def test_a_held_value_that_is_gone_was_lost_in_a_reboot() -> None:
     one = judged(trial(5.0), at(2.0, 5.0, 5.0), *(at(t, 0.0, math.nan) for t in (3.0, 4.0, 5.0)))
-    assert (one.outcome, one.trouble) == (Outcome.UNKNOWN, Trouble.SETPOINT_LOST)
+    assert (one.outcome, one.trouble) == (Outcome.UNKNOWN, Trouble.REBOOTED)
+
+
+def test_a_held_value_that_is_gone_once_the_timer_may_have_ended_fell_back() -> None:
+    unanswered = trial(5.0)._replace(timer_ends_s=(3.0, 60.0))
+    gone = (at(t, 0.0, math.nan) for t in (3.0, 4.0, 5.0))
+    assert judged(unanswered, at(2.0, 5.0, 5.0), *gone).trouble is Trouble.SETPOINT_LOST
 
 
 @pytest.mark.parametrize(
