@@ -34,12 +34,16 @@ class Metered(Plant):
         """Of the first house's load: on one phase, the rest evenly on three."""
         super().__init__(**rest)
 
-    def amperes(self) -> Floats:
-        """Of the first house, shape (phases,), positive is import."""
-        even = np.full(3, (self.nets()[0] - self.on_l1_kw) / (3 * PHASE_KV))
+    def amperes(self, age_s: float = 0.0) -> Floats:
+        """Of the first house so long ago, shape (phases,), positive is import."""
+        when_s = self.now_s - age_s + 1e-9
+        _, nets, power = next(
+            (h for h in reversed(self.history) if h[0] <= when_s), self.history[0]
+        )
+        even = np.full(3, (nets[0] - self.on_l1_kw) / (3 * PHASE_KV))
         for at, car in enumerate(self.pool.asset):
             if car.phases is Phases.L1:
-                even += self.power[at] / PHASE_KV * np.array([2 / 3, -1 / 3, -1 / 3])
+                even += power[at] / PHASE_KV * np.array([2 / 3, -1 / 3, -1 / 3])
         return np.asarray(even + np.array([self.on_l1_kw / PHASE_KV, 0.0, 0.0]))
 
     def snapshot(self, tick: int) -> Snapshot:
@@ -47,7 +51,7 @@ class Metered(Plant):
         net = seen.meters[Quantity.POWER_KW]
         currents = {
             quantity: replace(net, values=np.abs(np.full(len(net.values), flow)))
-            for quantity, flow in zip(CURRENTS, self.amperes(), strict=True)
+            for quantity, flow in zip(CURRENTS, self.amperes(self.meter_age_s), strict=True)
         }
         return replace(seen, meters={**seen.meters, **currents})
 
