@@ -41,9 +41,9 @@ class AssetMemory:
     writes: Floats
     """Writes in the running day."""
     barred_until_s: Floats
-    """No optimisation before then: it refused or did not obey."""
+    """No optimisation before then: it refused, did not obey, or took nothing over twice."""
     strikes: Floats
-    """Refusals and disobediences in a row."""
+    """Refusals, disobediences and commands not taken over, in a row."""
     cap_lo_kw: Floats
     """What it turned out to be able to do, until ``cap_until_s``."""
     cap_hi_kw: Floats

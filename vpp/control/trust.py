@@ -16,7 +16,8 @@ from vpp.domain.arrays import Floats
 from vpp.domain.outcome import Cause, Outcome
 
 BAR_S, LONGEST_BAR_S = 60.0, 3600.0
-"""No optimisation after a refusal or disobedience, doubled each time in a row."""
+"""No optimisation after a refusal, a disobedience or a second command not taken over, doubled each
+time in a row."""
 LIMITED_S = 60.0
 """How long a device is believed that it cannot do more."""
 FOLLOWED_PART = 0.03
@@ -95,7 +96,11 @@ class _Draft:
 
 
 def _settled(pool: CompiledPool, sight: Sight, memory: AssetMemory) -> AssetMemory:
-    """Commands that measurement or read-back shows to have landed; setpoints that have run out."""
+    """Commands that measurement or read-back shows to have landed; setpoints that have run out.
+
+    One that was not answered and, as read back, not taken over is sent once more; after that it
+    bars as a refusal does.
+    """
     now_s, power, told = sight.now_s, sight.power, memory.told_kw
     travel_s = np.abs(told - memory.before_kw) / pool.ramp_kw_s
     landed_s = memory.told_s + pool.dead_s + np.where(np.isfinite(travel_s), travel_s, 0.0)
@@ -110,9 +115,14 @@ def _settled(pool: CompiledPool, sight: Sight, memory: AssetMemory) -> AssetMemo
     gone = now_s > memory.expires_s + GRACE_S
     told = np.where(over & ~memory.unknown, np.nan, np.where(differs, back.values, told))
     told = np.where(memory.unknown & gone, np.nan, told)
+    missed = differs & ~memory.safe
+    strikes = memory.strikes + missed
+    barred_s = now_s + np.minimum(BAR_S * 2.0 ** np.clip(strikes - 2, 0.0, 9.0), LONGEST_BAR_S)
     return replace(
         memory,
         told_kw=told,
+        strikes=strikes,
+        barred_until_s=np.where(missed & (strikes > 1), barred_s, memory.barred_until_s),
         before_kw=np.where(followed | answered | (gone & np.isnan(told)), np.nan, memory.before_kw),
         unknown=memory.unknown & ~answered & ~gone,
     )

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.vpp.control.ticking.city import city
+from tests.vpp.control.ticking.plant import Run
 from tests.vpp.control.ticking.runs import codes, houses, news, surplus
 from tests.vpp.control.ticking.weather import always
 from vpp.control.inputs import CommandNews
@@ -73,3 +75,38 @@ def test_a_device_that_obeys_only_zero_is_barred_for_longer_each_time() -> None:
     news(run, "bat0-0", Outcome.FOLLOWED)
     run.ticks(1)
     assert run.state.memory.strikes[at] == 0.0
+
+
+def test_what_is_never_taken_over_is_sent_once_more_and_then_ever_more_seldom() -> None:
+    run = surplus(city(houses(2)), 12.0).ticks(5)
+    at = run.plant.pool.asset_at[AssetId("bat0-0")]
+    run.plant.deaf = {"bat0-0"}
+    run.plant.setpoint[at] = 0.0
+    run.plant.expires[at] = np.inf
+    begun_s = run.plant.now_s
+    sent_s: list[float] = []
+
+    def unanswered(run: Run) -> None:
+        mine = [d for d in run.results[-1].commands if d.asset == "bat0-0"]
+        if mine and mine[0].write_class is not WriteClass.REFRESH:
+            sent_s.append(run.plant.now_s - begun_s)
+            news(run, "bat0-0", Outcome.UNKNOWN)
+
+    run.each = unanswered
+    run.ticks(400)
+    asked = [s for s in sent_s if s < 60.0]
+    assert 2 <= len(asked) <= 4, "sent, sent once more, its safe state"
+    assert len(sent_s) <= 9
+    assert "NOT_OBEYING" in codes(run)
+    assert run.battery_kw()[-1][1] == pytest.approx(15.0, abs=0.5), "the other one takes over"
+
+
+def test_one_command_not_taken_over_bars_nobody() -> None:
+    run = surplus(city(houses(2)), 12.0).ticks(5)
+    run.plant.deaf = {"bat0-0"}
+    run.ticks(2)
+    news(run, "bat0-0", Outcome.UNKNOWN)
+    run.plant.deaf = set()
+    run.ticks(20)
+    assert run.battery_kw()[-1][0] > 1.0
+    assert "NOT_OBEYING" not in codes(run)
