@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optimizer.model.battery import energy_targets
+from optimizer.model.battery import energy_targets, floor_kwh
 from optimizer.model.decisions import Decisions
 from optimizer.model.network import Excess
 from optimizer.model.pool import PoolModel
@@ -22,7 +22,7 @@ def stage_values(run: Run, x: Floats) -> tuple[StageValue, ...]:
     return tuple(
         StageValue(
             stage=solved.stage.name,
-            value=float(solved.stage.cost @ x) + solved.stage.constant,
+            value=float((solved.stage.cost * x).sum()) + solved.stage.constant,
             unit=solved.stage.unit,
         )
         for solved in run.solved
@@ -84,7 +84,7 @@ def _missing_reserve(run: Run, decisions: Decisions) -> Iterator[Slack]:
     problem = run.model.problem
     fleet, targets = problem.batteries, energy_targets(problem)
     energy = decisions.energy(problem)
-    asked = np.minimum(np.maximum(fleet.reserve_kwh, fleet.min_kwh), fleet.max_kwh)
+    asked = floor_kwh(fleet)
     below = np.maximum(asked[:, None] - energy, 0.0)
     above = np.maximum(energy - fleet.max_kwh[:, None], 0.0)
     for missing, what in ((below, "reserve"), (above, "upper end of the window")):

@@ -1,14 +1,18 @@
 """The planner of the named orders: linear programs in stages, proven before they are used."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.explanation import slacks, stage_values
 from optimizer.handover import bands, corridors, envelopes, schedule, slot_costs
 from optimizer.model.decisions import Decisions
+from optimizer.model.merging import merged
 from optimizer.model.network import opened
 from optimizer.model.reject import reject_contradictions
+from optimizer.model.splitting import split
+from optimizer.solving.kept import KeptSolver, SizedSolver
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.solving.residuals import violation
 from optimizer.stages.exact import as_good, excluded
@@ -17,6 +21,7 @@ from optimizer.stages.order import Run, StagedSolver
 from optimizer.value.duals import stored_worth
 from optimizer.value.plain import dual_curve, local_curve
 from optimizer.value.sharing import worth_by_place
+from vpp.domain.arrays import Ints
 from vpp.domain.curve import ValueCurve
 from vpp.domain.errors import PlannerFailed
 from vpp.domain.order import Order
@@ -26,13 +31,31 @@ from vpp.domain.problem import Problem
 
 SOLVING_PART = 0.8
 """Of the deadline; the rest is for building, proving and handing over."""
+SMALL = 15_000
+"""Columns up to which GLOP with a kept model was the faster engine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Solved:
+    """What came of the stages."""
+
+    run: Run
+    planned: Repaired
+    """Decisions of the run's own problem."""
+    decisions: Decisions
+    """Of the problem that was asked."""
+    battery: Ints
+    """In which of the run's batteries each of the problem's is."""
 
 
 class LpPlanner:
     """Entry point ``lp`` of ``vpp.planners``."""
 
     def __init__(self) -> None:
-        self._stages = StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP"))
+        highs, glop = MathOptSolver("HIGHS"), MathOptSolver("GLOP")
+        self._stages = StagedSolver(
+            SizedSolver(KeptSolver(), highs, SMALL), SizedSolver(highs, glop, SMALL)
+        )
         self._mixed = MathOptSolver("GSCIP")
 
     def plan(self, problem: Problem) -> Plan:
@@ -44,11 +67,29 @@ class LpPlanner:
                 after the repair; the message names assets and slots.
         """
         reject_contradictions(problem)
-        run, repaired = self._excluding(problem)
-        plan = _plan(run, repaired.decisions, repaired.shifted)
+        plan = _plan(problem, self._together(problem) or self._apart(problem))
         if broken := broken_rules(plan, problem):
             raise PlannerFailed(f"pool {problem.pool}: " + "; ".join(broken))
         return plan
+
+    def _together(self, problem: Problem) -> _Solved | None:
+        """With what is alike planned as one; None if that is no plan for its members."""
+        whole = merged(problem)
+        if whole is None:
+            return None
+        run, repaired = self._excluding(whole.problem)
+        decisions = split(problem, whole, repaired.decisions)
+        if decisions is None:
+            return None
+        run.notes.append(
+            f"{len(whole.battery)} batteries were planned as {len(set(whole.battery))}"
+        )
+        return _Solved(run=run, planned=repaired, decisions=decisions, battery=whole.battery)
+
+    def _apart(self, problem: Problem) -> _Solved:
+        run, repaired = self._excluding(problem)
+        each = np.arange(len(problem.batteries.ids))
+        return _Solved(run=run, planned=repaired, decisions=repaired.decisions, battery=each)
 
     def _excluding(self, problem: Problem) -> tuple[Run, Repaired]:
         """Stages, certificate, shift; and binaries where the shift would cost an earlier stage."""
@@ -71,22 +112,22 @@ def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.0)
 
 
-def _plan(run: Run, decisions: Decisions, shifted: int) -> Plan:
-    problem = run.model.problem
-    x = run.model.point(decisions)
+def _plan(problem: Problem, solved: _Solved) -> Plan:
+    run, decisions = solved.run, solved.decisions
+    x = run.model.point(solved.planned.decisions)
     worth = worth_by_place(run)
     certificate = Certificate(
         max_violation=violation(run.model.program, x),
         overlaps=int(overlaps(decisions).sum()),
-        repaired=shifted,
+        repaired=solved.planned.shifted,
     )
     explanation = Explanation(
         planner="lp",
         stages=stage_values(run, x),
-        slacks=slacks(run, decisions, x),
+        slacks=slacks(run, solved.planned.decisions, x),
         certificate=certificate,
         forecasts=problem.forecasts,
-        notes=(*_notes(run, shifted), *run.notes, *problem.extra),
+        notes=(*_notes(run, solved.planned.shifted), *run.notes, *problem.extra),
         solve_cpu_s=run.cpu_s,
     )
     return Plan(
@@ -94,23 +135,23 @@ def _plan(run: Run, decisions: Decisions, shifted: int) -> Plan:
         grid=problem.grid,
         issued_at=problem.issued_at,
         order=problem.goals.order,
-        curve=_curve(run, decisions),
+        curve=_curve(problem, solved),
         costs=slot_costs(problem),
         bands=bands(problem, decisions),
         corridors=corridors(problem, decisions),
         envelopes=envelopes(problem, _session_worth(run)),
-        share_worth=worth,
+        share_worth=None if worth is None else worth[solved.battery],
         share_assets=() if worth is None else problem.batteries.ids,
         schedule=schedule(problem, decisions),
         explanation=explanation,
     )
 
 
-def _curve(run: Run, decisions: Decisions) -> ValueCurve:
-    problem = run.model.problem
+def _curve(problem: Problem, solved: _Solved) -> ValueCurve:
     if problem.goals.order is Order.LOCAL:
         return local_curve(problem)
-    return dual_curve(problem, stored_worth(run), decisions.energy(problem))
+    worth = stored_worth(solved.run)[solved.battery]
+    return dual_curve(problem, worth, solved.decisions.energy(problem))
 
 
 def _session_worth(run: Run) -> list[float]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from optimizer.levelling import levelled
+from optimizer.model.battery import floor_kwh
 from optimizer.model.decisions import Decisions
 from optimizer.model.network import sites_beneath
 from vpp.domain.arrays import Floats, Ints
@@ -13,9 +15,6 @@ from vpp.domain.plan_check import (
     usable_pv_kw,
 )
 from vpp.domain.problem import Problem
-
-LEVELLING = 50
-"""Halvings in the search for the common level of hours left."""
 
 
 class _Fitting:
@@ -101,16 +100,16 @@ def _storage(problem: Problem, rest: RestFlows, used: Floats, site_kw: Floats) -
     fleet, hours = problem.batteries, problem.grid.hours
     power = np.zeros((len(fleet.ids), len(problem.grid)))
     energy = fleet.energy_kwh.copy()
-    floor = np.minimum(np.maximum(fleet.reserve_kwh, fleet.min_kwh), fleet.max_kwh)
+    floor = floor_kwh(fleet)
     fitting = _Fitting(problem, rest, fleet.site)
     for slot, h in enumerate(hours):
         net = float(site_kw[:, slot].sum())
         room = np.maximum(fleet.max_kwh - energy, 0.0)
         stock = np.maximum(energy - floor, 0.0)
         if net < 0:
-            wish = shared_by_hours_left(-net, room / fleet.eta_charge, fleet.charge_kw, h)
+            wish = _by_hours_left(-net, room / fleet.eta_charge, fleet.charge_kw, h)
         else:
-            wish = -shared_by_hours_left(net, stock * fleet.eta_discharge, fleet.discharge_kw, h)
+            wish = -_by_hours_left(net, stock * fleet.eta_discharge, fleet.discharge_kw, h)
         wish = _within_shared(problem, wish, used[:, slot], slot)
         wish = wish * fitting.part(slot, site_kw[:, slot], wish)
         power[:, slot] = wish
@@ -119,23 +118,11 @@ def _storage(problem: Problem, rest: RestFlows, used: Floats, site_kw: Floats) -
     return power
 
 
-def shared_by_hours_left(total_kw: float, energy_kwh: Floats, limit_kw: Floats, h: float) -> Floats:
-    """Split a power among storages: most hours left first, levelled; kW, all 0 or more.
-
-    ``energy_kwh`` is what each can still take or give at its terminals, ``h`` the slot's hours.
-    """
-    most = np.minimum(limit_kw, energy_kwh / h)
-    if most.sum() <= total_kw:
-        return np.asarray(most)
-    left = energy_kwh / np.maximum(limit_kw, 1e-9)
-    low, high = float(left.min(initial=0.0)) - h, float(left.max(initial=0.0))
-    for _ in range(LEVELLING):
-        level = (low + high) / 2.0
-        if np.clip((left - level) / h * limit_kw, 0.0, most).sum() > total_kw:
-            low = level
-        else:
-            high = level
-    return np.asarray(np.clip((left - high) / h * limit_kw, 0.0, most))
+def _by_hours_left(total_kw: float, energy_kwh: Floats, limit_kw: Floats, h: float) -> Floats:
+    """``energy_kwh`` is what each can still take or give at its terminals in ``h`` hours."""
+    left_h = energy_kwh / np.maximum(limit_kw, 1e-9)
+    most_kw = np.minimum(limit_kw, energy_kwh / h)
+    return levelled(total_kw, left_h, limit_kw, np.zeros(len(most_kw)), most_kw, h)
 
 
 def _within_shared(problem: Problem, wish: Floats, used: Floats, slot: int) -> Floats:

@@ -8,7 +8,7 @@ from optimizer.model.blocks import Blocks
 from optimizer.model.decisions import Decisions
 from optimizer.model.injection import Injection
 from vpp.domain.arrays import Floats, Ints
-from vpp.domain.problem import Problem
+from vpp.domain.problem import Batteries, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +24,11 @@ class EnergyTargets:
     highest: Floats
 
 
+def floor_kwh(fleet: Batteries) -> Floats:
+    """Down to where each battery is planned: its reserve, inside its window; (batteries,)."""
+    return np.asarray(np.minimum(np.maximum(fleet.reserve_kwh, fleet.min_kwh), fleet.max_kwh))
+
+
 def energy_targets(problem: Problem) -> EnergyTargets:
     """Widened bounds of formulation 5.2: a start outside the window is left as fast as it can be.
 
@@ -33,7 +38,7 @@ def energy_targets(problem: Problem) -> EnergyTargets:
     fleet = problem.batteries
     hours = np.cumsum(problem.grid.hours)
     start = fleet.energy_kwh[:, None]
-    reserve = np.minimum(np.maximum(fleet.reserve_kwh, fleet.min_kwh), fleet.max_kwh)[:, None]
+    reserve = floor_kwh(fleet)[:, None]
     up = start + (fleet.eta_charge * fleet.charge_kw)[:, None] * hours
     down = start - (fleet.discharge_kw / fleet.eta_discharge)[:, None] * hours
     return EnergyTargets(

@@ -1,5 +1,7 @@
 """Named blocks of columns and rows, written as in the formulation, into one sparse matrix."""
 
+from math import prod
+
 import numpy as np
 from scipy.sparse import coo_array
 
@@ -29,11 +31,11 @@ class Blocks:
 
     def columns(self, name: str, shape: tuple[int, ...], lower: Bound, upper: Bound) -> Ints:
         """A block of columns; returns their indices in this shape."""
-        size = int(np.prod(shape))
+        size = prod(shape)
         index = np.arange(self._width, self._width + size).reshape(shape)
         self._width += size
-        self._lower.append(np.broadcast_to(lower, shape).ravel())
-        self._upper.append(np.broadcast_to(upper, shape).ravel())
+        self._lower.append(_flat(lower, shape))
+        self._upper.append(_flat(upper, shape))
         self._columns[name] = index
         return index
 
@@ -41,11 +43,11 @@ class Blocks:
         self, name: str, shape: tuple[int, ...], lower: Bound, upper: Bound, *terms: Term
     ) -> Ints:
         """A block of rows ``lower <= sum of terms <= upper``; returns their indices."""
-        size = int(np.prod(shape))
+        size = prod(shape)
         index = np.arange(self._height, self._height + size).reshape(shape)
         self._height += size
-        self._row_lower.append(np.broadcast_to(lower, shape).ravel())
-        self._row_upper.append(np.broadcast_to(upper, shape).ravel())
+        self._row_lower.append(_flat(lower, shape))
+        self._row_upper.append(_flat(upper, shape))
         self._rows[name] = index
         for factor, columns in terms:
             self.add(
@@ -75,3 +77,9 @@ class Blocks:
             columns=dict(self._columns),
             rows=dict(self._rows),
         )
+
+
+def _flat(bound: Bound, shape: tuple[int, ...]) -> Floats:
+    if isinstance(bound, float):
+        return np.full(prod(shape), bound)
+    return np.asarray(bound if bound.shape == shape else np.broadcast_to(bound, shape)).ravel()

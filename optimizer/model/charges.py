@@ -54,12 +54,13 @@ class ChargesBlock:
     """Columns of the billed peak (one, or none) and of site imports (sites, slots; or none)."""
 
     peak: Ints
-    intervals: Intervals
+    intervals: Intervals | None
+    """None where no peak is billed."""
     site_import: Ints
 
     def fill(self, x: Floats, problem: Problem, site_kw: Floats) -> None:
         net = site_kw.sum(0)
-        if self.peak.size:
+        if self.intervals is not None:
             x[self.peak] = self.intervals.peak_kw(problem, np.maximum(net, 0.0))
         if self.site_import.size:
             x[self.site_import] = np.maximum(site_kw, 0.0)
@@ -73,9 +74,9 @@ def add_charges(
     upper_import_kw: Floats,
 ) -> ChargesBlock:
     """``P >= mean of import per interval`` if a peak is billed; ``i_s >= net_s`` if a fee is."""
-    intervals = billing_intervals(problem)
-    peak = np.zeros(0, dtype=np.int64)
+    intervals, peak = None, np.zeros(0, dtype=np.int64)
     if problem.prices.peak_per_kw > 0:
+        intervals = billing_intervals(problem)
         paid = problem.prices.peak_paid_kw
         most = intervals.peak_kw(problem, upper_import_kw) + MARGIN_KW
         peak = blocks.columns("billed peak", (1,), paid, most)

@@ -11,6 +11,7 @@ from optimizer.model.network import NetworkBlock
 from optimizer.model.sessions import SessionBlock
 from vpp.domain.arrays import Floats, Ints
 from vpp.domain.problem import Problem
+from vpp.domain.slots import SlotGrid
 
 STABLE_H = 2.0
 """The last plan is kept to over the next two hours."""
@@ -34,6 +35,28 @@ class ChangeBlock:
         x[self.session] = np.abs(decisions.ev[self.session_at] - self.session_last)
 
 
+def last_storage_kw(problem: Problem) -> Floats:
+    """What a plan should keep to, shape (batteries, slots); NaN where nothing is to be kept."""
+    kept = np.full((len(problem.batteries.ids), len(problem.grid)), np.nan)
+    last, grid = problem.last_schedule, problem.last_grid
+    if last is None or grid is None:
+        return kept
+    slot, then = _soon(problem, grid)
+    row_then = {asset: i for i, asset in enumerate(last.assets)}
+    for b, asset in enumerate(problem.batteries.ids):
+        if asset in row_then:
+            kept[b, slot] = last.power_kw[row_then[asset], then]
+    return kept
+
+
+def _soon(problem: Problem, last: SlotGrid) -> tuple[Ints, Ints]:
+    """Slots in which the last plan is kept to, and where they lie in it."""
+    middle = (problem.grid.edges_s[:-1] + problem.grid.edges_s[1:]) / 2.0
+    soon = (middle < problem.grid.edges_s[0] + STABLE_H * 3600.0) & (middle >= last.edges_s[0])
+    slot = np.flatnonzero(soon & (middle < last.edges_s[-1]))
+    return slot, np.searchsorted(last.edges_s, middle[slot], side="right") - 1
+
+
 def add_change(
     blocks: Blocks, problem: Problem, batteries: BatteryBlock, sessions: SessionBlock
 ) -> ChangeBlock | None:
@@ -41,10 +64,7 @@ def add_change(
     last, grid = problem.last_schedule, problem.last_grid
     if last is None or grid is None:
         return None
-    middle = (problem.grid.edges_s[:-1] + problem.grid.edges_s[1:]) / 2.0
-    soon = (middle < problem.grid.edges_s[0] + STABLE_H * 3600.0) & (middle >= grid.edges_s[0])
-    slot = np.flatnonzero(soon & (middle < grid.edges_s[-1]))
-    then = np.searchsorted(grid.edges_s, middle[slot], side="right") - 1
+    slot, then = _soon(problem, grid)
     known = {asset: i for i, asset in enumerate(last.assets)}
     row = np.array([b for b, a in enumerate(problem.batteries.ids) if a in known], dtype=np.int64)
     rows_then = np.array([known[problem.batteries.ids[b]] for b in row], dtype=np.int64)

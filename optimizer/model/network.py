@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from optimizer.model.blocks import Blocks
 from optimizer.model.injection import Injection
-from vpp.domain.arrays import Bools, Floats, Ints
+from vpp.domain.arrays import Bools, Floats, Ints, frozen
 from vpp.domain.plan_check import fixed_pv_kw, flow_bounds, node_flows
 from vpp.domain.problem import Problem
 
@@ -68,21 +69,52 @@ def reachable_flows(problem: Problem) -> tuple[Floats, Floats]:
     return node_flows(problem, least), node_flows(problem, most)
 
 
-def add_network(
-    blocks: Blocks, problem: Problem, injections: Sequence[Injection], *, elastic: bool
-) -> NetworkBlock:
-    """``F_n = sum of children + demand + injections``; at the boundary ``F = I - X``."""
-    slots = len(problem.grid)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kept:
+    """Nodes whose limits can bind at all, the pool's first; flows in kW, shape (nodes, slots)."""
+
+    nodes: Ints
+    """As indices of the problem's nodes."""
+    of_node: Ints
+    """Per node the position among the kept ones of its nearest kept ancestor, or itself."""
+    lower: Floats
+    """Hard bounds."""
+    upper: Floats
+    least: Floats
+    """What any schedule could draw at all."""
+    most: Floats
+
+
+@lru_cache(maxsize=4)
+def kept_nodes(problem: Problem) -> Kept:
+    """The others join their nearest ancestor that is kept. The last few problems' are kept."""
     lower, upper = flow_bounds(problem)
     least, most = reachable_flows(problem)
     soft_upper = np.minimum(upper, problem.nodes.contract_import_kw)
     soft_lower = np.maximum(lower, -problem.nodes.contract_export_kw)
     binding: Bools = np.any((most > soft_upper) | (least < soft_lower), axis=1)
     binding[0] = True
-    nodes = np.flatnonzero(binding)
-    joined = _joined(problem, binding)
-    high = np.minimum(upper if elastic else soft_upper, most + MARGIN_KW)[nodes]
-    low = np.maximum(lower if elastic else soft_lower, least - MARGIN_KW)[nodes]
+    return Kept(
+        nodes=np.flatnonzero(binding),
+        of_node=_joined(problem, binding),
+        lower=lower,
+        upper=upper,
+        least=frozen(least),
+        most=frozen(most),
+    )
+
+
+def add_network(
+    blocks: Blocks, problem: Problem, injections: Sequence[Injection], *, elastic: bool
+) -> NetworkBlock:
+    """``F_n = sum of children + demand + injections``; at the boundary ``F = I - X``."""
+    slots = len(problem.grid)
+    kept = kept_nodes(problem)
+    nodes, joined, lower, upper = kept.nodes, kept.of_node, kept.lower, kept.upper
+    soft_upper = np.minimum(upper, problem.nodes.contract_import_kw)
+    soft_lower = np.maximum(lower, -problem.nodes.contract_export_kw)
+    high = np.minimum(upper if elastic else soft_upper, kept.most + MARGIN_KW)[nodes]
+    low = np.maximum(lower if elastic else soft_lower, kept.least - MARGIN_KW)[nodes]
     imported = blocks.columns("import", (slots,), 0.0, np.maximum(high[0], 0.0))
     exported = blocks.columns("export", (slots,), 0.0, np.maximum(-low[0], 0.0))
     flow = blocks.columns("node flow", (len(nodes) - 1, slots), low[1:], high[1:])

@@ -9,7 +9,7 @@ from optimizer.model.blocks import Blocks
 from optimizer.model.charges import ChargesBlock, add_charges
 from optimizer.model.decisions import Decisions
 from optimizer.model.movement import ChangeBlock, GridShapeBlock, add_change, add_grid_shape
-from optimizer.model.network import NetworkBlock, add_network, reachable_flows
+from optimizer.model.network import NetworkBlock, add_network, kept_nodes
 from optimizer.model.plants import PlantBlock, add_plants, add_shared_ratings
 from optimizer.model.sessions import SessionBlock, add_sessions
 from optimizer.model.terminal import TerminalBlock, add_terminal
@@ -83,7 +83,8 @@ def build(problem: Problem, *, elastic: bool) -> PoolModel:
     )
     network = add_network(blocks, problem, injections, elastic=elastic)
     terminal = add_terminal(blocks, problem, batteries)
-    least, most = reachable_flows(problem)
+    kept = kept_nodes(problem)
+    least, most = kept.least, kept.most
     upper = np.maximum(most[0], 0.0)
     charges = add_charges(blocks, problem, network, injections, upper)
     change = add_change(blocks, problem, batteries, sessions)

@@ -11,7 +11,7 @@ from vpp.domain.problem import Problem
 
 LEVELS = 8
 DAY_H = 24.0
-SCENARIOS = (0.3, 0.4, 0.3)
+SCENARIOS = np.array([0.3, 0.4, 0.3])
 """Weights of the 10, 50 and 90 % quantiles of the net."""
 
 
@@ -55,9 +55,7 @@ def terminal_value(problem: Problem, capacity_kwh: float) -> TerminalValue:
     low = middle if problem.net_low_kw is None else problem.net_low_kw[day]
     high = middle if problem.net_high_kw is None else problem.net_high_kw[day]
     levels = np.linspace(0.0, capacity_kwh, LEVELS + 1)
-    kept = np.zeros(LEVELS + 1)
-    for weight, net in zip(SCENARIOS, (low, middle, high), strict=True):
-        kept += weight * _kept(problem, levels, net, hours)
+    kept = SCENARIOS @ _kept(problem, levels, np.stack([low, middle, high]), hours)
     step = max(capacity_kwh / LEVELS, 1e-9)
     slope: Floats = np.clip(np.diff(kept) / step, 0.0, 1.0)
     slope[0] = 1.0
@@ -72,18 +70,39 @@ def terminal_value(problem: Problem, capacity_kwh: float) -> TerminalValue:
 
 
 def _kept(problem: Problem, levels: Floats, net: Floats, hours: Floats) -> Floats:
-    """Import avoided and energy left after a day of the surplus rule, per level at its start."""
+    """Import avoided and energy left after a day of the surplus rule.
+
+    Args:
+        problem: Of the pool.
+        levels: Stored energy at the day's start, shape (levels,).
+        net: Shape (scenarios, slots).
+        hours: Shape (slots,).
+
+    Returns:
+        Shape (scenarios, levels).
+    """
     fleet = problem.batteries
-    eta = float(np.mean(fleet.eta_charge * fleet.eta_discharge)) if fleet.ids else 1.0
     charge, discharge = float(fleet.charge_kw.sum()), float(fleet.discharge_kw.sum())
-    stored, served = levels.copy(), np.zeros(len(levels))
-    for kw, h in zip(net, hours, strict=True):
-        if kw < 0:
-            stored = np.minimum(stored + h * eta * min(-kw, charge), levels[-1])
-        else:
-            given = np.minimum(stored, h * min(kw, discharge))
-            stored, served = stored - given, served + given
+    offered = _round_trip(problem) * hours * np.clip(-net, 0.0, charge)
+    asked = hours * np.clip(net, 0.0, discharge)
+    stored = np.tile(levels, (len(net), 1))
+    served = np.zeros(stored.shape)
+    for slot in range(len(hours)):
+        stored = np.minimum(stored + offered[:, slot, None], levels[-1])
+        given = np.minimum(stored, asked[:, slot, None])
+        stored, served = stored - given, served + given
     return np.asarray(served + stored)
+
+
+def _round_trip(problem: Problem) -> float:
+    """Mean over the pool by charging power, so that it does not depend on how batteries count."""
+    fleet = problem.batteries
+    weight = np.maximum(fleet.charge_kw, 1e-6)
+    return (
+        float(np.average(fleet.eta_charge * fleet.eta_discharge, weights=weight))
+        if fleet.ids
+        else 1.0
+    )
 
 
 def add_terminal(blocks: Blocks, problem: Problem, batteries: BatteryBlock) -> TerminalBlock:

@@ -5,6 +5,7 @@ Of the two routes from arrays into OR-Tools' HiGHS only this one returns duals a
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from ortools.math_opt import (
     model_pb2,
     parameters_pb2,
     result_pb2,
+    sparse_containers_pb2,
 )
 from ortools.math_opt.core.python import solver as core
 from pybind11_abseil.status import StatusNotOk  # type: ignore[import-untyped]  # part of OR-Tools
@@ -23,11 +25,15 @@ from vpp.domain.arrays import Floats
 
 Engine = Literal["HIGHS", "GLOP", "GSCIP"]
 
-_TYPES = {
+ENGINES = {
     "HIGHS": parameters_pb2.SOLVER_TYPE_HIGHS,
     "GLOP": parameters_pb2.SOLVER_TYPE_GLOP,
     "GSCIP": parameters_pb2.SOLVER_TYPE_GSCIP,
 }
+_SPARSE = sparse_containers_pb2.SparseVectorFilterProto(skip_zero_values=True)
+_WITHOUT_ZEROS = model_parameters_pb2.ModelSolveParametersProto(
+    variable_values_filter=_SPARSE, dual_values_filter=_SPARSE, reduced_costs_filter=_SPARSE
+)
 _EMPTY = np.zeros(0)
 _REASONS = {
     result_pb2.TERMINATION_REASON_OPTIMAL: Status.OPTIMAL,
@@ -46,43 +52,61 @@ class MathOptSolver:
         self._engine: Engine = engine
 
     def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
-        """The cost is scaled to a largest coefficient of 1 for the engine's tolerances."""
         if (program.lower > program.upper).any() or (program.row_lower > program.row_upper).any():
             return _without_point(Status.INFEASIBLE, 0.0, "a lower bound is above its upper bound")
-        scale = float(np.abs(cost).max(initial=0.0)) or 1.0
-        model = model_proto(program, cost / scale)
-        parameters = _parameters(self._engine, time_limit_s, whole=program.whole.size > 0)
-        started = time.process_time()
-        try:
-            result = core.solve(  # type: ignore[no-untyped-call]  # compiled
-                model,
-                _TYPES[self._engine],
-                parameters_pb2.SolverInitializerProto(),
-                parameters,
-                model_parameters_pb2.ModelSolveParametersProto(),
-                None,
-                callback_pb2.CallbackRegistrationProto(),
-                None,
-                None,
-            )
-        except (StatusNotOk, ValueError, AttributeError) as error:
-            # A status that the wrapper cannot translate arrives as AttributeError.
-            return _without_point(Status.FAILED, time.process_time() - started, repr(error))
-        spent = time.process_time() - started
-        status = _REASONS.get(result.termination.reason, Status.FAILED)
-        if status is not Status.OPTIMAL or not result.solutions:
-            return _without_point(status, spent, result.termination.detail)
-        found = result.solutions[0]
-        if program.whole.size:
-            x = _dense(found.primal_solution.variable_values, len(program.lower))
-            return Solution(status=status, x=x, duals=_EMPTY, reduced_costs=_EMPTY, cpu_s=spent)
-        return Solution(
-            status=status,
-            x=_dense(found.primal_solution.variable_values, len(program.lower)),
-            duals=scale * _dense(found.dual_solution.dual_values, len(program.row_lower)),
-            reduced_costs=scale * _dense(found.dual_solution.reduced_costs, len(program.lower)),
-            cpu_s=spent,
+        cost, scale = scaled(cost)
+        model = model_proto(program, cost)
+        parameters = asked(self._engine, time_limit_s, whole=program.whole.size > 0)
+
+        def solve(*given: Any) -> Any:
+            initializer = parameters_pb2.SolverInitializerProto()
+            engine = ENGINES[self._engine]
+            return core.solve(model, engine, initializer, *given)  # type: ignore[no-untyped-call]
+
+        return called(solve, program, scale, parameters)
+
+
+def called(
+    solve: Callable[..., Any],
+    program: LinearProgram,
+    scale: float,
+    parameters: parameters_pb2.SolveParametersProto,
+) -> Solution:
+    """What a native call returned, its duals times the scale of the cost."""
+    started = time.process_time()
+    try:
+        result = solve(
+            parameters,
+            _WITHOUT_ZEROS,
+            None,
+            callback_pb2.CallbackRegistrationProto(),
+            None,
+            None,
         )
+    except (StatusNotOk, ValueError, AttributeError) as error:
+        # A status that the wrapper cannot translate arrives as AttributeError.
+        return _without_point(Status.FAILED, time.process_time() - started, repr(error))
+    spent = time.process_time() - started
+    status = _REASONS.get(result.termination.reason, Status.FAILED)
+    if status is not Status.OPTIMAL or not result.solutions:
+        return _without_point(status, spent, result.termination.detail)
+    found = result.solutions[0]
+    x = _dense(found.primal_solution.variable_values, len(program.lower))
+    if program.whole.size:
+        return Solution(status=status, x=x, duals=_EMPTY, reduced_costs=_EMPTY, cpu_s=spent)
+    return Solution(
+        status=status,
+        x=x,
+        duals=scale * _dense(found.dual_solution.dual_values, len(program.row_lower)),
+        reduced_costs=scale * _dense(found.dual_solution.reduced_costs, len(program.lower)),
+        cpu_s=spent,
+    )
+
+
+def scaled(cost: Floats) -> tuple[Floats, float]:
+    """The cost with a largest coefficient of 1, for the engine's tolerances, and its scale."""
+    scale = float(np.abs(cost).max(initial=0.0)) or 1.0
+    return cost / scale, scale
 
 
 def model_proto(program: LinearProgram, cost: Floats) -> model_pb2.ModelProto:
@@ -107,9 +131,10 @@ def model_proto(program: LinearProgram, cost: Floats) -> model_pb2.ModelProto:
     return model
 
 
-def _parameters(
-    engine: Engine, time_limit_s: float, *, whole: bool
+def asked(
+    engine: Engine, time_limit_s: float, *, whole: bool = False
 ) -> parameters_pb2.SolveParametersProto:
+    """Parameters of one solve."""
     parameters = parameters_pb2.SolveParametersProto()
     if whole:
         parameters.relative_gap_tolerance = parameters.absolute_gap_tolerance = 1e-9

