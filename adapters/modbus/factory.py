@@ -1,7 +1,7 @@
 """Entry point ``modbus``: checks options and profiles, then opens the link."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 from adapters.modbus.device import BeatingDevice, ModbusDevice, Setup, WritableDevice
 from adapters.modbus.link import ModbusLink, Pacing
@@ -9,6 +9,7 @@ from adapters.modbus.options import LinkOptions, mistake, read_options
 from adapters.modbus.setup import setups
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.ids import DeviceId
+from vpp.domain.points import Point
 from vpp.ports.clock import Clock
 from vpp.ports.device import DevicePort, LinkRequest, OpenLink
 
@@ -38,15 +39,26 @@ def open_link(request: LinkRequest) -> AbstractAsyncContextManager[OpenLink]:
     if mistakes:
         raise ConfigurationError(mistakes)
     pacing = _pacing(options, found)
-    return _kept(ModbusLink(link.host, link.port, pacing, request.wire), found, request.city)
+    return _Link(ModbusLink(link.host, link.port, pacing, request.wire), found, request.city)
 
 
-@asynccontextmanager
-async def _kept(link: ModbusLink, found: list[Setup], city: Clock) -> AsyncIterator[OpenLink]:
-    try:
-        yield OpenModbusLink({setup.device.id: _port(setup, link, city) for setup in found})
-    finally:
-        await link.close()
+class _Link(AbstractAsyncContextManager[OpenLink]):
+    """Checked, and opened when it is entered."""
+
+    def __init__(self, link: ModbusLink, found: list[Setup], city: Clock) -> None:
+        self._link, self._found, self._city = link, found, city
+
+    @property
+    def measures(self) -> Mapping[DeviceId, frozenset[Point]]:
+        """By the profile of each device; one of its points may be missing all the same."""
+        return {one.device.id: frozenset(bound.point for bound in one.bound) for one in self._found}
+
+    async def __aenter__(self) -> OpenLink:
+        ports = {one.device.id: _port(one, self._link, self._city) for one in self._found}
+        return OpenModbusLink(ports)
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self._link.close()
 
 
 def _port(setup: Setup, link: ModbusLink, city: Clock) -> ModbusDevice:

@@ -40,7 +40,7 @@ def check(
     console = Console()
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
-        check_links(city)
+        measures = check_links(city)
         rows = prove(city.portfolio)
         console.print(_summary(city))
         console.print(_proof(rows, terms=terms))
@@ -53,7 +53,7 @@ def check(
             f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
         )
     silent = [finding for finding in found if not finding.well]
-    for note in advice(city, {one.device: one.points for one in found if one.well}):
+    for note in advice(city, {**measures, **{one.device: one.points for one in found if one.well}}):
         console.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
     console.print(_verdict(rows, broken, found, silent))
     if broken or silent:

@@ -21,7 +21,8 @@ def advice(city: City, measured: Measured = _NOBODY) -> tuple[Mistake, ...]:
 
     Args:
         city: The city.
-        measured: What devices were found to measure; any other counts by its entry.
+        measured: What devices measure by their profiles, or were found to; any other counts by its
+            entry.
     """
     return tuple(
         city.mistake(f"{_path(city, node)}.a_per_phase", *found)

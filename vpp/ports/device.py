@@ -17,6 +17,7 @@ from vpp.domain.command import Answer, Command
 from vpp.domain.devices import Device, Identity, Link
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId, PortfolioId
+from vpp.domain.points import Point
 from vpp.ports.clock import Clock
 
 
@@ -101,6 +102,16 @@ class OpenLink(Protocol):
     def port(self, device: DeviceId) -> DevicePort: ...
 
 
+@runtime_checkable
+class Described(Protocol):
+    """A link that is not entered yet, and knows from its profiles what will be measured."""
+
+    @property
+    def measures(self) -> Mapping[DeviceId, frozenset[Point]]:
+        """Of every device of the link."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRequest:
     """What an adapter gets to open one link."""
@@ -121,6 +132,8 @@ class Adapter(Protocol):
 
     def __call__(self, request: LinkRequest) -> AbstractAsyncContextManager[OpenLink]:
         """Check options and profiles, then open the link when entered.
+
+        What is returned may be ``Described`` too.
 
         Raises:
             ConfigurationError: options or profile are wrong; mistakes carry paths relative to the

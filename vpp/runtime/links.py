@@ -1,16 +1,17 @@
 """Opens every link of a city through its adapter, found by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import cast
 
 from vpp.config.city import City
 from vpp.config.findings import instead
 from vpp.domain.errors import ConfigurationError, Mistake
-from vpp.domain.ids import AssetId, LinkId
+from vpp.domain.ids import AssetId, DeviceId, LinkId
+from vpp.domain.points import Point
 from vpp.ports import plugins
 from vpp.ports.clock import Clocks
-from vpp.ports.device import Adapter, LinkRequest, OpenLink
+from vpp.ports.device import Adapter, Described, LinkRequest, OpenLink
 from vpp.runtime.clocks import CityClock, WireClock
 
 
@@ -34,17 +35,24 @@ async def open_links(
     return links
 
 
-def check_links(city: City) -> None:
+def check_links(city: City) -> Mapping[DeviceId, frozenset[Point]]:
     """Let every adapter look at its part of the city file; nothing is opened.
+
+    Returns:
+        What devices measure by their profiles, as far as that is known without asking them.
 
     Raises:
         ConfigurationError: unknown adapters, options or profiles that adapters refuse, all of them.
     """
     mistakes: list[Mistake] = []
     wire = WireClock()
-    list(_made(city, Clocks(city=CityClock(wire), wire=wire), 0, mistakes))
+    measures: dict[DeviceId, frozenset[Point]] = {}
+    for _, link in _made(city, Clocks(city=CityClock(wire), wire=wire), 0, mistakes):
+        if isinstance(link, Described):
+            measures |= link.measures
     if mistakes:
         raise ConfigurationError(mistakes)
+    return measures
 
 
 def _made(

@@ -26,9 +26,9 @@ from tests.adapters.profile.test_loader import GOOD
 from vpp.domain.capability import Form
 from vpp.domain.devices import Carried, Device
 from vpp.domain.errors import ConfigurationError
-from vpp.domain.points import Quantity
+from vpp.domain.points import Point, Quantity
 from vpp.ports import plugins
-from vpp.ports.device import Beating, DevicePort, Polled, Writable
+from vpp.ports.device import Beating, Described, DevicePort, Polled, Writable
 
 
 def problems(*devices: Device, port: int = 502, **options: Any) -> Mapping[str, str]:
@@ -132,6 +132,17 @@ async def test_only_what_is_written_can_be_written() -> None:
     assert not isinstance(read_only, Writable)
     assert isinstance(await opened(PV), Writable)
     assert not isinstance(await opened(PV), Beating)
+
+
+def test_what_will_be_measured_is_known_before_anything_is_opened() -> None:
+    link = open_link(request(502, BMS, METER))
+    assert isinstance(link, Described)
+    assert {p.quantity for p in link.measures[METER.id] if p.subject == GRID} >= {
+        Quantity.POWER_KW,
+        Quantity.CURRENT_L1_A,
+        Quantity.CURRENT_L3_A,
+    }
+    assert Point(subject=BAT, quantity=Quantity.POWER_KW) not in link.measures[BMS.id]
 
 
 async def test_a_profile_of_your_own_is_found_in_your_folder(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,19 @@ def test_check_says_what_to_look_at_in_a_file_that_is_right(
     (said,) = (text for text in done.stdout.splitlines() if text.startswith("look at:"))
     assert f"{file}:{line}: sites[0].a_per_phase: no meter of 'house' tells" in said
     assert "current_l1_a" in said
+
+
+def test_check_knows_from_its_profile_that_a_meter_tells_no_currents(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    shipped = files("adapters").joinpath("profiles/sunspec-meter.yaml").read_text()
+    lines = [text for text in shipped.splitlines() if "current_l" not in text]
+    (tmp_path / "poor-meter.yaml").write_text("\n".join(lines))
+    options = f"options: {{profiles: {tmp_path}, max_clients: 4}}"
+    file = wrong_city(tmp_path, "options: {max_clients: 4}", options)
+    assert "look at:" not in vpp(home, "check", file).stdout
+    file.write_text(file.read_text().replace("sunspec-meter", "poor-meter"))
+    assert "no meter of 'house' tells the currents" in vpp(home, "check", file).stdout
 
 
 def test_check_names_file_and_line_of_an_unknown_profile_over_mqtt(
