@@ -2,9 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import repeat
 from typing import NamedTuple
 
-from vpp.domain.ids import AssetId
+import numpy as np
+
+from vpp.domain.arrays import Bools, Floats
+from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.points import Quantity
 from vpp.domain.quality import Quality
 from vpp.domain.snapshot import Snapshot
@@ -14,6 +19,12 @@ _OF_ENERGY = (
     Quantity.AVAILABLE_KWH,
     Quantity.ENERGY_IN_KWH,
     Quantity.ENERGY_OUT_KWH,
+)
+_LIMITS = (
+    Quantity.SOC,
+    Quantity.LIMIT_CHARGE_KW,
+    Quantity.LIMIT_DISCHARGE_KW,
+    Quantity.AVAILABLE_KW,
 )
 
 
@@ -40,51 +51,65 @@ class Evidence(NamedTuple):
     reversion_at_s: float = -math.inf
 
 
+class Readings(NamedTuple):
+    """One quantity of every asset, arrays of shape (assets,)."""
+
+    values: Floats
+    good: Bools
+    at_s: Floats
+    """When measured, city monotonic."""
+
+
 class Witness:
-    """Answers for every asset of one snapshot; columns are unpacked once."""
+    """Answers for every asset of one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        count = len(snapshot.layout.assets)
-        self._power, self._power_s = _column(snapshot, Quantity.POWER_KW, count)
-        self._setpoint, self._setpoint_s = _column(snapshot, Quantity.SETPOINT_KW, count)
-        self._soc, _ = _column(snapshot, Quantity.SOC, count)
-        self._charge, _ = _column(snapshot, Quantity.LIMIT_CHARGE_KW, count)
-        self._discharge, _ = _column(snapshot, Quantity.LIMIT_DISCHARGE_KW, count)
-        self._available, _ = _column(snapshot, Quantity.AVAILABLE_KW, count)
-        self._energy = [_column(snapshot, quantity, count)[0] for quantity in _OF_ENERGY]
-        self._reversion, self._reversion_s = _column(snapshot, Quantity.REVERSION_S, count)
+        self._snapshot, self.now_s = snapshot, snapshot.now_s
 
     def of(self, asset: AssetId) -> Evidence:
-        i = self._snapshot.layout.asset_at[asset]
-        return Evidence(
-            self._snapshot.now_s,
-            self._power[i],
-            self._power_s[i],
-            self._setpoint[i],
-            self._setpoint_s[i],
-            self._soc[i],
-            self._charge[i],
-            self._discharge[i],
-            self._available[i],
-            self._snapshot.sessions.get(asset) is not None,
-            tuple(values[i] for values in self._energy),
-            self._reversion[i],
-            self._reversion_s[i],
-        )
+        return self._all[self._snapshot.layout.asset_at[asset]]
 
     def power_kw(self, asset: AssetId) -> float | None:
         """Its power if that is good now, positive into the asset."""
-        return self._power[self._snapshot.layout.asset_at[asset]]
+        return self._snapshot.asset(asset, Quantity.POWER_KW)
 
+    def read_back_s(self, device: DeviceId) -> float:
+        """Since when the setpoints of its connection and life are read back, city monotonic."""
+        return self._snapshot.devices[device].read_back_s
 
-def _column(
-    snapshot: Snapshot, quantity: Quantity, count: int
-) -> tuple[Sequence[float | None], Sequence[float]]:
-    column = snapshot.assets.get(quantity)
-    if column is None:
-        return (None,) * count, (-math.inf,) * count
-    good = (column.quality == Quality.GOOD).tolist()
-    values: list[float] = column.values.tolist()
-    measured_s: list[float] = column.measured_s.tolist()
-    return [v if g else None for v, g in zip(values, good, strict=True)], measured_s
+    def column(self, quantity: Quantity) -> Readings:
+        """What is not good is the last good value, or NaN."""
+        column = self._snapshot.assets.get(quantity)
+        if column is None:
+            count = len(self._snapshot.layout.assets)
+            return Readings(
+                np.full(count, np.nan), np.zeros(count, np.bool_), np.full(count, -np.inf)
+            )
+        good = np.asarray(column.quality == np.uint8(Quality.GOOD))
+        return Readings(column.values, good, column.measured_s)
+
+    @cached_property
+    def _all(self) -> Sequence[Evidence]:
+        power, power_s = self._unpacked(Quantity.POWER_KW)
+        setpoint, setpoint_s = self._unpacked(Quantity.SETPOINT_KW)
+        reversion, reversion_s = self._unpacked(Quantity.REVERSION_S)
+        sessions = self._snapshot.sessions
+        return [
+            *map(
+                Evidence,
+                repeat(self.now_s),
+                power,
+                power_s,
+                setpoint,
+                setpoint_s,
+                *(self._unpacked(quantity)[0] for quantity in _LIMITS),
+                [sessions.get(asset) is not None for asset in self._snapshot.layout.assets],
+                zip(*(self._unpacked(quantity)[0] for quantity in _OF_ENERGY), strict=True),
+                reversion,
+                reversion_s,
+            )
+        ]
+
+    def _unpacked(self, quantity: Quantity) -> tuple[Sequence[float | None], Sequence[float]]:
+        values, good, at_s = (column.tolist() for column in self.column(quantity))
+        return [v if g else None for v, g in zip(values, good, strict=True)], at_s

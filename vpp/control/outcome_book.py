@@ -8,12 +8,12 @@ from datetime import datetime
 from vpp.control.authority import AuthorityBook
 from vpp.control.cells import poll_period_s
 from vpp.control.dispatch import Dispatch, record_of
+from vpp.control.docket import Docket
 from vpp.control.evidence import Evidence, Witness
 from vpp.control.gate_ledger import GateLedger
 from vpp.control.gate_rules import AUDIT, EXPIRY, FORESEEN
 from vpp.control.inputs import Alarm, CommandNews, Timing
 from vpp.control.outcome_alarms import OutcomeAlarms
-from vpp.control.outcomes import after_restart, judge
 from vpp.control.plausibility import rating_kw
 from vpp.control.trials import POLLS, Rules, Trial
 from vpp.domain.audit import Event
@@ -42,9 +42,7 @@ class OutcomeBook:
     ) -> None:
         self._audit, self._ledger = audit, ledger
         self._portfolio, self._facts, self._timing = portfolio, facts, timing
-        self._rules: dict[AssetId, Rules] = {}
-        """What was promised when the asset's newest command left."""
-        self._trials: dict[AssetId, Trial] = {}
+        self._docket = Docket(portfolio)
         self._news: list[CommandNews] = []
         self._alarms = OutcomeAlarms(authority)
         self._at: datetime | None = None
@@ -63,8 +61,7 @@ class OutcomeBook:
         self._alarms.left(asset)
         older = self._supersede(asset)
         before = Evidence(dispatch.at_s) if self._witness is None else self._witness.of(asset)
-        self._rules[asset] = self._promised(command)
-        self._trials[asset] = Trial(
+        trial = Trial(
             command=command,
             sent_s=dispatch.at_s,
             renewed_s=dispatch.at_s,
@@ -74,7 +71,8 @@ class OutcomeBook:
             followed_kw=_followed_kw(older),
             stored=before.stored,
         )
-        self._show(self._trials[asset], dispatch.detail)
+        self._docket.open(trial, self._promised(command))
+        self._show(trial, dispatch.detail)
 
     def _stayed(self, dispatch: Dispatch) -> None:
         """It did not leave, or the device said no.
@@ -98,18 +96,13 @@ class OutcomeBook:
 
     def observe(self, snapshot: Snapshot) -> None:
         """Judge every command by what is measured now."""
-        self._at, witness = snapshot.at, Witness(snapshot)
-        self._witness = witness
-        for asset, trial in list(self._trials.items()):
-            judged = judge(trial, witness.of(asset), self._rules[asset])
-            if judged is not trial:
-                device = snapshot.devices[trial.command.device]
-                judged = after_restart(judged, witness.of(asset), device.read_back_s)
-                self._trials[asset] = judged
-                self._follow_up(trial, judged)
+        self._at, self._witness = snapshot.at, Witness(snapshot)
+        for before, trial in self._docket.judged(self._witness):
+            if trial is not before:
+                self._follow_up(before, trial)
             if snapshot.now_s >= trial.setpoint.expires_s:
-                del self._trials[asset]
-                self._alarms.over(asset)
+                self._docket.pop(trial.setpoint.asset)
+                self._alarms.over(trial.setpoint.asset)
         self._alarms.pass_to(snapshot.now_s)
 
     def news(self) -> tuple[CommandNews, ...]:
@@ -120,10 +113,6 @@ class OutcomeBook:
     def alarms(self) -> tuple[Alarm, ...]:
         """All that hold now."""
         return self._alarms.all()
-
-    def trial(self, asset: AssetId) -> Trial | None:
-        """The command that the asset is under, and what is known of it."""
-        return self._trials.get(asset)
 
     def _follow_up(self, before: Trial, trial: Trial) -> None:
         asset = trial.setpoint.asset
@@ -139,21 +128,23 @@ class OutcomeBook:
 
     def _show(self, trial: Trial, detail: str) -> None:
         asset = trial.setpoint.asset
-        obeys = trial.asks(self._rules[asset].near_kw)
+        obeys = trial.asks(self._docket.rules(asset).near_kw)
         self._alarms.became(asset, trial.command.device, trial.outcome, detail, obeys=obeys)
 
     def _prolong(self, dispatch: Dispatch) -> None:
         setpoint = dispatch.command.setpoint
-        trial = self._trials.get(setpoint.asset)
+        trial = self._docket.of(setpoint.asset)
         if trial is not None:
-            self._trials[setpoint.asset] = trial._replace(
-                command=replace(trial.command, setpoint=setpoint),
-                renewed_s=dispatch.at_s,
-                timer_ends_s=_timer_ends_s(dispatch, trial.timer_ends_s[0]),
+            self._docket.put(
+                trial._replace(
+                    command=replace(trial.command, setpoint=setpoint),
+                    renewed_s=dispatch.at_s,
+                    timer_ends_s=_timer_ends_s(dispatch, trial.timer_ends_s[0]),
+                )
             )
 
     def _supersede(self, asset: AssetId) -> Trial | None:
-        older = self._trials.pop(asset, None)
+        older = self._docket.pop(asset)
         if older is not None and not older.outcome.final:
             self._tell(older.command, older.sent_s, Outcome.SUPERSEDED)
             self._record(older.command, Outcome.SUPERSEDED, "")

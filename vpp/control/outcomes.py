@@ -10,6 +10,9 @@ from vpp.domain.capability import Form
 from vpp.domain.outcome import Outcome
 from vpp.domain.setpoint import Setpoint
 
+BLANK = (Form.STOP, Form.RELEASE)
+"""Their register may show nothing."""
+
 
 def judge(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     """The trial after one more snapshot; the same object where nothing became known.
@@ -95,18 +98,20 @@ def _unconfirmed(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
 
 def is_held(setpoint: Setpoint, read_kw: float, tolerance_kw: float) -> bool:
     """Whether what was read back (NaN: none) is this setpoint."""
+    if setpoint.form is Form.WINDOW or (math.isnan(read_kw) and setpoint.form in BLANK):
+        return True
+    return abs(read_kw - register_kw(setpoint)) <= tolerance_kw
+
+
+def register_kw(setpoint: Setpoint) -> float:
+    """What the register of a setpoint shows; NaN if nothing."""
     match setpoint.form:
-        case Form.RELEASE:
-            return math.isnan(read_kw)
-        case Form.STOP:
-            return math.isnan(read_kw) or abs(read_kw) <= tolerance_kw
-        case Form.TARGET:
-            return abs(read_kw - setpoint.lo_kw) <= tolerance_kw
+        case Form.TARGET | Form.STOP:
+            return setpoint.target_kw
         case Form.CEILING:
-            bound_kw = setpoint.hi_kw if math.isfinite(setpoint.hi_kw) else setpoint.lo_kw
-            return abs(read_kw - bound_kw) <= tolerance_kw
-        case Form.WINDOW:
-            return True
+            return setpoint.hi_kw if math.isfinite(setpoint.hi_kw) else setpoint.lo_kw
+        case Form.RELEASE | Form.WINDOW:
+            return math.nan
 
 
 def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:

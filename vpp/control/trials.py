@@ -20,6 +20,8 @@ of ours is on its way, write by write, one or two may see a part of it."""
 POLLS = 2
 """Rounds that a judgement waits for beyond dead time and ramp, and that a change of it takes."""
 
+_PLAIN = (Outcome.SENT, Outcome.ACCEPTED, Outcome.FOLLOWED)
+
 
 class Trouble(StrEnum):
     """What a judgement may find beside the outcome."""
@@ -101,6 +103,21 @@ class Trial(NamedTuple):
     @property
     def setpoint(self) -> Setpoint:
         return self.command.setpoint
+
+    @property
+    def plain(self) -> bool:
+        """Nothing about it has been odd."""
+        return (
+            self.outcome in _PLAIN
+            and self.cause is None
+            and self.trouble is None
+            and self.changing is None
+            and not (self.changing_for or self.strange_for or self.timer_off_for)
+        )
+
+    def obeyed(self) -> "Trial":
+        """The same, seen to be held and followed."""
+        return self._replace(held=True, outcome=Outcome.FOLLOWED)
 
     def asks(self, near_kw: float) -> bool:
         """Whether following it takes more than doing nothing."""
