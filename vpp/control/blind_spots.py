@@ -29,9 +29,10 @@ class Rest:
     """
     hi_kw: Floats
     fall_kw: Floats
-    """How much further than last measured an asset that cannot be trusted may go.
+    """How much further than its meter sees it now an asset that cannot be trusted may go.
 
-    Shape (assets,).
+    From its measured power; where that is not known, from the other end of its range: what a meter
+    sees may be a car that has just paused, or a battery that has turned round. Shape (assets,).
     """
     rise_kw: Floats
     band_lo_kw: Floats
@@ -61,13 +62,14 @@ def rest(
     good = sight.power.good & ~doubtful
     lo = np.where(good, sight.power.values, pool.lo_kw)
     hi = np.where(good, sight.power.values, pool.hi_kw)
-    last = np.where(np.isfinite(sight.power.values), sight.power.values, 0.0)
+    most = np.where(sight.power.good, sight.power.values, pool.hi_kw)
+    least = np.where(sight.power.good, sight.power.values, pool.lo_kw)
     free = doubtful & ~controlled
     return Rest(
         lo_kw=np.where(controlled, 0.0, lo),
         hi_kw=np.where(controlled, 0.0, hi),
-        fall_kw=np.where(free, np.minimum(pool.lo_kw - last, 0.0), 0.0),
-        rise_kw=np.where(free, np.maximum(pool.hi_kw - last, 0.0), 0.0),
+        fall_kw=np.where(free, np.minimum(pool.lo_kw - most, 0.0), 0.0),
+        rise_kw=np.where(free, np.maximum(pool.hi_kw - least, 0.0), 0.0),
         band_lo_kw=band[0],
         band_hi_kw=band[1],
         freshness_s=freshness_s,

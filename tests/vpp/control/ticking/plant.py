@@ -71,6 +71,7 @@ class Plant:
         self.started_s = self.now_s
         self.frozen_meters: dict[str, tuple[float, float]] = {}
         self.given_kwh = np.zeros(pool.count)
+        self.seen: dict[Quantity, Floats] = {}
         self._record()
 
     @property
@@ -190,7 +191,7 @@ class Plant:
             tick=tick, at=self.at, now_s=self.now_s, layout=layout,
             assets={
                 q: self._column(v, lost | mute if q is Quantity.SETPOINT_KW else lost, q)
-                for q, v in values.items()
+                for q, v in self._as_last_seen(values, lost).items()
             },
             meters={Quantity.POWER_KW: Column(
                 values=meters, measured_s=at_s,
@@ -199,6 +200,14 @@ class Plant:
             sessions=dict(self.sessions),
             devices={d: self._device(d) for d in pool.devices},
         )  # fmt: skip
+
+    def _as_last_seen(
+        self, values: Mapping[Quantity, Floats], lost: Bools
+    ) -> Mapping[Quantity, Floats]:
+        """What is lost stays at its last good value."""
+        nothing = np.full(len(lost), np.nan)
+        self.seen = {q: np.where(lost, self.seen.get(q, nothing), v) for q, v in values.items()}
+        return self.seen
 
     def _meter_quality(self) -> npt.NDArray[np.uint8]:
         stale = [meter in self.stale_meters for meter in self.city.layout.meters]

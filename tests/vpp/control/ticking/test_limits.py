@@ -5,11 +5,12 @@ import pytest
 
 from tests.vpp.control.ticking.city import House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
-from tests.vpp.control.ticking.runs import houses, surplus
+from tests.vpp.control.ticking.runs import houses, session, surplus
 from tests.vpp.control.ticking.weather import always
 from vpp.control.inputs import Timing
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority
+from vpp.domain.ids import AssetId
 
 
 def test_enabling_is_bumpless() -> None:
@@ -70,6 +71,24 @@ def test_the_energy_window_holds_for_the_whole_life_of_every_setpoint() -> None:
             gain = kw * 0.95 * hours if kw > 0 else kw / 0.95 * hours
             assert -1e-6 <= run.plant.energy[at] + gain <= 4.0 + 1e-6
     assert run.plant.energy[run.plant.pool.battery] == pytest.approx([4.0, 4.0], abs=0.05)
+
+
+def test_room_that_a_charger_nobody_hears_has_left_is_not_given_away() -> None:
+    of = city([House(stores=[Store()], cars=[(4.1, 11.0)], rating_kw=14.0), House(load_kw=50.0)])
+    run = Run(Plant(city=of, load=always(0.0, -40.0)))
+    car = run.plant.pool.asset_at[AssetId("car0-0")]
+    session(run, "car0-0", 30.0, 2.0)
+    run.ticks(60)
+    assert run.plant.power[car] == pytest.approx(11.0)
+    run.plant.offline, run.plant.expires[car] = {"car0-0"}, np.inf
+    run.ticks(5)
+    run.plant.most_kw = {"car0-0": 0.0}
+    run.ticks(60)
+    assert run.battery_kw()[-1][0] <= 3.0 + 1e-6, "the car may go on at any moment"
+    run.plant.most_kw = {}
+    for _ in range(20):
+        run.ticks(1)
+        assert run.plant.nets()[0] <= 14.0 + 1e-6
 
 
 def test_an_unread_charger_counts_at_its_worst_on_its_feeder() -> None:
