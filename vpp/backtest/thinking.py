@@ -1,7 +1,7 @@
 """Forecasts and plans on recorded data: production code, which sees nothing but the past."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -11,8 +11,9 @@ import numpy as np
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
+from vpp.control.billing import Billing, interval_s
 from vpp.control.outlook import Record
-from vpp.control.problems import Billing, Outlook, build
+from vpp.control.problems import Outlook, build
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Pv
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError
@@ -119,7 +120,9 @@ class Thinker:
                 forecasts={(one.subject, one.quantity): one for one in made},
                 writable=self._setting.steered,
                 shared_limits=portfolio.shared_limits,
-                billing=Billing(peak_paid_kw=record.peak_paid_kw(pool)),
+                billing=self._billing(
+                    pool, snapshot.at, nets_kw[number], record.peak_paid_kw(pool)
+                ),
                 recent_peak_kw=record.largest_net_kw(portfolio.pools[pool].sites),
                 last=self.plans.get(pool),
                 deadline_s=thinking.deadline_s,
@@ -141,6 +144,17 @@ class Thinker:
         self.plans = {**self.plans, pool: plan}
         self.made += 1
         return plan
+
+    def _billing(self, pool: PoolId, at: datetime, net_kw: Floats, paid_kw: float) -> Billing:
+        """``net_kw``: of the pool in the slots so far."""
+        length_s = interval_s(self._setting.portfolio, pool, at)
+        into_s = at.timestamp() % length_s
+        running = net_kw[self._grid.edges_s[: len(net_kw)] >= at.timestamp() - into_s - 1e-6]
+        settled = Billing(peak_paid_kw=paid_kw, interval_s=length_s)
+        if not len(running):
+            return settled
+        mean_kw = float(np.maximum(running, 0.0).mean())
+        return replace(settled, running_import_kw=mean_kw, running_part=into_s / length_s)
 
     def _series(self, slot: int, step_s: float) -> list[Series]:
         now = self._before + slot

@@ -1,12 +1,13 @@
 """From what is measured and expected to what the planner is asked: one pool, as arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
 
+from vpp.control.billing import Billing
 from vpp.domain.arrays import Floats, frozen, frozen_ints
 from vpp.domain.assets import Battery, EvCharger, Pv
 from vpp.domain.capability import SharedLimit
@@ -32,28 +33,20 @@ from vpp.domain.snapshot import Snapshot
 Kind = TypeVar("Kind")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Billing:
-    """What of the demand charge is settled already."""
-
-    peak_paid_kw: float = 0.0
-    """Highest interval mean of import in the running period."""
-    running_import_kw: float = 0.0
-    running_part: float = 0.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlook:
     """Everything beside the portfolio that a problem is made of."""
 
     snapshot: Snapshot
     grid: SlotGrid
+    """Begins now: its first slot is what is left of the running one."""
     forecasts: Mapping[tuple[str, Quantity], Forecast]
-    """Site load (``POWER_KW``), site PV (``AVAILABLE_KW``), charger demand (``POWER_KW``)."""
+    """Site load (``POWER_KW``), site PV (``AVAILABLE_KW``), charger demand (``POWER_KW``), slot by
+    slot of the grid, or of one whose first slot began earlier."""
     writable: frozenset[AssetId]
     """Assets that may be commanded now; any other is forecast load and never promised."""
     shared_limits: Sequence[SharedLimit] = ()
-    billing: Billing = Billing()
+    billing: Billing = field(default_factory=Billing)
     recent_peak_kw: float | None = None
     last: Plan | None = None
     left_kw: tuple[Floats, Floats] | None = None
@@ -274,6 +267,8 @@ def _nodes(
         least, most = outlook.left_kw
         import_kw[0] = np.minimum(import_kw[0], np.maximum(most, 0.0))
         export_kw[0] = np.minimum(export_kw[0], np.maximum(-least, 0.0))
+    contract_kw = np.repeat(soft[:, :1], slots, axis=1)
+    contract_kw[0] = outlook.billing.left_kw(contract_kw[0], outlook.grid.edges_s)
     return Nodes(
         ids=tuple(nodes),
         parent=frozen_ints(
@@ -281,7 +276,7 @@ def _nodes(
         ),
         import_kw=import_kw,
         export_kw=export_kw,
-        contract_import_kw=np.repeat(soft[:, :1], slots, axis=1),
+        contract_import_kw=contract_kw,
         contract_export_kw=np.repeat(soft[:, 1:], slots, axis=1),
     )
 

@@ -5,15 +5,17 @@ By the clock, and when something changed that the plan stands on.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+import numpy as np
 import structlog
 
 from vpp.control import coupling
+from vpp.control.billing import RunningImport
 from vpp.control.outlook import SLOT_S, Record, recorded
 from vpp.control.parents import Parents
-from vpp.control.problems import Billing, Outlook, build
+from vpp.control.problems import Outlook, build
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
 from vpp.domain.forecast import Forecast
@@ -30,6 +32,10 @@ from vpp.ports.planner import Planning
 from vpp.ports.store import History
 
 _log = structlog.get_logger(__name__)
+
+
+LEAST_S = 60.0
+"""Shortest first slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +79,7 @@ class Replanner:
     ) -> None:
         self._portfolio, self._planning, self._history = portfolio, planning, history
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
-        self._parents = Parents(portfolio)
+        self._parents, self._running = Parents(portfolio), RunningImport(portfolio)
         self.plans: Mapping[PoolId, Plan] = {}
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
@@ -97,6 +103,7 @@ class Replanner:
     def observe(self, snapshot: Snapshot) -> None:
         """Take note of the newest snapshot; cheap. Wakes the planner if it is due."""
         self._snapshot = snapshot
+        self._running.add(snapshot)
         if snapshot.now_s >= self._due_s or self._basis(snapshot) != self._stands_on:
             self._wake.set()
 
@@ -162,13 +169,14 @@ class Replanner:
         record: Record,
         left_kw: coupling.Bands | None,
     ) -> tuple[Problem, Plan]:
+        left = _from_now(grid, snapshot.at)
         outlook = Outlook(
             snapshot=snapshot,
-            grid=grid,
+            grid=left,
             forecasts=self.forecasts,
             writable=self._writable(snapshot),
             shared_limits=self._shared_limits,
-            billing=Billing(peak_paid_kw=record.peak_paid_kw(pool)),
+            billing=self._running.billing(pool, left.start, record.peak_paid_kw(pool)),
             recent_peak_kw=record.largest_net_kw(self._portfolio.pools[pool].sites),
             last=self.plans.get(pool),
             left_kw=left_kw,
@@ -178,7 +186,7 @@ class Replanner:
         plan = await self._planning.plan(problem)
         if broken := broken_rules(plan, problem):
             raise PlannerFailed("plan rejected: " + "; ".join(broken[:3]))
-        return problem, plan
+        return problem, _from_the_start(plan, grid)
 
     def _writable(self, snapshot: Snapshot) -> frozenset[AssetId]:
         return frozenset(
@@ -198,6 +206,18 @@ class Replanner:
         for pool in self.troubles.keys() - troubles.keys():
             _log.info("planning works again", pool=pool)
         self.troubles = troubles
+
+
+def _from_now(grid: SlotGrid, at: datetime) -> SlotGrid:
+    """The slots with only what is left of the first, but a minute of it at least."""
+    edges_s = np.array(grid.edges_s)
+    edges_s[0] = max(min(at.timestamp(), edges_s[1] - LEAST_S), edges_s[0])
+    return SlotGrid(edges_s=edges_s)
+
+
+def _from_the_start(plan: Plan, grid: SlotGrid) -> Plan:
+    """On whole slots, which the tick counts by; its first row holds for what was left of one."""
+    return replace(plan, grid=grid, curve=replace(plan.curve, grid=grid))
 
 
 def _ready(snapshot: Snapshot, device: DeviceId) -> bool:

@@ -11,6 +11,7 @@ from tests.vpp.control.planning.cities import two_sites
 from vpp.backtest.bound import least_import
 from vpp.backtest.data import Recording, between
 from vpp.backtest.plan_run import PlanRun, run_plan
+from vpp.backtest.prices import recorded_tariff
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.score import pool_nets, score
 from vpp.backtest.setting import Setting, of_city, of_recording
@@ -22,8 +23,10 @@ from vpp.domain.errors import InvariantError, PlannerFailed
 from vpp.domain.ids import DeviceId, NodeId, PoolId
 from vpp.domain.network import Limit
 from vpp.domain.plan import Plan
-from vpp.domain.problem import Problem
+from vpp.domain.problem import Prices, Problem
 from vpp.domain.rules import community, inverter
+from vpp.domain.slots import SlotGrid
+from vpp.domain.tariff import DemandCharge
 from vpp.ports.planner import Forecaster
 
 DAYS = 2
@@ -84,13 +87,15 @@ def test_local_use_is_that_of_perfect_foresight_whatever_the_forecast(
 
 
 class Watching:
-    """Remembers the demand that was expected, and plans nothing."""
+    """Remembers the demand that was expected and what is settled, and plans nothing."""
 
     def __init__(self) -> None:
         self.load_kw: list[Floats] = []
+        self.prices: list[Prices] = []
 
     def plan(self, problem: Problem) -> Plan:
         self.load_kw.append(problem.load_kw)
+        self.prices.append(problem.prices)
         raise PlannerFailed("only looks")
 
 
@@ -119,6 +124,25 @@ def test_forecasts_begin_with_the_days_before() -> None:
     assert np.allclose(watching.load_kw[0], past.load_kw[:, :48])
     with pytest.raises(InvariantError, match="the past ends"):
         planned(recording, twice_a_day(), past=recording)
+
+
+def test_a_plan_within_a_billing_interval_knows_what_was_imported_in_it() -> None:
+    """Records of five minutes, billed by the quarter hour."""
+    coarse, watching = unlike(1), Watching()
+    fine = SlotGrid(edges_s=coarse.grid.edges_s[0] + 300.0 * np.arange(len(coarse.grid) + 1))
+    recording = replace(coarse, grid=fine, price_per_kwh=np.ones(len(fine)))
+    tariff = replace(recorded_tariff(recording), demand=DemandCharge(per_kw=5.0))
+    setting = of_recording(recording, tariff=tariff)
+    thinking = replace(installed(), planner=watching, every=1)
+    made = run_plan("x", recording, setting, thinking=thinking)
+    imported = np.maximum(pool_nets(made.run, recording)[0], 0.0)
+    parts = [prices.running_part for prices in watching.prices]
+    assert parts == pytest.approx([0.0, 1 / 3, 2 / 3] * 32)
+    for slot, prices in enumerate(watching.prices):
+        before = imported[slot - slot % 3 : slot]
+        expected = before.mean() if len(before) else 0.0
+        assert prices.running_import_kw == pytest.approx(expected)
+    assert imported.max() > 1
 
 
 class Elsewhere:

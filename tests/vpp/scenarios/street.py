@@ -57,8 +57,11 @@ class InProcess:
 
     def __init__(self) -> None:
         self._planner, self._forecaster = LpPlanner(), PersistenceForecaster()
+        self.problems: list[Problem] = []
+        """Everything that was asked."""
 
     async def plan(self, problem: Problem) -> Plan:
+        self.problems.append(problem)
         return self._planner.plan(problem)
 
     async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
@@ -118,6 +121,7 @@ class Street:
     world: World
     ports: Mapping[DeviceId, Wired | StationPort]
     room: ControlRoom[ControlState]
+    planning: InProcess
     replanner: Replanner
     history: Remembering
     desk: Desk
@@ -151,9 +155,11 @@ def portfolio() -> Portfolio:
 
 
 @asynccontextmanager
-async def street(state_dir: Path, *, observe: bool = False) -> AsyncIterator[Street]:
+async def street(
+    state_dir: Path, *, observe: bool = False, city: Portfolio | None = None
+) -> AsyncIterator[Street]:
     """The control room at work; left safe."""
-    wire, city = LoopClock(), portfolio()
+    wire, city, planning = LoopClock(), city or portfolio(), InProcess()
     clock = CityClock(wire, speed=SPEED, start=MIDNIGHT - timedelta(seconds=LEAD_S))
     world = World(clock)
     world.live()
@@ -161,7 +167,7 @@ async def street(state_dir: Path, *, observe: bool = False) -> AsyncIterator[Str
     clocks, history, desk = Clocks(city=clock, wire=wire), Remembering(), Desk()
     replanner = Replanner(
         city,
-        planning=InProcess(),
+        planning=planning,
         history=history,
         clocks=clocks,
         rhythm=Rhythm(horizon_s=4 * 3600.0),
@@ -178,14 +184,14 @@ async def street(state_dir: Path, *, observe: bool = False) -> AsyncIterator[Str
     brain = Brain(step=tick.step, start=lambda model, now: state.start(model.compiled, now))
     pace = Pace(clocks=clocks, timing=TIMING, speed=lambda: SPEED)
     room = ControlRoom(city, devices, services, brain, pace, observe=observe)
-    made = Street(clock, world, ports, room, replanner, history, desk)
+    made = Street(clock, world, ports, room, planning, replanner, history, desk)
     room.loop.on_tick(made.observe)
     async with room:
-        planning = asyncio.create_task(replanner.run())
+        replans = asyncio.create_task(replanner.run())
         try:
             yield made
         finally:
-            planning.cancel()
+            replans.cancel()
     world.live()
 
 

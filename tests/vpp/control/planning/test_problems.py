@@ -7,7 +7,8 @@ import pytest
 
 from tests.vpp.control.planning.cities import NOON, TWO_SITES, forecast, snapshot, two_sites
 from vpp.config.city import read_city
-from vpp.control.problems import Billing, Outlook, build
+from vpp.control.billing import Billing
+from vpp.control.problems import Outlook, build
 from vpp.domain.capability import SharedLimit
 from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.points import Quantity
@@ -131,6 +132,22 @@ def test_limits_prices_and_what_is_paid_already() -> None:
     assert problem.nodes.contract_import_kw[:, 0].tolist() == [40.0, np.inf, np.inf]
     assert set(problem.prices.import_per_kwh) == {100.0}
     assert (problem.prices.peak_per_kw, problem.prices.peak_paid_kw) == (6000.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("so_far_kw", "left_kw"), [(40.0, 40.0), (10.0, 100.0), (50.0, 20.0), (90.0, 0.0)]
+)
+def test_a_contract_leaves_the_rest_of_its_interval_what_was_not_imported(
+    so_far_kw: float, left_kw: float
+) -> None:
+    """Ten of fifteen minutes are over; the slots after that are not concerned."""
+    begun = SlotGrid(edges_s=np.append(GRID.edges_s[0] + 600.0, GRID.edges_s[1:]))
+    settled = Billing(running_import_kw=so_far_kw, running_part=2 / 3)
+    problem = build(two_sites(), POOL, outlook(grid=begun, billing=settled))
+    assert problem.nodes.contract_import_kw[0] == pytest.approx([left_kw] + [40.0] * 7)
+    assert problem.nodes.contract_import_kw[1:].min() == np.inf
+    assert problem.prices.running_import_kw == so_far_kw
+    assert problem.prices.running_part == 2 / 3
 
 
 def test_the_net_band_adds_independent_errors() -> None:
