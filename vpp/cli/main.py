@@ -2,7 +2,7 @@
 
 import typer
 
-from vpp.cli import backtest, check, demo, device, override, plan, run, version
+from vpp.cli import audit, backtest, check, demo, device, override, plan, run, version
 from vpp.cli.exits import LEGEND
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(backtest.backtest)
 app.command()(override.override)
 app.command()(version.version)
 app.add_typer(device.app, name="device")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

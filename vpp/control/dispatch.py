@@ -57,6 +57,7 @@ def record_of(
         why=why or setpoint.reason,
         command=command.id,
         epoch=command.epoch,
+        write_class=command.write_class,
         form=setpoint.form,
         lo_kw=setpoint.lo_kw,
         hi_kw=setpoint.hi_kw,

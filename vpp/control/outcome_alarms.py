@@ -106,9 +106,10 @@ class OutcomeAlarms:
         """Commands do not leave, because their record cannot be written."""
         self._audit_blocked = Alarm(code="AUDIT_BLOCKED", subject="audit", text=why)
 
-    def left(self, asset: AssetId) -> None:
-        """A command of the asset has left."""
-        self._audit_blocked = None
+    def left(self, asset: AssetId, *, discretionary: bool) -> None:
+        """A command of the asset has left; a ``discretionary`` one only if the record works."""
+        if discretionary:
+            self._audit_blocked = None
         self._held_back.pop(asset, None)
         self._observe_only(asset)
 

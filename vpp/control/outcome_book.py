@@ -18,7 +18,7 @@ from vpp.control.plausibility import rating_kw
 from vpp.control.trials import POLLS, Rules, Trial
 from vpp.domain.audit import Event
 from vpp.domain.capability import Form
-from vpp.domain.command import Command
+from vpp.domain.command import Command, WriteClass
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Cause, Outcome
@@ -58,7 +58,7 @@ class OutcomeBook:
             self._stayed(dispatch)
             return
         self._tell(command, dispatch.at_s, dispatch.outcome)
-        self._alarms.left(asset)
+        self._alarms.left(asset, discretionary=command.write_class is WriteClass.COMMAND)
         older = self._supersede(asset)
         before = Evidence(dispatch.at_s) if self._witness is None else self._witness.of(asset)
         trial = Trial(

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from vpp.domain.capability import Form
+from vpp.domain.command import WriteClass
+
 
 class Event(StrEnum):
     """What happened."""
@@ -36,6 +39,7 @@ class AuditRecord:
     command: str = ""
     """Command id, where one is concerned; a refresh is covered by its command's."""
     epoch: int = 0
+    write_class: str = ""
     form: str = ""
     lo_kw: float | None = None
     hi_kw: float | None = None
@@ -47,3 +51,10 @@ class AuditRecord:
     outcome: str = ""
     late: bool = False
     """The write left before the record was on disk (protections only)."""
+
+    @property
+    def discretionary(self) -> bool:
+        """Whether it is the intent of a command that may as well not leave."""
+        harmless = self.form in (Form.RELEASE, Form.STOP)
+        protects = self.write_class == WriteClass.PROTECTION
+        return self.event is Event.INTENT and not (harmless or protects)

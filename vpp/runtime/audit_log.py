@@ -4,17 +4,23 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import msgspec
 
 from vpp.domain.audit import AuditRecord
 from vpp.domain.errors import AuditUnavailable
+from vpp.runtime.audit_file import AuditFile
+from vpp.runtime.audit_reserve import USUAL_BYTES
 
+KEPT = 10_000
+"""Records without a place that wait in memory; the oldest give way."""
+SHOWN = 500
+"""Bytes of an unfinished line that stay readable."""
 _STOP = None
 
 
@@ -27,19 +33,33 @@ class _Entry:
 class AuditLog:
     """``vpp.ports.store.Audit`` on a file. A whole group of records shares one fsync.
 
-    Nothing waits on the event loop.
+    Nothing waits on the event loop. While there is no room on disk, intents of discretionary
+    commands are refused; everything else goes into the reserve, in its place in the chain.
     """
 
-    def __init__(self, path: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
-        self._path, self._sync = path, sync
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sync: Callable[[int], None] = os.fsync,
+        reserve: int = USUAL_BYTES,
+    ) -> None:
+        """``reserve``: bytes kept for a full disk."""
+        self._path, self._sync, self._reserve = path, sync, reserve
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._kept: list[_Entry] = []
         self._thread = threading.Thread(target=self._write_all, name="audit", daemon=True)
         self._encode = msgspec.json.Encoder().encode
+        self.healed = ""
+        """What was done to a record whose last line was never finished, and that line."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._file: IO[bytes] = await asyncio.to_thread(_open_without_torn_tail, self._path)
+        self._file = await asyncio.to_thread(
+            AuditFile, self._path, sync=self._sync, reserve=self._reserve
+        )
         self._thread.start()
+        self.healed = _healed(self._file.unfinished)
         return self
 
     async def __aexit__(
@@ -60,7 +80,7 @@ class AuditLog:
         self._entries.put(_Entry(record, None))
 
     def _write_all(self) -> None:
-        with self._file:
+        try:
             stopping = False
             while not stopping:
                 group = [self._entries.get()]
@@ -68,18 +88,40 @@ class AuditLog:
                     group.append(self._entries.get())
                 stopping = _STOP in group
                 self._write([entry for entry in group if entry is not _STOP])
+        finally:
+            self._file.close()
 
-    def _write(self, group: list[_Entry]) -> None:
-        if not group:
+    def _write(self, group: Sequence[_Entry]) -> None:
+        entries = [*self._kept, *group]
+        if not entries:
             return
-        fault: AuditUnavailable | None = None
         try:
-            self._file.write(b"".join(self._encode(entry.record) + b"\n" for entry in group))
-            self._file.flush()
-            self._sync(self._file.fileno())
+            self._file.append(self._texts(entries))
         except OSError as error:
-            fault = AuditUnavailable(f"{self._path}: {error}; free space or repair the disk")
-        waiting = [entry.durable for entry in group if entry.durable is not None]
+            self._without_room(entries, error)
+        else:
+            self._kept = []
+            self._settle(entries, None)
+
+    def _without_room(self, entries: Sequence[_Entry], error: OSError) -> None:
+        """Only what must not be lost, into the reserve."""
+        fault = AuditUnavailable(f"{self._path}: {error}; free space or repair the disk")
+        vital = [entry for entry in entries if not entry.record.discretionary]
+        self._settle([entry for entry in entries if entry.record.discretionary], fault)
+        try:
+            self._file.append_in_reserve(self._texts(vital))
+        except OSError:
+            self._kept = [entry for entry in vital if entry.durable is None][-KEPT:]
+            self._settle(vital, fault)
+        else:
+            self._kept = []
+            self._settle(vital, None)
+
+    def _texts(self, entries: Sequence[_Entry]) -> list[bytes]:
+        return [self._encode(entry.record) for entry in entries]
+
+    def _settle(self, entries: Sequence[_Entry], fault: AuditUnavailable | None) -> None:
+        waiting = [entry.durable for entry in entries if entry.durable is not None]
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_settle, waiting, fault)
 
@@ -94,16 +136,8 @@ def _settle(waiting: list[asyncio.Future[None]], fault: AuditUnavailable | None)
             durable.set_exception(fault)
 
 
-def _open_without_torn_tail(path: Path) -> IO[bytes]:
-    """Open for appending; a last line that a power cut left unfinished is cut off."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab+")
-    size = file.seek(0, os.SEEK_END)
-    if size:
-        reach = min(size, 1 << 16)
-        file.seek(size - reach)
-        tail = file.read(reach)
-        if not tail.endswith(b"\n"):
-            file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
-        file.seek(0, os.SEEK_END)
-    return file
+def _healed(unfinished: bytes) -> str:
+    if not unfinished:
+        return ""
+    shown = unfinished[:SHOWN].decode(errors="backslashreplace")
+    return f"cut off {len(unfinished)} bytes of a line that was never finished: {shown}"

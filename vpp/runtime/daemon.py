@@ -31,6 +31,7 @@ from vpp.ports import plugins
 from vpp.ports.clock import Clocks
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source, SourceFactory, SourceRequest
+from vpp.runtime.audit_file import NAME as AUDIT
 from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.clocks import CityClock, Governor
 from vpp.runtime.collector import settled
@@ -212,7 +213,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
     pace = Pace(clocks=clocks, timing=timing, speed=lambda: _speed(clocks))
     async with AsyncExitStack() as stack:
         lease = stack.enter_context(hold(options.state_dir, portfolio=portfolio.id))
-        audit = await stack.enter_async_context(AuditLog(options.state_dir / "audit.jsonl"))
+        audit = await stack.enter_async_context(AuditLog(options.state_dir / AUDIT))
         history = await stack.enter_async_context(SqliteHistory(options.state_dir / HISTORY))
         commands = await stack.enter_async_context(CommandSocket(options.state_dir))
         sources = await _sources(portfolio, options, commands, clocks, stack)
@@ -259,7 +260,8 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         daemon.on_view(lambda _: mirror.touch())
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
         tasks.watch("live state", _work(mirror.run))
-        _lifecycle(audit, clocks, portfolio, f"started with epoch {lease.epoch}")
+        for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
+            _lifecycle(audit, clocks, portfolio, why)
         stack.enter_context(settled())
         async with room:
             tasks.watch("planning", _work(replanner.run))

@@ -41,7 +41,8 @@ def test_the_installed_script_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "run", "check", "plan", "backtest", "override", "device", "version"]
+    "command",
+    ["", "demo", "run", "check", "plan", "backtest", "override", "device", "audit", "version"],
 )
 def test_every_command_explains_itself(home: dict[str, str], command: str) -> None:
     done = vpp(home, *command.split(), "--help")

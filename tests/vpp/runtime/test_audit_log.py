@@ -52,7 +52,7 @@ async def test_a_full_disk_refuses_the_intent_with_the_file_and_what_to_do(tmp_p
             await audit.intend(record("surplus"))
 
 
-async def test_a_torn_last_line_is_cut_and_the_rest_kept(tmp_path: Path) -> None:
+async def test_a_torn_last_line_is_cut_and_told_and_the_rest_kept(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     async with AuditLog(path) as audit:
         await audit.intend(record("whole"))
@@ -60,4 +60,6 @@ async def test_a_torn_last_line_is_cut_and_the_rest_kept(tmp_path: Path) -> None
         file.write(b'{"event":"intent","why":"to')
     async with AuditLog(path) as audit:
         await audit.intend(record("after"))
+    assert audit.healed.startswith("cut off 27 bytes")
+    assert audit.healed.endswith('"why":"to')
     assert [json.loads(line)["why"] for line in path.read_text().splitlines()] == ["whole", "after"]

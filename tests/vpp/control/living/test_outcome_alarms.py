@@ -79,8 +79,18 @@ async def test_a_flipped_sign_lets_its_safe_state_out_before_it_is_only_observed
     alarms.in_trouble(B1, D1, Trouble.SIGN_SUSPECT)
     alarms.pass_to(1.0)
     assert authority.of(D1) is Authority.AUTO
-    alarms.left(B1)
+    alarms.left(B1, discretionary=False)
     assert authority.of(D1) is Authority.OBSERVE
+
+
+async def test_a_protection_that_leaves_says_nothing_about_the_record(
+    alarms: OutcomeAlarms,
+) -> None:
+    alarms.audit_blocked("disk full")
+    alarms.left(B1, discretionary=False)
+    assert codes(alarms) == [("AUDIT_BLOCKED", "audit")]
+    alarms.left(B1, discretionary=True)
+    assert codes(alarms) == []
 
 
 async def test_a_wrong_timer_alarms_until_it_is_right_or_the_command_is_over(

@@ -1,0 +1,110 @@
+"""The audit record on disk: whole lines in a chain, and a reserve for when there is no room."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from vpp.runtime.audit_chain import REACH, continuing, last_chain, link_of, sealed
+from vpp.runtime.audit_reserve import USUAL_BYTES, Reserve
+
+NAME = "audit.jsonl"
+"""In a daemon's state directory."""
+
+
+def reserve_of(path: Path) -> Path:
+    """Where the reserve of a record is kept."""
+    return path.with_suffix(".reserve")
+
+
+class AuditFile:
+    """Opened, used and closed by one thread at a time."""
+
+    def __init__(self, path: Path, *, sync: Callable[[int], None], reserve: int = USUAL_BYTES):
+        """Open for appending, and bring in what an earlier daemon left in the reserve.
+
+        ``unfinished`` is what a power cut or a full disk left of a last line; it is cut off.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._sync = sync
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self.unfinished = _cut_tail(self._file)
+        self._size = os.fstat(self._file).st_size
+        self._chain = self._main_chain = last_chain(path)
+        """Of the newest line, and of the newest one outside the reserve."""
+        self._reserve = Reserve(reserve_of(path), size=reserve, sync=sync)
+        for line in continuing(self._reserve.lines(), self._chain):
+            link = link_of(line)
+            self._chain = self._chain if link is None else link.chain
+        with suppress(OSError):
+            self._empty_reserve()
+
+    def append(self, texts: Sequence[bytes]) -> None:
+        """Put JSON objects on disk as lines.
+
+        Raises:
+            OSError: there is no room, or the disk is broken; not one of them was put there.
+        """
+        self._empty_reserve()
+        lines, chain = sealed(texts, self._chain)
+        self._put(lines)
+        self._chain = self._main_chain = chain
+
+    def append_in_reserve(self, texts: Sequence[bytes]) -> None:
+        """Put them into the reserve; as soon as there is room they move to the others.
+
+        Raises:
+            OSError: as ``append``.
+        """
+        lines, chain = sealed(texts, self._chain)
+        self._reserve.put(lines)
+        self._chain = chain
+
+    def close(self) -> None:
+        self._reserve.close()
+        os.close(self._file)
+
+    def _empty_reserve(self) -> None:
+        if not self._reserve.holds:
+            return
+        lines = list(continuing(self._reserve.lines(), self._main_chain))
+        self._put(b"".join(line + b"\n" for line in lines))
+        self._main_chain = self._chain
+        self._reserve.clear()
+
+    def _put(self, lines: bytes) -> None:
+        """All of it or nothing."""
+        found = os.fstat(self._file).st_size
+        try:
+            if found > self._size:
+                os.ftruncate(self._file, self._size)
+            self._size = min(self._size, found)
+            left = memoryview(lines)
+            while left:
+                left = left[os.write(self._file, left) :]
+            self._sync(self._file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(lines)
+
+
+def _cut_tail(file: int) -> bytes:
+    """Cut off and give out what stands after the last newline."""
+    size = os.fstat(file).st_size
+    at = size
+    while at:
+        begin = max(at - REACH, 0)
+        found = os.pread(file, at - begin, begin).rfind(b"\n")
+        if found >= 0:
+            at = begin + found + 1
+            break
+        at = begin
+    tail = os.pread(file, min(size - at, REACH), at)
+    if at < size:
+        os.ftruncate(file, at)
+    return tail
