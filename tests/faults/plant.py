@@ -23,6 +23,7 @@ from vpp.control.state import ControlState
 from vpp.control.tenure import Tenure
 from vpp.domain.audit import Event
 from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.outcome import Outcome
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal, Rank, Scope, ScopeKind
@@ -122,8 +123,12 @@ class Plant:
         return float(self.sim.world.asset[asset].power_w) / 1000
 
     def left(self, device: str) -> int:
-        """Sends to it that left, or may have."""
-        return sum(one.command.device == device and one.left for one in self.sent)
+        """Sends to it that left, or may have; what it answered with a refusal left too."""
+        return sum(
+            one.command.device == device
+            and (one.left or (one.outcome is Outcome.REFUSED and not one.rule))
+            for one in self.sent
+        )
 
     def repeats(self, device: str) -> Mapping[object, int]:
         """Registers that were written more often than anything was sent; empty if none was."""
