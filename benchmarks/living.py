@@ -23,7 +23,7 @@ import numpy as np
 
 from vpp.control import state, tick
 from vpp.control.control_room import Brain, ControlRoom, Services
-from vpp.control.inputs import Timing
+from vpp.control.inputs import Alarm, Timing
 from vpp.control.pace import Pace
 from vpp.control.state import ControlState
 from vpp.control.tenure import Tenure
@@ -147,6 +147,9 @@ class Nobody:
 
     plans: Mapping[PoolId, Plan] = field(default_factory=dict)
     site_forecasts: Mapping[SiteId, tuple[Forecast, ...]] = field(default_factory=dict)
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        return ()
 
     async def append(self, means: Sequence[Mean]) -> None:
         pass

@@ -11,6 +11,7 @@ from typing import Generic, Self
 from vpp.control.alarms import AlarmBoard
 from vpp.control.authority import AuthorityBook
 from vpp.control.heartbeats import Heartbeats
+from vpp.control.held_back import held_back
 from vpp.control.inputs import PoolModel, State
 from vpp.control.live_facts import LiveFacts
 from vpp.control.loop import ControlLoop, Surroundings, TickView
@@ -28,6 +29,7 @@ from vpp.control.shadow_book import ShadowBook
 from vpp.control.state_table import StateTable
 from vpp.control.tenure import Tenure
 from vpp.control.write_gate import WriteGate
+from vpp.domain.assets import Pv
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
 from vpp.ports.device import DevicePort
@@ -80,6 +82,7 @@ class ControlRoom(Generic[State]):
     ) -> None:
         """``observe``: the whole loop runs, and not one byte is written."""
         self.pace, self._services = pace, services
+        self._plants = [asset for asset in portfolio.assets.values() if isinstance(asset, Pv)]
         self.on_exit = OnExit.SAFE
         facts = LiveFacts(ports)
         audit, timing = services.audit, pace.timing
@@ -176,4 +179,5 @@ class ControlRoom(Generic[State]):
         return self._stopped
 
     def _record(self, view: TickView[State]) -> None:
-        self._recorder.observe(view.snapshot)
+        held = held_back(self._plants, self.gate.ledger, view.snapshot)
+        self._recorder.observe(view.snapshot, held)

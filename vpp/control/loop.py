@@ -192,6 +192,7 @@ class ControlLoop(Generic[State]):
         found = [*failed.values(), *self._around.table.alarms(), *self._around.outcomes.alarms()]
         found.extend(self._around.proposing.alarms())
         found.extend(self._around.rehearsals.alarms())
+        found.extend(self._around.guidance.alarms())
         found.extend(self._parent_alarms)
         for result in results.values():
             found.extend(result.alarms)

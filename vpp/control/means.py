@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from vpp.domain.arrays import Bools, Floats
+from vpp.domain.assets import Pv
 from vpp.domain.history import Mean
+from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
 from vpp.domain.pool_net import pool_net_kw
 from vpp.domain.portfolio import Portfolio
@@ -30,18 +32,26 @@ class SlotMeans:
     def __init__(self, portfolio: Portfolio, *, hold_s: float, step_s: float = SLOT_S) -> None:
         """A value counts from its tick to the next, but no longer than ``hold_s`` city seconds."""
         self._portfolio, self._hold_s, self._step_s = portfolio, hold_s, step_s
-        self._series = (
+        self._series: tuple[_Series, ...] = (
             *(_Series(asset, quantity) for quantity in _OF_ASSETS for asset in portfolio.assets),
             *(_Series(meter, Quantity.POWER_KW) for meter in portfolio.meters),
             *(_Series(pool, Quantity.POWER_KW) for pool in portfolio.pools),
         )
+        self._plants = tuple(a.id for a in portfolio.assets.values() if isinstance(a, Pv))
+        self._series += tuple(_Series(plant, Quantity.HELD_BACK) for plant in self._plants)
         self._at_end: Bools = np.array([s.quantity is Quantity.SOC for s in self._series])
+        self._rare = np.array([s.quantity is Quantity.HELD_BACK for s in self._series])
         self._held = np.full(len(self._series), np.nan)
         self._counted_s = float("inf")
         self._begin(self._counted_s)
 
-    def add(self, snapshot: Snapshot) -> tuple[Mean, ...]:
-        """Take in one tick; the means of the slots that ended since the last one."""
+    def add(
+        self, snapshot: Snapshot, held_back: frozenset[AssetId] = frozenset()
+    ) -> tuple[Mean, ...]:
+        """Take in one tick; the means of the slots that ended since the last one.
+
+        ``held_back``: plants that a ceiling keeps below what they could give.
+        """
         now_s, ended = snapshot.at.timestamp(), list[Mean]()
         if now_s < self._counted_s:  # the first tick, or the clock was set back
             self._begin(now_s)
@@ -52,7 +62,9 @@ class SlotMeans:
             ended.extend(self._means())
             self._begin(end_s)
         self._count(hold_until_s)
-        self._held, self._counted_s = self._values(snapshot), now_s
+        held = np.array([float(plant in held_back) for plant in self._plants])
+        self._held = np.concatenate([self._values(snapshot), held])
+        self._counted_s = now_s
         return tuple(ended)
 
     def _begin(self, at_s: float) -> None:
@@ -75,7 +87,7 @@ class SlotMeans:
 
     def _means(self) -> Iterator[Mean]:
         start = datetime.fromtimestamp(self._start_s, UTC)
-        for i in np.flatnonzero(self._covered_s > 0):
+        for i in np.flatnonzero((self._covered_s > 0) & ~(self._rare & (self._sum == 0))):
             mean = self._newest[i] if self._at_end[i] else self._sum[i] / self._covered_s[i]
             yield Mean(
                 subject=self._series[i].subject,

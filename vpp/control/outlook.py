@@ -71,8 +71,7 @@ class Record:
 async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:
     """Series of every site's load and PV and every charger, up to ``until``.
 
-    A site's load is the sum of its load assets; its PV is what its plants could have given, or
-    where no device says so, what they gave.
+    A site's load is the sum of its load assets; its PV is what its plants could have given.
     """
     start = until - MEMORY
     series: list[Series] = []
@@ -83,10 +82,8 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
             load_kw = await _sum(history, loads, Quantity.POWER_KW, start, until)
             series.append(_series(site, Quantity.POWER_KW, start, load_kw))
         if plants:
-            ids = [plant.id for plant in plants]
-            possible_kw = await _sum(history, ids, Quantity.AVAILABLE_KW, start, until)
-            given_kw = -await _sum(history, ids, Quantity.POWER_KW, start, until)
-            sun_kw = np.where(np.isnan(possible_kw), np.maximum(given_kw, 0.0), possible_kw)
+            could_kw = [await _could_kw(history, plant.id, start, until) for plant in plants]
+            sun_kw: Floats = np.maximum(np.sum(could_kw, axis=0), 0.0)
             series.append(_sun(portfolio, site, plants, start, sun_kw))
         for asset in assets:
             if isinstance(portfolio.assets[asset], EvCharger):
@@ -99,6 +96,19 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
         for pool in portfolio.pools
     }
     return Record(series=tuple(series), month_net_kw=net_kw)
+
+
+async def _could_kw(history: History, plant: AssetId, start: datetime, end: datetime) -> Floats:
+    """What the device says that it could have given, else what it gave.
+
+    Missing where it was held back: what a plant gives at a ceiling is not what it could.
+    """
+    possible_kw, power_kw, held = [
+        await history.read(plant, quantity, start, end, SLOT_S)
+        for quantity in (Quantity.AVAILABLE_KW, Quantity.POWER_KW, Quantity.HELD_BACK)
+    ]
+    gave_kw = np.where(np.nan_to_num(held) > 0, np.nan, -power_kw)
+    return np.where(np.isnan(possible_kw), gave_kw, possible_kw)
 
 
 async def _sum(

@@ -1,10 +1,11 @@
 """One pool as the loop runs it: its model, its state, its newest result."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol
 
 from vpp.control.inputs import (
+    Alarm,
     CommandNews,
     Decision,
     Handed,
@@ -40,6 +41,10 @@ class Guidance(Protocol):
 
     @property
     def site_forecasts(self) -> Mapping[SiteId, tuple[Forecast, ...]]: ...
+
+    def alarms(self) -> Iterable[Alarm]:
+        """Why a plan or a forecast is missing."""
+        ...
 
 
 class PoolLoop(Generic[State]):

@@ -9,8 +9,9 @@ import numpy as np
 
 from vpp.control.billing import Billing
 from vpp.domain.arrays import Floats, frozen, frozen_ints
-from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.assets import Battery, EvCharger, Load, Pv
 from vpp.domain.capability import SharedLimit
+from vpp.domain.errors import ProblemRejected
 from vpp.domain.forecast import HIGH, LOW, Forecast
 from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
 from vpp.domain.network import GridNode
@@ -57,13 +58,13 @@ class Outlook:
 def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     """The problem of one pool.
 
-    A site without a forecast counts at zero and is named in the notes; a battery whose stored
-    energy is unknown, or that may not be commanded, is left out and named.
+    A battery whose stored energy is unknown, or that may not be commanded, is left out and named.
 
     Raises:
-        ProblemRejected: the parts contradict each other.
+        ProblemRejected: the parts contradict each other, or load or sun of a site is not forecast.
     """
     sites = portfolio.pools[pool].sites
+    _require_forecasts(portfolio, pool, sites, outlook)
     grid, notes = outlook.grid, list[str]()
     site_at = {site: i for i, site in enumerate(sites)}
     nodes = portfolio.subtree(portfolio.pools[pool].node)
@@ -71,7 +72,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     batteries = _batteries(portfolio, sites, outlook, site_at, notes)
     plants = _plants(portfolio, sites, outlook, site_at)
     sessions, session_chargers = _sessions(portfolio, sites, outlook, site_at)
-    load_kw = np.stack([_site(outlook, site, Quantity.POWER_KW, notes) for site in sites])
+    load_kw = np.stack([_load_kw(outlook, site) for site in sites])
     for site, charger in _chargers(portfolio, sites):
         demand = _expected_arrivals(charger, outlook, session_chargers.get(charger.id))
         load_kw[site_at[site]] += demand
@@ -107,10 +108,25 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     )
 
 
-def _site(outlook: Outlook, site: SiteId, quantity: Quantity, notes: list[str]) -> Floats:
-    forecast = outlook.forecasts.get((site, quantity))
+def _require_forecasts(
+    portfolio: Portfolio, pool: PoolId, sites: Sequence[SiteId], outlook: Outlook
+) -> None:
+    """Raise ProblemRejected naming the sites of which something is not forecast: it is not zero."""
+    asked = ((Load, Quantity.POWER_KW, "load"), (Pv, Quantity.AVAILABLE_KW, "sun"))
+    missing = [
+        f"no forecast of the {what} of site {site}"
+        for kind, quantity, what in asked
+        for site in sites
+        if _assets(portfolio, [site], kind) and (site, quantity) not in outlook.forecasts
+    ]
+    if missing:
+        raise ProblemRejected(f"pool {pool}: {'; '.join(missing)}")
+
+
+def _load_kw(outlook: Outlook, site: SiteId) -> Floats:
+    """Zero only for a site that has no load."""
+    forecast = outlook.forecasts.get((site, Quantity.POWER_KW))
     if forecast is None:
-        notes.append(f"no {quantity} forecast for {site}: counted as 0")
         return np.zeros(len(outlook.grid))
     return np.maximum(forecast.middle_kw, 0.0)
 
@@ -163,9 +179,8 @@ def _plants(
     plants = list(_assets(portfolio, sites, Pv))
     peak_kw = {site: sum(p.peak_kw for p in plants if p.site == site) for site in sites}
     available = [
-        np.asarray(forecast.middle_kw) * plant.peak_kw / peak_kw[plant.site]
-        if (forecast := outlook.forecasts.get((plant.site, Quantity.AVAILABLE_KW))) is not None
-        else np.zeros(len(outlook.grid))
+        outlook.forecasts[plant.site, Quantity.AVAILABLE_KW].middle_kw
+        * (plant.peak_kw / peak_kw[plant.site])
         for plant in plants
     ]
     return PvPlants(
@@ -234,16 +249,15 @@ def _expected_arrivals(
     return np.asarray(np.maximum(forecast.middle_kw, 0.0) * free)
 
 
-def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats | None, Floats | None]:
+def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats, Floats]:
     """10 and 90 % of the pool's net, as if the sites erred independently."""
     middle, below, above = (np.zeros(len(outlook.grid)) for _ in range(3))
     for site in sites:
         load = outlook.forecasts.get((site, Quantity.POWER_KW))
-        if load is None:
-            return None, None
-        middle += load.middle_kw
-        below += (load.middle_kw - load.quantile(LOW)) ** 2
-        above += (load.quantile(HIGH) - load.middle_kw) ** 2
+        if load is not None:
+            middle += load.middle_kw
+            below += (load.middle_kw - load.quantile(LOW)) ** 2
+            above += (load.quantile(HIGH) - load.middle_kw) ** 2
         sun = outlook.forecasts.get((site, Quantity.AVAILABLE_KW))
         if sun is not None:
             middle -= sun.middle_kw

@@ -13,6 +13,7 @@ import structlog
 
 from vpp.control import coupling
 from vpp.control.billing import RunningImport
+from vpp.control.inputs import Alarm
 from vpp.control.outlook import SLOT_S, Record, recorded
 from vpp.control.parents import Parents
 from vpp.control.problems import Outlook, build
@@ -99,6 +100,13 @@ class Replanner:
             )
             for site in self._portfolio.sites
         }
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """``NO_PLAN`` of every pool whose last plan could not be made anew, with the cause."""
+        return tuple(
+            Alarm(code="NO_PLAN", subject=pool, text=f"no new plan: {trouble.text}")
+            for pool, trouble in self.troubles.items()
+        )
 
     def observe(self, snapshot: Snapshot) -> None:
         """Take note of the newest snapshot; cheap. Wakes the planner if it is due."""

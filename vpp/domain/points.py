@@ -26,6 +26,9 @@ class Quantity(StrEnum):
     """What the device can give out now, magnitude."""
     AVAILABLE_KW = "available_kw"
     """What PV could produce uncurtailed, magnitude."""
+    HELD_BACK = "held_back"
+    """1 while a ceiling keeps PV below what the sun would let it give, else 0; its mean is the part
+    of the time. Only on record, and only where it is not 0."""
     SETPOINT_KW = "setpoint_kw"
     """The setpoint the device holds, read back, house sign; NaN with quality GOOD while it holds
     none."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from vpp.control.inputs import Decision, Timing
+from vpp.control.inputs import Alarm, Decision, Timing
 from vpp.control.pace import Pace
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Asset, Battery
@@ -95,6 +95,9 @@ class FakeHistory:
 class NoGuidance:
     plans: Mapping[PoolId, Plan] = field(default_factory=dict)
     site_forecasts: Mapping[SiteId, tuple[Forecast, ...]] = field(default_factory=dict)
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        return ()
 
 
 @dataclass

@@ -10,6 +10,7 @@ from vpp.config.city import read_city
 from vpp.control.billing import Billing
 from vpp.control.problems import Outlook, build
 from vpp.domain.capability import SharedLimit
+from vpp.domain.errors import ProblemRejected
 from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.points import Quantity
 from vpp.domain.session import EvSession
@@ -158,10 +159,24 @@ def test_the_net_band_adds_independent_errors() -> None:
     np.testing.assert_allclose(problem.net_high_kw, 1.0 + 0.5)
 
 
-def test_a_site_without_a_forecast_is_named() -> None:
-    problem = build(two_sites(), POOL, outlook(forecasts={}))
-    assert "no power_kw forecast for shop: counted as 0" in problem.extra
-    assert problem.net_low_kw is None
+def test_a_site_of_which_something_is_not_forecast_gets_no_plan_and_is_named() -> None:
+    known = outlook().forecasts
+    for missing, named in (
+        (("shop", Quantity.POWER_KW), "no forecast of the load of site shop"),
+        (("home", Quantity.AVAILABLE_KW), "no forecast of the sun of site home"),
+    ):
+        rest = {key: one for key, one in known.items() if key != missing}
+        with pytest.raises(ProblemRejected, match=named):
+            build(two_sites(), POOL, outlook(forecasts=rest))
+
+
+def test_a_site_that_has_no_load_needs_no_forecast_of_one() -> None:
+    text = TWO_SITES.replace("  - {id: shop-load, site: shop, kind: load, max_kw: 20}\n", "")
+    city = read_city(text, "two.yaml").portfolio
+    known = {key: one for key, one in outlook().forecasts.items() if key[0] != "shop"}
+    problem = build(city, POOL, outlook(forecasts=known))
+    np.testing.assert_allclose(problem.load_kw, [[2.0] * 8, [1.5] * 8])
+    assert problem.net_low_kw is not None
 
 
 def test_a_shared_rating_names_members_by_their_place() -> None:

@@ -55,7 +55,8 @@ class Remembered:
             raise self.fault
         count = round((end - start).total_seconds() / step_s)
         value = {POOL: 15.0, "home-pv": -2.0, "home-pv-2": 0.1}.get(subject, 3.0)
-        return np.full(count, np.nan if quantity is Quantity.AVAILABLE_KW else value)
+        never = quantity in {Quantity.AVAILABLE_KW, Quantity.HELD_BACK}
+        return np.full(count, np.nan if never else value)
 
 
 class InProcess:
@@ -163,9 +164,13 @@ async def test_a_failure_leaves_the_last_plan_and_says_why_until_it_works_again(
     planning.fault, history.fault = None, StoreUnavailable("disk gone")
     await planner.round(seen(1800.0))
     assert planner.troubles[POOL].text == "disk gone"
+    assert [(a.code, a.subject, a.text) for a in planner.alarms()] == [
+        ("NO_PLAN", "street", "no new plan: disk gone")
+    ]
     history.fault = None
     await planner.round(seen(2700.0))
     assert planner.troubles == {}
+    assert planner.alarms() == ()
     assert planner.plans[POOL] is not good
 
 
