@@ -6,13 +6,14 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 ARGS ?=
+TIMES ?= 20
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench fuzz stability soak lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.demo ## set up .venv with the locked dependencies
 
@@ -31,6 +32,15 @@ check: .venv/.dev ## format, lint, types, import arrows: all of them, also after
 
 bench: .venv/.dev ## run the benchmarks and print their figures
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+fuzz: .venv/.dev ## search longer than the suite does, 20 times by default: make fuzz TIMES=100 ARGS="tests/adapters"
+	@VPP_FUZZ=$(TIMES) $(BIN)/pytest -n 2 --timeout=0 -m "(hypothesis or fuzz) and not long" $(ARGS)
+
+stability: .venv/.dev ## stability of the tick over a wide grid of pools: make stability ARGS="-k 'not 200'"
+	@$(BIN)/pytest -n 2 --timeout=600 -m long tests/vpp/control/ticking/test_stability_grid.py $(ARGS)
+
+soak: .venv/.dev ## the daemon on the simulated city at high speed: make soak ARGS="--for 10min"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lock: .venv/.dev ## renew requirements/*.txt: make lock ARGS="--upgrade"
 	$(COMPILE) -o requirements/demo.txt --extra demo --group build $(ARGS)

@@ -5,6 +5,7 @@ checked in full by the controller's own reader, which this package does not shar
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -36,7 +37,11 @@ INVERTER_LOADING = 1.1
 def read_city(path: Path | str, base_port: int | None = None) -> City:
     """Reads a city file; ``base_port`` overrides the one that it states."""
     path = Path(path)
-    return parse_city(path.read_text(encoding="utf-8"), path.name, base_port)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CityError(f"{path.name}: not UTF-8 text: {error}") from error
+    return parse_city(text, path.name, base_port)
 
 
 def parse_city(text: str, name: str = "city", base_port: int | None = None) -> City:
@@ -58,7 +63,7 @@ class CityReader:
         self.simulation.refuse_unknown(
             ("seed", "start", "base_port", "sites", "devices", "chargers", "faults")
         )
-        stated = int(self.simulation.number("base_port", DEFAULT_BASE_PORT))
+        stated = self.simulation.whole("base_port", DEFAULT_BASE_PORT)
         self.base_port = stated if base_port is None else base_port
         self.devices = tuple(self._device(entry) for entry in root.children("devices"))
         self.writers = {
@@ -87,7 +92,7 @@ class CityReader:
             country=self.portfolio.text("country"),
             latitude=self.portfolio.number_between("latitude", -66, 66, None),
             longitude=self.portfolio.number_between("longitude", -180, 180, None),
-            seed=int(self.simulation.number("seed", 1)),
+            seed=self.simulation.whole("seed", 1),
             start=self._start(),
             base_port=self.base_port,
             nodes=tuple(self._node(entry) for entry in self.root.children("nodes")),
@@ -115,7 +120,8 @@ class CityReader:
     def _start(self) -> datetime:
         value = self.simulation.values.get("start")
         if isinstance(value, str):
-            value = datetime.fromisoformat(value)
+            with suppress(ValueError):
+                value = datetime.fromisoformat(value)
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise self.simulation.error(
                 "start", f"an instant with its offset from UTC is needed here, found {value!r}"
@@ -196,7 +202,7 @@ class CityReader:
         entries = list(self._assets("load"))
         fuses: dict[str, float] = {}
         for entry in entries:
-            fuses[entry.text("site")] = fuses.get(entry.text("site"), 0) + entry.number("max_kw")
+            fuses[entry.text("site")] = fuses.get(entry.text("site"), 0) + entry.positive("max_kw")
         for entry in entries:
             yield self._load(entry, entry.number("max_kw") / fuses[entry.text("site")])
 
@@ -238,7 +244,7 @@ class CityReader:
             id=meter,
             role=entry.text("role"),
             node=entry.text("node") if "node" in entry.values else None,
-            assets=tuple(entry.values.get("assets") or ()),
+            assets=entry.texts("assets"),
             age_s=settings.number_between("age_s", 0, 600, 0),
             period_s=settings.number_between("period_s", 0.1, 600, 1),
         )
@@ -269,11 +275,12 @@ class CityReader:
         )
 
     def _carried(self, entry: Entry) -> Carried:
+        ranks = entry.child("reads")
         return Carried(
             asset=entry.text("asset") if "asset" in entry.values else None,
             meter=entry.text("meter") if "meter" in entry.values else None,
             writes=entry.flag("writes"),
-            reads={key: int(rank) for key, rank in entry.child("reads").values.items()},
+            reads={key: ranks.whole(key) for key in ranks.values},
         )
 
     def _check_references(self, city: City) -> None:
@@ -303,5 +310,5 @@ class CityReader:
 def _refuse_strangers(entry: Entry, known: dict[str, set[str]]) -> None:
     for key, names in known.items():
         value = entry.values.get(key)
-        if value is not None and value not in names:
+        if value is not None and not (isinstance(value, str) and value in names):
             raise entry.error(key, f"nothing here is called {value!r}")

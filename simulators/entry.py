@@ -1,8 +1,12 @@
 """One mapping of the city file together with its place in it, so that an error can name it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+LARGEST = 1e15
+"""Beyond what any number of a city is."""
 
 
 class CityError(ValueError):
@@ -35,12 +39,26 @@ class Entry:
         value = self.values.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error(key, f"a number is needed here, found {value!r}")
+        if not abs(value) < LARGEST:
+            raise self.error(key, f"a finite number is needed here, found {value!r}")
         return float(value)
+
+    def whole(self, key: str, default: int | None = None) -> int:
+        value = self.number(key, default)
+        if value != math.floor(value):
+            raise self.error(key, f"a whole number is needed here, found {value:g}")
+        return int(value)
 
     def number_between(self, key: str, low: float, high: float, default: float | None) -> float:
         value = self.number(key, default)
         if not low <= value <= high:
             raise self.error(key, f"must be between {low:g} and {high:g}, found {value:g}")
+        return value
+
+    def positive(self, key: str) -> float:
+        value = self.number(key)
+        if value <= 0:
+            raise self.error(key, f"must be above 0, found {value:g}")
         return value
 
     def optional_number(self, key: str) -> float | None:
@@ -57,6 +75,13 @@ class Entry:
         if value not in allowed:
             raise self.error(key, f"one of {', '.join(allowed)} is needed here, found {value!r}")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The texts of the list under a key; none where the key is left out."""
+        listed = self.values.get(key) or []
+        if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+            raise self.error(key, f"a list of texts is needed here, found {listed!r}")
+        return tuple(listed)
 
     def child(self, key: str) -> "Entry":
         """The mapping under a key; an empty one where the key is left out."""

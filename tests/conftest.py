@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 import looptime
 import pytest
 
+from tests import thoroughness
+
+thoroughness.as_asked()
 PROGRAM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
 

@@ -1,9 +1,4 @@
-"""The staged linear programs equal an independent mixed-integer program, stage by stage.
-
-``VPP_FUZZ_CASES=500`` runs more of them.
-"""
-
-import os
+"""The staged linear programs equal an independent mixed-integer program, stage by stage."""
 
 import pytest
 
@@ -11,16 +6,18 @@ from optimizer.model.pool import build
 from optimizer.planner import LpPlanner
 from tests.optimizer.cases import KINDS, random_problem
 from tests.optimizer.milp import Exact
+from tests.thoroughness import examples
 from vpp.domain.order import Order
 from vpp.domain.plan import Plan
 
-CASES = int(os.environ.get("VPP_FUZZ_CASES", "80"))
+CASES = examples(80)
 
 
 def reached(plan: Plan, stage: str) -> float:
     return next(v.value for v in plan.explanation.stages if v.stage.startswith(stage))
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(CASES))
 def test_local_order_equals_the_exact_optimum(seed: int) -> None:
     problem = random_problem(seed)
@@ -32,6 +29,7 @@ def test_local_order_equals_the_exact_optimum(seed: int) -> None:
     assert reached(plan, "S2") == pytest.approx(exact.money(terminal, clamp=False), abs=1e-4)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(1000, 1000 + CASES // 2))
 def test_cost_order_equals_the_exact_optimum(seed: int) -> None:
     problem = random_problem(seed, Order.COST)

@@ -14,6 +14,7 @@ from optimizer.planner import LpPlanner
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.stages.order import StagedSolver
 from tests.optimizer.cases import random_problem
+from tests.thoroughness import examples
 from vpp.domain.ids import AssetId
 from vpp.domain.order import Order
 from vpp.domain.plan import Plan, Schedule, StageValue
@@ -130,7 +131,7 @@ def test_equal_batteries_get_equal_parts() -> None:
         assert power[one] == pytest.approx(power[other], abs=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     left_h=st.lists(st.floats(0.0, 8.0), min_size=1, max_size=12),
     part=st.floats(0.0, 1.0),

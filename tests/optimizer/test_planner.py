@@ -14,6 +14,7 @@ from optimizer.model.pool import build
 from optimizer.planner import LpPlanner
 from optimizer.stages.objectives import local_stage
 from tests.optimizer.cases import PLANNERS, random_problem
+from tests.thoroughness import examples
 from vpp.domain.arrays import Floats
 from vpp.domain.ids import AssetId, NodeId
 from vpp.domain.order import Goals, Order
@@ -62,7 +63,7 @@ def everything(plan: Plan) -> list[bytes]:
     return [np.asarray(array).tobytes() for array in arrays]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     seed=st.integers(0, 10_000),
     order=st.sampled_from(list(Order)),

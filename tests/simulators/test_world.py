@@ -11,6 +11,7 @@ from simulators.physics.charger import ChargerUnit
 from simulators.physics.pv import PvUnit
 from simulators.world import World
 from tests.simulators.sample import sample_city
+from tests.thoroughness import examples
 
 NOON_S = 7 * 3600.0
 
@@ -28,7 +29,7 @@ def balance_wh(world: World, node: str) -> float:
     return energy.import_wh - energy.export_wh - (consumed - energy.pv_produced_wh)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(st.lists(st.tuples(st.sampled_from([0.1, 1.0, 6.0, 60.0, 700.0]), st.floats(-60e3, 60e3))))
 def test_energy_is_conserved_at_every_node(steps: list[tuple[float, float]]) -> None:
     world = World(sample_city(), datetime(2026, 7, 15, 9, tzinfo=UTC))

@@ -19,7 +19,7 @@ from vpp.cli.baselines import Baseline, baselines
 from vpp.cli.demo_screen import Screen, wide_console
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.past import past_means
-from vpp.cli.run import end, on_fast_loop, stop_on_signals
+from vpp.cli.run import Address, address_of, end, on_fast_loop, stop_on_signals
 from vpp.cli.spans import instant, seconds
 from vpp.config.city import City, load_city
 from vpp.config.examples import example_city
@@ -34,6 +34,8 @@ from vpp.runtime.logs import to_file
 from vpp.runtime.one_plan import HISTORY
 from vpp.runtime.simulated_city import SimulatedCity, export, simulators
 from vpp.runtime.state_home import state_dir
+from vpp.web.health import application
+from vpp.web.server import serving
 
 PAST = timedelta(days=8)
 SETTLING_S = 10.0
@@ -49,6 +51,7 @@ class Show:
     speed: float
     start: datetime
     lasts_s: float | None
+    http: Address | None
 
     @property
     def slow(self) -> float:
@@ -70,6 +73,9 @@ def demo(
         str | None,
         typer.Option("--start", help="Begin at this time instead of the city's own sunrise."),
     ] = None,
+    http: Annotated[
+        str, typer.Option("--http", metavar="HOST:PORT", help="Serve health and metrics there.")
+    ] = "off",
 ) -> None:
     """Start the simulated city and run it as one plant, with a live view and a score.
 
@@ -83,6 +89,7 @@ def demo(
             speed=speed,
             start=instant(start) if start else _own_start(load_city(path)),
             lasts_s=seconds(lasts) if lasts else None,
+            http=address_of(http),
         )
         left = on_fast_loop(_demo(show))
     end(left)
@@ -116,6 +123,8 @@ async def _demo(show: Show) -> Sequence[Left]:
             running(city, Options(state_dir=home, speed=show.speed), _clocks(show, simulated.ready))
         )
         daemon.on_speed(simulated.change_speed)
+        if show.http is not None:
+            await stack.enter_async_context(serving(application(daemon), *show.http))
         with console.status("reading every device before the city's time begins to run fast"):
             await _settled(daemon, stop)
         daemon.go_at(show.speed)

@@ -61,7 +61,7 @@ def run(
 
     On the way out every device is brought to its safe state and read back, within 5 s.
     """
-    address = _address(http)
+    address = address_of(http)
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
         wire = WireClock()
@@ -93,8 +93,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         daemon = await stack.enter_async_context(running(city, options, clocks))
         if http is not None:
-            host, port = http
-            await stack.enter_async_context(serving(application(daemon), host=host, port=port))
+            await stack.enter_async_context(serving(application(daemon), *http))
         if watch:
             stack.enter_context(_watching(daemon))
         with contextlib.suppress(TimeoutError):
@@ -102,7 +101,7 @@ async def _run(
     return daemon.left
 
 
-def _address(text: str) -> Address | None:
+def address_of(text: str) -> Address | None:
     """Host and port; None for ``off``."""
     host, _, port = text.rpartition(":")
     if text == "off":

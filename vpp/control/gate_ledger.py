@@ -21,7 +21,8 @@ class GateLedger:
         self._audit, self._city = audit, city
         self._live: dict[AssetId, Command] = {}
         self._refused: dict[AssetId, str] = {}
-        self._spent: Counter[tuple[DeviceId, date]] = Counter()
+        self._spent: Counter[DeviceId] = Counter()
+        self._spent_on: date | None = None
         self.refusals: Counter[str] = Counter()
         """By rule."""
         self.written: Counter[WriteClass] = Counter()
@@ -42,13 +43,13 @@ class GateLedger:
     def budget_left(self, device: DeviceId, facts: DeviceFacts) -> bool:
         if facts.writes_per_day is None:
             return True
-        return self._spent[device, self._city.now().date()] < facts.writes_per_day
+        return self._today()[device] < facts.writes_per_day
 
     def left(self, dispatch: Dispatch) -> None:
         """It is with the device, or may be."""
         command = dispatch.command
         self._live[command.setpoint.asset] = command
-        self._spent[command.device, self._city.now().date()] += 1
+        self._today()[command.device] += 1
         self.written[command.write_class] += 1
         self._refused.pop(command.setpoint.asset, None)
 
@@ -64,3 +65,11 @@ class GateLedger:
     def forget(self, asset: AssetId) -> None:
         """The device no longer holds our setpoint: a refresh is a command again."""
         self._live.pop(asset, None)
+
+    def _today(self) -> Counter[DeviceId]:
+        """Writes of the running day, UTC, by device; yesterday's are of no more use."""
+        today = self._city.now().date()
+        if today != self._spent_on:
+            self._spent.clear()
+            self._spent_on = today
+        return self._spent

@@ -117,6 +117,8 @@ class Daemon:
         return self._replanner.plans.keys() >= self.portfolio.pools.keys()
 
     def metrics(self) -> bytes:
+        self._metrics.speed.set(_speed(self._clocks))
+        self._metrics.plan_rounds.set(self._replanner.rounds)
         if self.view is None:
             return self._metrics.text()
         return self._metrics.text() + self._fleet.text(self.view.snapshot, self.view.reached)
@@ -154,6 +156,7 @@ class Daemon:
         self._replanner.observe(seen.snapshot)
         self._score.observe(seen.snapshot)
         self._metrics.tick_seconds.observe(seen.took_s)
+        self._metrics.tick_lateness.observe(seen.late_s / self._room.pace.timing.tick_s)
         self._metrics.alarms.set(len(seen.alarms))
         self.view = View(
             portfolio=self.portfolio,

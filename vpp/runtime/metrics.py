@@ -1,4 +1,4 @@
-"""What Prometheus sees, in base units: watts, joules, seconds, ratios.
+"""What Prometheus sees, in base units: watts, joules, seconds, ratios, bytes.
 
 Values of the fleet are written straight from the newest snapshot, with names and labels prepared
 once (a gauge object per series would hold the loop 27 times as long); counters and histograms of
@@ -6,11 +6,19 @@ the daemon itself are ``prometheus_client``'s. Labels are ids of the configurati
 number is bounded.
 """
 
+import asyncio
 import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from vpp.domain.arrays import Floats
 from vpp.domain.points import Quantity
@@ -33,12 +41,23 @@ class DaemonMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.tick_seconds = Histogram(
             "vpp_tick_duration_seconds",
             "Computation of one tick of all pools.",
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
             registry=self.registry,
         )
+        self.tick_lateness = Histogram(
+            "vpp_tick_lateness_ratio",
+            "How long after it was due a tick began, in ticks.",
+            buckets=(0.01, 0.03, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0),
+            registry=self.registry,
+        )
+        self.speed = Gauge(
+            "vpp_speed_ratio", "City seconds per second, now.", registry=self.registry
+        )
+        self.tasks = Gauge("vpp_tasks", "Tasks of the event loop.", registry=self.registry)
         self.commands = Counter(
             "vpp_commands", "Writes by class.", ["write_class"], registry=self.registry
         )
@@ -54,6 +73,8 @@ class DaemonMetrics:
         self.alarms = Gauge("vpp_alarms", "Alarms that hold now.", registry=self.registry)
 
     def text(self) -> bytes:
+        """Everything, as of now; asked on the daemon's own loop."""
+        self.tasks.set(len(asyncio.all_tasks()))
         return generate_latest(self.registry)
 
 

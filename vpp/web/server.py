@@ -20,7 +20,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(application: ASGIApp, *, host: str, port: int) -> AsyncIterator[int]:
+async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve until left; gives the port, which the system chooses where 0 is asked for.
 
     Raises:

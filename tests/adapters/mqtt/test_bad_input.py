@@ -14,6 +14,7 @@ from adapters.mqtt.messages import LARGEST_PAYLOAD
 from adapters.mqtt.topics import SPOKEN
 from tests.adapters.mqtt.heard import TELEMETRY, Heard, at, telemetry
 from tests.adapters.mqtt.stations import META
+from tests.thoroughness import examples
 from vpp.domain.points import Quantity
 
 
@@ -119,7 +120,7 @@ json_values = st.recursive(
 KEYS = sorted({key for said in (META, TELEMETRY) for key in said} | {"online", "boot", "id"})
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(
     suffix=st.sampled_from(SPOKEN),
     retained=st.booleans(),

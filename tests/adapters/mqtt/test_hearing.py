@@ -23,6 +23,7 @@ from tests.adapters.mqtt.heard import (
     will,
 )
 from tests.adapters.mqtt.stations import now_text
+from tests.thoroughness import examples
 from vpp.domain.devices import Carried
 from vpp.domain.ids import MeterId
 from vpp.domain.points import OperatingState, Quantity
@@ -37,7 +38,7 @@ STREAM: tuple[Said, ...] = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.data())
 async def test_any_order_and_any_duplicates_come_to_the_same(data: st.DataObject) -> None:
     straight = Heard()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from simulators.physics.battery import BatteryUnit
 from tests.simulators.sample import BATTERY
+from tests.thoroughness import examples
 
 Act = Callable[[BatteryUnit], None]
 
@@ -33,7 +34,6 @@ def settle(battery: BatteryUnit, seconds: float) -> None:
     battery.advance(battery.now_s + seconds)
 
 
-@settings(deadline=None)
 @given(ACTS, st.sampled_from(["zero", "autonomous"]))
 def test_energy_balances_within_window_and_ratings(
     acts: list[tuple[Act, float]], safe: str
@@ -51,7 +51,7 @@ def test_energy_balances_within_window_and_ratings(
     assert battery.stored_wh - 5000 == pytest.approx(gained, abs=1e-3)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.floats(-5000, 6000), st.sampled_from([1.0, 6.0, 60.0]))
 def test_the_step_changes_the_result_little(power_w: float, step_s: float) -> None:
     coarse, fine = unit(), unit()

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.physics.charger import ChargerUnit
@@ -112,7 +112,6 @@ def test_a_car_that_was_there_before_has_been_charging() -> None:
     assert unit.energy_wh == 0
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 12_000), st.floats(0.1, 900)), max_size=25),
     st.floats(500, 30_000),

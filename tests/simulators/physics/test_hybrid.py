@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.physics.battery import BatteryUnit
@@ -46,7 +46,6 @@ def test_discharging_yields_to_the_sun() -> None:
     assert unit.battery.power_w == pytest.approx(-1000)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.city import Meter
@@ -11,7 +11,6 @@ def meter(age_s: float, period_s: float = 1.0) -> MeterUnit:
     return MeterUnit(plant, Reading(0.0, 0.0, 0.0, 0.0))
 
 
-@settings(deadline=None)
 @given(
     st.floats(0, 10), st.sampled_from([0.5, 1.0, 5.0]), st.lists(st.floats(0.1, 15), min_size=30)
 )

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.physics.pv import PvUnit
@@ -59,7 +59,6 @@ def test_release_brings_full_production_back() -> None:
     assert plant.power_w == -6000
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 9000), st.floats(0.1, 60), st.none() | st.floats(0, 12_000)),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.physics.ramp import approach, mean_on_the_way
@@ -8,7 +8,6 @@ WATTS = st.floats(-1e5, 1e5)
 RATES = st.floats(1.0, 1e5)
 
 
-@settings(deadline=None)
 @given(WATTS, WATTS, RATES, st.floats(0.1, 60))
 def test_the_mean_is_that_of_many_small_moves(
     power: float, target: float, rate: float, dt: float

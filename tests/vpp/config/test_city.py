@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import examples
 from tests.vpp.config.sample import SAMPLE, spoilt
 from vpp.config.city import City, load_city, read_city
 from vpp.config.examples import example_city
@@ -227,7 +228,7 @@ def test_any_text_is_a_city_or_a_list_of_mistakes(text: str) -> None:
     load(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     start=st.integers(0, len(SAMPLE)),
     length=st.integers(0, 40),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.soak.sample import series
 from vpp.config.city import load_city
 from vpp.config.examples import example_city
 from vpp.ports.clock import Clocks
@@ -53,3 +54,19 @@ async def test_a_city_whose_ticks_stay_late_goes_on_more_slowly_and_says_so(tmp_
     assert views[0].pace == "60 x"
     slowed = next(view for view in views if view.speed < 60.0)
     assert slowed.pace.startswith("48 x, slowed from 60 x: the loop was late; faster again")
+
+
+async def test_metrics_tell_of_the_daemon_itself(tmp_path: Path) -> None:
+    wire = WireClock()
+    clocks = Clocks(city=CityClock(wire, speed=60.0, start=DAWN), wire=wire)
+    house = load_city(example_city("one-house"))
+    ticked = asyncio.Event()
+    async with running(house, Options(state_dir=tmp_path), clocks) as daemon:
+        daemon.on_view(lambda _: ticked.set())
+        await asyncio.wait_for(ticked.wait(), 30)
+        told = series(daemon.metrics().decode())
+    assert told["vpp_tick_lateness_ratio_count"] >= 1
+    assert told["vpp_speed_ratio"] == 60.0
+    assert told["vpp_tasks"] > 3
+    assert told["process_resident_memory_bytes"] > 1e7
+    assert told["process_open_fds"] > 3

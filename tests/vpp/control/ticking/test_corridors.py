@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import examples
 from tests.vpp.control.ticking.city import city
 from tests.vpp.control.ticking.plant import NOON, Plant, Run
 from tests.vpp.control.ticking.runs import houses, proposal
@@ -40,7 +41,7 @@ def served(load_kw: float, plan: Plan, soc: float = 0.5) -> Run:
 
 
 @given(load=st.floats(-15, 15), low=st.floats(8, 14), high=st.floats(16, 22))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 def test_nothing_leaves_the_corridor(load: float, low: float, high: float) -> None:
     run = served(load, kept(low, high))
     for _ in range(120):

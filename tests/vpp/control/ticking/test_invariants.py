@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.thoroughness import examples
 from tests.vpp.control.ticking.city import City, House, Store, city
 from tests.vpp.control.ticking.plant import NOON, Plant, Run
 from vpp.control.inputs import CommandNews
@@ -222,7 +223,7 @@ class Control(RuleBasedStateMachine):
 
 TestControl = Control.TestCase
 TestControl.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None,
+    max_examples=examples(25), stateful_step_count=25,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes of virtual time
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip

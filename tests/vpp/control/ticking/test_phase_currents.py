@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import examples
 from tests.vpp.control.ticking.city import City, House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
 from tests.vpp.control.ticking.runs import session
@@ -186,7 +187,7 @@ def test_a_meter_that_says_nothing_at_all_is_another_alarm() -> None:
     load=st.floats(-30, 30), on_l1=st.floats(-10, 10), rest=st.floats(-60, 60),
     turned=st.floats(-30, 30), age=st.sampled_from([0.0, 3.0]),
 )  # fmt: skip
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 def test_a_fuse_holds_wherever_assets_can_hold_it(
     load: float, on_l1: float, rest: float, turned: float, age: float
 ) -> None:

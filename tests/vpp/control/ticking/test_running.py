@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import examples
 from tests.vpp.control.ticking.city import City, House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
 from tests.vpp.control.ticking.runs import houses
@@ -37,7 +38,7 @@ def driven(of: City, levels: list[float]) -> Run:
 
 
 @given(levels=st.lists(LEVEL, min_size=10, max_size=14))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 def test_it_runs_and_rests_for_its_least_times(levels: list[float]) -> None:
     on = told(driven(starting(), levels)) != 0
     for sooner, later in pairwise(np.flatnonzero(np.diff(on.astype(int)))):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import examples
 from tests.vpp.control.ticking.city import House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
 from vpp.control.inputs import Decision, Rehearsed
@@ -53,7 +54,7 @@ def shadowed(of: list[House], load_kw: float, *shadows: str, soc: float = 0.5) -
 LEVELS = st.lists(st.tuples(*[st.floats(-12.0, 12.0)] * 4), min_size=1, max_size=4)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8))
 @given(levels=LEVELS, wish_kw=st.one_of(st.none(), st.floats(-15, 15)), soc=st.floats(0.05, 0.95))
 def test_commands_to_the_others_are_those_beside_devices_that_are_only_observed(
     levels: list[tuple[float, ...]], wish_kw: float | None, soc: float

@@ -9,8 +9,8 @@ from vpp.domain.arrays import Floats
 START_S = 1000.0
 
 
-def cloudy(seconds: int, rated_kw: float, seed: int = 1) -> Floats:
-    """A level that jumps about once a minute, from 83 % surplus to 40 % deficit, with 1 % noise."""
+def cloudy(seconds: int, rated_kw: float, seed: int = 1, noise: float = 0.01) -> Floats:
+    """A level that jumps about once a minute, from 83 % surplus to 40 % deficit, with noise."""
     rng = np.random.default_rng(seed)
     out, level = np.zeros(seconds), -0.4
     for k in range(seconds):
@@ -18,7 +18,7 @@ def cloudy(seconds: int, rated_kw: float, seed: int = 1) -> Floats:
             level += rng.normal(0, 40 / 300)
         level = float(np.clip(level, -250 / 300, 120 / 300))
         out[k] = level
-    return (out + rng.normal(0, 0.01, seconds)) * rated_kw
+    return (out + rng.normal(0, noise, seconds)) * rated_kw
 
 
 def steps(seconds: int, rated_kw: float, every_s: int = 100) -> Floats:
