@@ -16,6 +16,9 @@ from vpp.domain.command import WriteClass
 from vpp.domain.devices import SafeState
 from vpp.domain.setpoint import LONGEST_LIFE_S, SHORTEST_LIFE_S, Setpoint
 
+How = tuple[float, float, Form]
+"""Bounds and form in which an asset is told its power."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Orders:
@@ -64,6 +67,29 @@ class Voice:
     """Declared safe state of assets that leave control."""
 
 
+class _Writes:
+    """Decisions by the position of their asset in the pool."""
+
+    def __init__(self, pool: CompiledPool, expires_s: Floats) -> None:
+        self._assets, self._devices = pool.assets, pool.devices
+        self._device_of: list[int] = pool.device_of.tolist()
+        self._expires_s: list[float] = expires_s.tolist()
+
+    def decision(self, at: int, how: How, kind: WriteClass, owner: str, reason: str) -> Decision:
+        lo_kw, hi_kw, form = how
+        setpoint = Setpoint(
+            asset=self._assets[at],
+            form=form,
+            lo_kw=lo_kw,
+            hi_kw=hi_kw,
+            expires_s=self._expires_s[at],
+            owner=owner,
+            reason=reason,
+        )
+        device = self._devices[self._device_of[at]]
+        return Decision(asset=setpoint.asset, device=device, setpoint=setpoint, write_class=kind)
+
+
 def decisions(
     pool: CompiledPool, orders: Orders, now_s: float, lives: Floats, voice: Voice
 ) -> tuple[Decision, ...]:
@@ -76,40 +102,25 @@ def decisions(
         lives: From ``life_s``.
         voice: In whose name, and why.
     """
+    writes = _Writes(pool, now_s + np.minimum(lives, LONGEST_LIFE_S))
+    power_kw, urgent, new = (a.tolist() for a in (orders.power_kw, orders.urgent, orders.new))
     found: list[Decision] = []
     for at in np.flatnonzero(orders.new | orders.refresh).tolist():
-        kind = WriteClass.COMMAND if orders.new[at] else WriteClass.REFRESH
-        if orders.urgent[at] and orders.new[at]:
-            kind = WriteClass.PROTECTION
-        lo, hi, form = told(pool, at, float(orders.power_kw[at]))
-        found.append(
-            Decision(
-                asset=pool.assets[at],
-                device=pool.devices[pool.device_of[at]],
-                setpoint=Setpoint(
-                    asset=pool.assets[at],
-                    form=form,
-                    lo_kw=lo,
-                    hi_kw=hi,
-                    expires_s=now_s + min(float(lives[at]), LONGEST_LIFE_S),
-                    owner=voice.owners.get(at, voice.usual),
-                    reason=voice.reason(at),
-                ),
-                write_class=kind,
-            )
-        )
-    found += [
-        _safe(pool, at, now_s, float(lives[at]), voice.safe[at])
-        for at in np.flatnonzero(orders.safe).tolist()
-    ]
+        kind = WriteClass.REFRESH
+        if new[at]:
+            kind = WriteClass.PROTECTION if urgent[at] else WriteClass.COMMAND
+        owner = voice.owners.get(at, voice.usual)
+        how = told(pool, at, power_kw[at])
+        found.append(writes.decision(at, how, kind, owner, voice.reason(at)))
+    for at in np.flatnonzero(orders.safe).tolist():
+        how = _safe(pool, at, voice.safe[at])
+        reason = f"leaves control: declared safe state {voice.safe[at]}"
+        found.append(writes.decision(at, how, WriteClass.PROTECTION, "safety", reason))
     return tuple(found)
 
 
-def told(pool: CompiledPool, at: int, power_kw: float) -> tuple[float, float, Form]:
-    """Bounds and form in which an asset is told its power.
-
-    A ceiling for cars and PV where they take one.
-    """
+def told(pool: CompiledPool, at: int, power_kw: float) -> How:
+    """A ceiling for cars and PV where they take one."""
     if Form.CEILING in pool.forms[at] and not pool.battery[at]:
         if pool.pv[at]:
             return power_kw, float("inf"), Form.CEILING
@@ -117,25 +128,10 @@ def told(pool: CompiledPool, at: int, power_kw: float) -> tuple[float, float, Fo
     return power_kw, power_kw, Form.TARGET
 
 
-def _safe(pool: CompiledPool, at: int, now_s: float, life: float, state: SafeState) -> Decision:
+def _safe(pool: CompiledPool, at: int, state: SafeState) -> How:
     forms = pool.forms[at]
     if state is SafeState.AUTONOMOUS and Form.RELEASE in forms:
-        lo, hi, form = float("-inf"), float("inf"), Form.RELEASE
-    elif state is SafeState.FLOOR and pool.car[at]:
-        lo, hi, form = told(pool, at, float(pool.car_floor_kw[at]))
-    else:
-        lo, hi, form = (0.0, 0.0, Form.STOP) if Form.STOP in forms else told(pool, at, 0.0)
-    return Decision(
-        asset=pool.assets[at],
-        device=pool.devices[pool.device_of[at]],
-        setpoint=Setpoint(
-            asset=pool.assets[at],
-            form=form,
-            lo_kw=lo,
-            hi_kw=hi,
-            expires_s=now_s + min(life, LONGEST_LIFE_S),
-            owner="safety",
-            reason=f"leaves control: declared safe state {state}",
-        ),
-        write_class=WriteClass.PROTECTION,
-    )
+        return float("-inf"), float("inf"), Form.RELEASE
+    if state is SafeState.FLOOR and pool.car[at]:
+        return told(pool, at, float(pool.car_floor_kw[at]))
+    return (0.0, 0.0, Form.STOP) if Form.STOP in forms else told(pool, at, 0.0)

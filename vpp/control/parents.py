@@ -14,7 +14,7 @@ from vpp.control.places import Places
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import NodeId, PoolId
 from vpp.domain.portfolio import Portfolio
-from vpp.domain.proposal import Proposal
+from vpp.domain.proposal import Proposal, ScopeKind
 
 SHORT_KW = 0.01
 WHOLE = NodeId("")
@@ -62,7 +62,8 @@ class Parents:
                 case, and before any pool has ticked the nodes' bands are shared by size.
             now_s: City monotonic.
         """
-        verdict = arbiter.settle(self._places, proposals, memory.limits, memory.lapsed, now_s)
+        above = [one for one in proposals if one.scope.kind is not ScopeKind.ASSET]
+        verdict = arbiter.settle(self._places, above, memory.limits, memory.lapsed, now_s)
         handed: dict[PoolId, Handed] = {}
         alarms = list(verdict.alarms)
         open_band = Handed(lo_kw=-math.inf, hi_kw=math.inf, source="")

@@ -12,7 +12,6 @@ from vpp.control.compiled import CompiledPool
 from vpp.control.inputs import CommandNews
 from vpp.control.sight import Sight
 from vpp.control.state import AssetMemory
-from vpp.domain.arrays import Floats
 from vpp.domain.outcome import Cause, Outcome
 
 BAR_S, LONGEST_BAR_S = 60.0, 3600.0
@@ -24,16 +23,18 @@ FOLLOWED_PART = 0.03
 """Of its rating: closer to its setpoint a device follows it."""
 GRACE_S = 5.0
 NOT_A_CAP = (Cause.INSIDE_CEILING, Cause.CAR_DRAWS_LESS, Cause.NO_CAR, Cause.NO_SUN)
+UNDER_WAY = (Outcome.SENT, Outcome.ACCEPTED, Outcome.SUPERSEDED)
+"""Nothing follows from so much alone."""
 
 
 def heard(
     pool: CompiledPool, sight: Sight, memory: AssetMemory, news: Iterable[CommandNews]
 ) -> AssetMemory:
     """Memory after the news and after what the measurements themselves say."""
-    draft = _Draft.of(memory)
+    draft, told_s = _Draft.of(memory), memory.told_s.tolist()
     for item in news:
-        at = pool.asset_at.get(item.asset)
-        if at is not None and item.sent_s >= draft.told_s[at] - 1e-6:
+        at = None if item.outcome in UNDER_WAY else pool.asset_at.get(item.asset)
+        if at is not None and item.sent_s >= told_s[at] - 1e-6:
             draft.note(pool, sight, at, item)
     return _settled(pool, sight, draft.memory())
 
@@ -43,14 +44,11 @@ class _Draft:
     """Copies of what news may change."""
 
     old: AssetMemory
-    told_s: Floats
     columns: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, memory: AssetMemory) -> "_Draft":
-        return cls(
-            memory, memory.told_s, {f.name: getattr(memory, f.name).copy() for f in fields(memory)}
-        )
+        return cls(memory, {f.name: getattr(memory, f.name).copy() for f in fields(memory)})
 
     def memory(self) -> AssetMemory:
         return replace(self.old, **self.columns)
@@ -72,8 +70,6 @@ class _Draft:
             case Outcome.EXPIRED:
                 self._landed(at)
                 c["told_kw"][at] = np.nan
-            case Outcome.SENT | Outcome.ACCEPTED | Outcome.SUPERSEDED:
-                pass
 
     def _landed(self, at: int) -> None:
         self.columns["before_kw"][at] = np.nan

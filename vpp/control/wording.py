@@ -47,13 +47,14 @@ def _sentence(served: Served, terms: Terms) -> str:
 
 def of_directed(pool: CompiledPool, verdict: Verdict, power_kw: Floats, rung: Rung) -> list[Reason]:
     """Why assets and rows are not where the pool alone would put them."""
+    powers: list[float] = power_kw.tolist()
     found = [
         Reason(
-            scope=Scope(kind=ScopeKind.ASSET, id=pool.assets[at]),
+            scope=by.scope,
             rung=rung,
             binding=f"{by.owner}'s {by.id}",
             text=by.reason,
-            power_kw=float(power_kw[at]),
+            power_kw=powers[at],
         )
         for at, by in verdict.asset_owner.items()
     ]

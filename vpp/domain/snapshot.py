@@ -48,7 +48,7 @@ class Column:
 
     def good(self, index: int) -> float | None:
         """The value if it may enter arithmetic, else None."""
-        return float(self.values[index]) if self.quality[index] == Quality.GOOD else None
+        return self.values.item(index) if self.quality.item(index) == Quality.GOOD else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
