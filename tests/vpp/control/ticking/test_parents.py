@@ -156,7 +156,7 @@ KW = st.floats(-200, 200)
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    least, most = sorted((draw(KW), draw(KW)))
+    least, most = sorted((draw(KW) + 0.0, draw(KW) + 0.0))  # no range begins at 0 and ends at -0
     inside = st.floats(least, most)
     worst = sorted((draw(inside), draw(inside)))
     return Request(
