@@ -85,7 +85,15 @@ def override(
 def _said(answer: dict[str, Any]) -> str:
     """The expiry as a clock in the city shows it, and how to end the override before."""
     until = datetime.fromisoformat(answer["until"])
-    return (
+    lo_kw, hi_kw = answer["range_kw"]
+    held = sorted(set(answer["held"].values()))
+    beyond = (
+        f"{answer['scope']} takes {lo_kw:g} to {hi_kw:g} kW: held at"
+        f" {' and '.join(f'{kw:g}' for kw in held)} kW\n"
+        if held
+        else ""
+    )
+    return beyond + (
         f"override {answer['id']} for {answer['scope']} until {until:%a %d %b %H:%M:%S}"
         f" {answer['zone']} ({answer['for_s'] / 60:g} min); withdraw it before with --end"
     )

@@ -23,8 +23,16 @@ def _day(value: object) -> date:
         raise ValueError(f"is {value!r}, expected a day such as 2026-06-01") from None
 
 
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+LARGEST = 1e9
+"""No number of a city file is larger, whatever it counts: more is a slip of the keyboard."""
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Positive = Annotated[Number, Field(gt=0)]
+Kw = Annotated[Number, Field(ge=0.001, le=1e6)]
+"""Power of a part of the city: a watt to a gigawatt."""
+Kwh = Annotated[Number, Field(ge=0.001, le=1e7)]
+"""A watt-hour to ten gigawatt-hours."""
+Rating = Annotated[Number, Field(gt=0, le=1e6)]
+"""Of a connection: kW, kVA or A; what is not limited is left out."""
 Magnitude = Annotated[Number, Field(ge=0)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Efficiency = Annotated[Number, Field(gt=0, le=1)]
@@ -69,8 +77,8 @@ class PortfolioEntry(Entry):
 class BothWays(Entry):
     """A magnitude per direction; a direction left out is unlimited."""
 
-    import_kw: Annotated[Positive | None, Field(alias="import")] = None
-    export_kw: Annotated[Positive | None, Field(alias="export")] = None
+    import_kw: Annotated[Rating | None, Field(alias="import")] = None
+    export_kw: Annotated[Rating | None, Field(alias="export")] = None
 
 
 class ConnectionEntry(Entry):
@@ -80,9 +88,9 @@ class ConnectionEntry(Entry):
     parent: str | None = None
     rating_kw: BothWays = BothWays()
     contract_kw: BothWays = BothWays()
-    rating_kva: Positive | None = None
+    rating_kva: Rating | None = None
     power_factor: Annotated[Number, Field(gt=0, le=1)] | None = None
-    a_per_phase: Positive | None = None
+    a_per_phase: Rating | None = None
     settles: Flag = False
     tariff: str | None = None
     fee_per_kwh: Magnitude = 0.0
@@ -112,9 +120,9 @@ class BatteryEntry(AssetEntry):
     """See ``vpp.domain.assets.Battery``."""
 
     kind: Literal["battery"]
-    capacity_kwh: Positive
-    charge_kw: Positive
-    discharge_kw: Positive
+    capacity_kwh: Kwh
+    charge_kw: Kw
+    discharge_kw: Kw
     eta_charge: Efficiency = 0.95
     eta_discharge: Efficiency = 0.95
     soc_min: Fraction = 0.0
@@ -127,7 +135,7 @@ class PvEntry(AssetEntry):
     """See ``vpp.domain.assets.Pv``."""
 
     kind: Literal["pv"]
-    peak_kw: Positive
+    peak_kw: Kw
     curtailable: Flag = False
     tilt_deg: Annotated[Number, Field(ge=0, le=90)] = 20.0
     azimuth_deg: Annotated[Number, Field(ge=0, le=360)] = 180.0
@@ -137,17 +145,17 @@ class LoadEntry(AssetEntry):
     """See ``vpp.domain.assets.Load``."""
 
     kind: Literal["load"]
-    max_kw: Positive
+    max_kw: Kw
 
 
 class EvChargerEntry(AssetEntry):
     """See ``vpp.domain.assets.EvCharger``; a floor left out follows from the phases."""
 
     kind: Literal["ev_charger"]
-    max_kw: Positive
+    max_kw: Kw
     floor_kw: Magnitude | None = None
     guaranteed_kw: Magnitude | None = None
-    default_need_kwh: Positive = 10.0
+    default_need_kwh: Kwh = 10.0
     default_stay_h: Positive = 4.0
 
 

@@ -87,7 +87,7 @@ def _value_problem(detail: ErrorDetails) -> tuple[str, str]:
     shown = repr(given) if isinstance(given, (str, int, float, bool)) else _named(given)
     if kind in _COMPARED:
         name, words = _COMPARED[kind]
-        return f"is {shown}, expected {words} {said[name]:g}", _as_fraction(given, said[name])
+        return f"is {shown}, expected {words} {said[name]:.10g}", _as_fraction(given, said[name])
     if kind in ("enum", "literal_error"):
         choices = [
             choice.strip("'") for choice in said["expected"].replace(" or ", ", ").split(", ")

@@ -31,15 +31,20 @@ class AlarmBoard:
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
         self._standing: dict[tuple[str, str], Raised] = {}
+        self._lasting: list[Alarm] = []
 
     @property
     def standing(self) -> Mapping[tuple[str, str], Raised]:
         """By code and subject."""
         return self._standing
 
+    def last(self, alarm: Alarm) -> None:
+        """Show it from now on until the daemon ends."""
+        self._lasting.append(alarm)
+
     def show(self, alarms: Iterable[Alarm], at: datetime) -> tuple[Alarm, ...]:
         """Everything that holds at this moment; an alarm's text may change while it stands."""
-        holding = {(alarm.code, alarm.subject): alarm for alarm in alarms}
+        holding = {(alarm.code, alarm.subject): alarm for alarm in (*alarms, *self._lasting)}
         gone = [self._standing[key].alarm for key in self._standing.keys() - holding.keys()]
         self._tell(gone, at, "cleared")
         self._tell([holding[key] for key in holding.keys() - self._standing.keys()], at, "raised")

@@ -83,8 +83,8 @@ def settle(
     """Bounds and wishes of every asset and row.
 
     A limit that fell to its failsafe leaves it only when a fresh proposal of the same id has been
-    given in every tick for ``HEARTBEAT_S``: that is the heartbeat of its source. Until then both
-    hold, the failsafe first.
+    given in every tick for ``HEARTBEAT_S`` by a source that is alive: that is its heartbeat. Until
+    then both hold, the failsafe first.
 
     Args:
         places: What may be bounded.
@@ -125,7 +125,7 @@ def _fallen(
 ) -> dict[str, float]:
     """Limits at their failsafe, with the time since which a fresh one is given; else infinite."""
     ended = [name for name, limit in limits.items() if limit.valid_until_s <= now_s]
-    fresh = {name for name in ended if name in given and given[name].valid_until_s > now_s}
+    fresh = {n for n in ended if n in given and given[n].alive and given[n].valid_until_s > now_s}
     since = {n: min(lapsed.get(n, math.inf), now_s) if n in fresh else math.inf for n in ended}
     return {name: at_s for name, at_s in since.items() if now_s - at_s < HEARTBEAT_S}
 

@@ -1,6 +1,7 @@
 """What every source wants now; a source that fails keeps its last word until that expires."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -43,6 +44,7 @@ class Proposing:
             if name not in self._failing:
                 _log.error("source failed", source=name, exc_info=fault)
             self._failing[name] = repr(fault)
+            self._last[name] = [replace(p, alive=False) for p in self._last.get(name, ())]
         else:
             self._failing.pop(name, None)
         return self._last.get(name, ())

@@ -66,6 +66,8 @@ class Proposal:
     ending: Ending = Ending.WITHDRAW
     failsafe_lo_kw: float = -math.inf
     failsafe_hi_kw: float = math.inf
+    alive: bool = True
+    """Its source speaks now. The last word of one that fails holds, and is no heartbeat."""
 
     def __post_init__(self) -> None:
         if math.isnan(self.lo_kw) or math.isnan(self.hi_kw) or self.lo_kw > self.hi_kw:

@@ -99,7 +99,9 @@ def read_text(text: str, file: str) -> TextTree:
         finally:
             loader.dispose()
     except (yaml.YAMLError, UnicodeEncodeError, RecursionError) as error:
-        reading.add(_line(error, text), "the whole file", f"not YAML: {_said(error)}")
+        line = _line(error, text)
+        said = f"not YAML: {_said(error)}"
+        reading.add(line, "the whole file", said, _without_tabs(line, text))
         node = None
     value = None if node is None else reading.plain(node, ())
     return TextTree(file=file, value=value, lines=reading.lines, mistakes=tuple(reading.mistakes))
@@ -113,6 +115,13 @@ def _line(error: Exception, text: str) -> int | None:
         return text.count("\n", 0, error.start) + 1
     position = getattr(error, "position", None)
     return None if position is None else text.encode().count(b"\n", 0, position) + 1
+
+
+def _without_tabs(line: int | None, text: str) -> str:
+    """What to do where a tab indents the line that cannot be read, or the one before it."""
+    lines = text.splitlines()[max((line or 1) - 2, 0) : line or 1]
+    indents = [one[: len(one) - len(one.lstrip())] for one in lines]
+    return "a tab indents the line: YAML wants spaces" if "\t" in "".join(indents) else ""
 
 
 def _said(error: Exception) -> str:

@@ -13,7 +13,7 @@ import structlog
 from vpp.config.city import City
 from vpp.control import shadowing, state, tick
 from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
-from vpp.control.inputs import Timing
+from vpp.control.inputs import Alarm, Timing
 from vpp.control.loop import TickView
 from vpp.control.pace import Pace
 from vpp.control.replanning import Replanner, Rhythm
@@ -249,6 +249,8 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             sources=sources,
         )
         room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)
+        if history.set_aside is not None:
+            room.board.last(_lost_history(history.set_aside))
         daemon = Daemon(city, room, replanner, clocks)
         commands.answer("set-authority", daemon.set_authority)
         commands.answer("status", daemon.status)
@@ -354,6 +356,14 @@ async def _sources(
         factory = cast("SourceFactory", plugins.load(plugins.SOURCES, name))
         sources[name] = await stack.enter_async_context(factory(request))
     return sources
+
+
+def _lost_history(kept: Path) -> Alarm:
+    text = (
+        f"its file was damaged and is kept as {kept}: forecasts and the month's peak begin anew;"
+        " to keep them, stop and put a sound copy in its place"
+    )
+    return Alarm(code="HISTORY_LOST", subject="history", text=text)
 
 
 def _lifecycle(audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str) -> None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 import numpy as np
+import structlog
 
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import StoreUnavailable
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS mean (
 ) WITHOUT ROWID
 """
 _LEAST_COVERAGE = 0.5
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_log = structlog.get_logger(__name__)
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
@@ -32,7 +35,10 @@ class SqliteHistory:
     """``vpp.ports.store.History`` on a file."""
 
     def __init__(self, path: Path) -> None:
+        """A damaged file is set aside, and a new one begun."""
         self._path = path
+        self.set_aside: Path | None = None
+        """Where a damaged file was moved to."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
 
     async def __aenter__(self) -> Self:
@@ -72,14 +78,30 @@ class SqliteHistory:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"history {self._path}: {error}") from error
+            raise StoreUnavailable(
+                f"history {self._path}: {error}; make it readable and writable, or move it away"
+            ) from error
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            return self._opened()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+                raise
+            self.set_aside = _set_aside(self._path)
+            _log.warning("history damaged", file=str(self._path), kept=str(self.set_aside))
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=NORMAL")
-        database.execute(_SCHEMA)
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=NORMAL")
+            database.execute(_SCHEMA)
+        except sqlite3.Error:
+            database.close()
+            raise
         return database
 
     def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
@@ -112,3 +134,13 @@ class SqliteHistory:
         if first_s is None:
             return None
         return datetime.fromtimestamp(first_s, UTC), datetime.fromtimestamp(last_s, UTC)
+
+
+def _set_aside(path: Path) -> Path:
+    """Move the file, and what belongs to it, to a name of its own."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for part in ("-wal", "-shm", ""):
+        found = path.with_name(path.name + part)
+        if found.exists():
+            found.rename(path.with_name(f"{path.name}.damaged-{stamp}{part}"))
+    return path.with_name(f"{path.name}.damaged-{stamp}")

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +23,7 @@ from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
 from vpp.ports.clock import Clock
 from vpp.ports.sources import SourceRequest
+from vpp.runtime.override_range import range_kw
 
 LONGEST_OVERRIDE = timedelta(hours=4)
 LOOK_EVERY_S = 1.0
@@ -135,13 +137,20 @@ class _Standing:
 class FileProposals(_Standing):
     """What ``proposals.yaml`` in the state directory says, read again when it changes.
 
-    A file that is wrong changes nothing: the last good one stands, with one line in the log.
+    A file that is wrong changes nothing: the last good one stands, with one line in the log. It is
+    no heartbeat: no limit leaves its failsafe by it.
     """
 
     def __init__(self, request: SourceRequest) -> None:
         super().__init__(request.city)
         self._request, self._path = request, request.state_dir / FILE
         self._seen: tuple[int, int] | None = None
+        self._wrong = False
+
+    def proposals(self) -> Sequence[Proposal]:
+        """What the file said last; while it is wrong, without a sign of life."""
+        standing = super().proposals()
+        return [replace(p, alive=False) for p in standing] if self._wrong else standing
 
     async def watch(self, health: Health) -> None:
         while True:
@@ -154,7 +163,7 @@ class FileProposals(_Standing):
         try:
             status = self._path.stat()
         except FileNotFoundError:
-            self.found, self._seen = (), None
+            self.found, self._seen, self._wrong = (), None, False
             return
         if (stamp := (status.st_mtime_ns, status.st_size)) == self._seen:
             return
@@ -168,7 +177,9 @@ class FileProposals(_Standing):
                 read_proposal(one, portfolio=portfolio, city=city, rank=Rank.GRID_OPERATOR)
                 for one in given
             )
+            self._wrong = False
         except (yaml.YAMLError, VppError, ValueError, KeyError, TypeError, AttributeError) as fault:
+            self._wrong = True
             _log.warning("proposals file not used", file=str(self._path), why=str(fault))
 
 
@@ -190,7 +201,10 @@ class OperatorProposals(_Standing):
         self._adopt()
 
     async def override(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add or replace one; ``for_s`` city seconds, at most four hours."""
+        """Add or replace one; ``for_s`` city seconds, at most four hours.
+
+        What is asked beyond the scope's range is held at its end, and the answer says so.
+        """
         lasts = timedelta(seconds=float(asked.get("for_s", 1800.0)))
         if not timedelta(0) < lasts <= LONGEST_OVERRIDE:
             raise InvariantError(f"an override lasts more than 0 and at most {LONGEST_OVERRIDE}")
@@ -198,6 +212,14 @@ class OperatorProposals(_Standing):
         kept["until"] = (self._request.city.now() + lasts).isoformat()
         kept.setdefault("id", uuid.uuid4().hex[:8])
         proposal = self._read(kept)
+        lo_kw, hi_kw = range_kw(proposal.scope, self._request.portfolio)
+        held: dict[str, float] = {
+            key: min(max(float(kept[key]), lo_kw), hi_kw)
+            for key in ("lo_kw", "hi_kw")
+            if key in kept
+        }
+        beyond = {key: kw for key, kw in held.items() if kw != kept[key]}
+        kept |= held
         await self._keep({**self._given, proposal.id: kept})
         zone = ZoneInfo(self._request.portfolio.time_zone)
         until = datetime.fromisoformat(str(kept["until"])).astimezone(zone)
@@ -207,6 +229,8 @@ class OperatorProposals(_Standing):
             "until": until.isoformat(timespec="seconds"),
             "zone": zone.key,
             "for_s": lasts.total_seconds(),
+            "range_kw": [lo_kw, hi_kw],
+            "held": beyond,
         }
 
     async def end(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:

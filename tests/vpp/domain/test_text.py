@@ -132,3 +132,17 @@ def test_aliases_cannot_blow_a_small_file_up() -> None:
 def test_no_text_raises(text: str) -> None:
     read = tree(text)
     assert read.mistakes or read.value is None or read.locate("") is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["a:\n\tb: 1\n", "a:\n  b: 1\n\tc: 2\n", "a:\n  - b\n \t - c: d: e\n"]
+)
+def test_a_tab_in_the_indentation_is_named_as_one(text: str) -> None:
+    (mistake,) = tree(text).mistakes
+    assert mistake.remedy == "a tab indents the line: YAML wants spaces"
+
+
+def test_a_tab_elsewhere_is_not_blamed() -> None:
+    assert tree("a:\tb\n").mistakes == ()
+    (mistake,) = tree("a:\tb: c\n").mistakes
+    assert mistake.remedy == ""

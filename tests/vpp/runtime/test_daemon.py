@@ -70,3 +70,24 @@ async def test_metrics_tell_of_the_daemon_itself(tmp_path: Path) -> None:
     assert told["vpp_tasks"] > 3
     assert told["process_resident_memory_bytes"] > 1e7
     assert told["process_open_fds"] > 3
+
+
+async def test_a_damaged_history_is_set_aside_under_an_alarm(tmp_path: Path) -> None:
+    damage(tmp_path / "history.db")
+    clocks = Clocks(city=CityClock(WireClock(), speed=60.0, start=DAWN), wire=WireClock())
+    views, viewed = list[View](), asyncio.Event()
+
+    def seen(view: View) -> None:
+        views.append(view)
+        viewed.set()
+
+    options = Options(state_dir=tmp_path)
+    async with running(load_city(example_city("one-house")), options, clocks) as daemon:
+        daemon.on_view(seen)
+        await asyncio.wait_for(viewed.wait(), 30)
+    alarms = {alarm.code: alarm.text for alarm in views[0].alarms}
+    assert "history.db.damaged-" in alarms["HISTORY_LOST"]
+
+
+def damage(history: Path) -> None:
+    history.write_bytes(b"no database at all" * 500)

@@ -43,9 +43,22 @@ async def test_means_outlive_the_process(tmp_path: Path) -> None:
         assert await history.span("nobody", Quantity.POWER_KW, 900.0) is None
 
 
-async def test_a_file_that_is_no_database_is_a_fault_that_names_it(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_kept_and_a_new_one_begun(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     path.write_bytes(b"this is no database, and long enough to be looked at" * 100)
-    with pytest.raises(StoreUnavailable, match=r"history\.db"):
-        async with SqliteHistory(path):
+    async with SqliteHistory(path) as history:
+        assert history.set_aside is not None
+        assert history.set_aside.stat().st_size == 5200
+        await history.append([mean(0, 1.0)])
+    async with SqliteHistory(path) as history:
+        assert history.set_aside is None
+        assert await history.span("apt-load", Quantity.POWER_KW, 900.0) == (START, START)
+
+
+async def test_a_file_that_cannot_be_opened_is_a_fault_that_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "history.db").mkdir()
+    with pytest.raises(StoreUnavailable, match=r"history\.db.*move it away"):
+        async with SqliteHistory(tmp_path / "history.db"):
             pass

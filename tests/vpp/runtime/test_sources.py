@@ -159,3 +159,45 @@ async def test_a_scope_that_nothing_is_called_is_answered_with_what_is_alike(
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
         with pytest.raises(VppError, match="did you mean street"):
             await source.override({"scope": "stret", "hi_kw": 2, "reason": "t"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "bounds"),
+    [
+        ({"scope": "home-bat", "lo_kw": 1e9, "hi_kw": 1e9}, {"lo_kw": 4.0, "hi_kw": 4.0}, (4, 4)),
+        ({"scope": "home-bat", "lo_kw": -9, "hi_kw": -9}, {"lo_kw": -5.0, "hi_kw": -5.0}, (-5, -5)),
+        ({"scope": "home-bat", "lo_kw": 2, "hi_kw": 2}, {}, (2, 2)),
+        ({"scope": "home-bat", "hi_kw": 1e9}, {"hi_kw": 4.0}, (-float("inf"), 4)),
+    ],
+)
+async def test_an_override_beyond_the_ratings_is_held_at_their_end_and_says_so(
+    tmp_path: Path, asked: dict[str, Any], held: dict[str, float], bounds: tuple[float, float]
+) -> None:
+    async with command_source(
+        request(tmp_path, CommandSocket(tmp_path), StandingClock())
+    ) as source:
+        answer = await source.override({"reason": "t", **asked})
+        assert (answer["range_kw"], answer["held"]) == ([-5.0, 4.0], held)
+        (proposal,) = source.proposals()
+        assert (proposal.lo_kw, proposal.hi_kw) == bounds
+
+
+@pytest.mark.parametrize("scope", ["street", "node:street", "home", "pool:street", "portfolio:two"])
+async def test_the_range_of_a_wider_scope_is_finite(tmp_path: Path, scope: str) -> None:
+    portfolio = two_sites()
+    scope = scope.replace("portfolio:two", f"portfolio:{portfolio.id}")
+    async with command_source(
+        request(tmp_path, CommandSocket(tmp_path), StandingClock())
+    ) as source:
+        answer = await source.override({"scope": scope, "hi_kw": 1e9, "reason": "t"})
+    lo_kw, hi_kw = answer["range_kw"]
+    assert -1000 < lo_kw < 0 < hi_kw < 1000
+    assert answer["held"] == {"hi_kw": hi_kw}
+
+
+def test_a_wrong_file_is_no_sign_of_life(tmp_path: Path, write: Callable[[Any], None]) -> None:
+    source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    for content, alive in (([limit()], True), ([limit(hi_kv=3)], False), ([limit()], True)):
+        write(content)
+        source.look()
+        assert [p.alive for p in source.proposals()] == [alive]

@@ -86,6 +86,25 @@ def test_a_limit_that_ends_falls_to_its_failsafe_until_a_fresh_one_comes() -> No
     assert run.plant.nets().sum() == pytest.approx(0.0, abs=0.5)
 
 
+def test_the_last_word_of_a_source_that_fails_is_no_heartbeat() -> None:
+    of = city(houses(2))
+    run = surplus(of, 12.0).ticks(60)
+    limit = proposal(
+        "dso", ScopeKind.ASSET, "bat0-0", Rank.GRID_OPERATOR, hi_kw=9.0,
+        valid_until_s=run.plant.now_s + 10, ending=Ending.FAILSAFE,
+        failsafe_lo_kw=0.0, failsafe_hi_kw=1.0,
+    )  # fmt: skip
+    run.proposals = (limit,)
+    run.ticks(15)
+    assert "GRID_FAILSAFE" in codes(run)
+    run.proposals = (replace(limit, valid_until_s=1e9, alive=False),)
+    run.ticks(70)
+    assert "GRID_FAILSAFE" in codes(run)
+    run.proposals = (replace(limit, valid_until_s=1e9),)
+    run.ticks(62)
+    assert "GRID_FAILSAFE" not in codes(run)
+
+
 def test_a_fallen_limit_is_not_lifted_at_once_by_a_wish_of_its_id() -> None:
     run = Run(Plant(city=city(houses(2)), load=always(5.0, 5.0)))
     limit = proposal(

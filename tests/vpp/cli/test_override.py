@@ -1,0 +1,44 @@
+"""What an operator is told about an override, by a daemon's own socket."""
+
+import asyncio
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from tests.vpp.control.planning.cities import two_sites
+from vpp.cli.main import app
+from vpp.ports.sources import SourceRequest
+from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.command_socket import CommandSocket
+from vpp.runtime.sources import command_source
+
+
+async def said(home: Path, *arguments: str) -> str:
+    """The command's words, beside a running source of overrides."""
+    portfolio = two_sites()
+    state, wire = home / portfolio.id, WireClock()
+    state.mkdir()
+    more = ["--reason", "test", "--portfolio", portfolio.id]
+
+    def given() -> str:
+        runner = CliRunner(env={"VPP_STATE_HOME": str(home), "COLUMNS": "160"})
+        return runner.invoke(app, ["override", *arguments, *more]).output
+
+    async with CommandSocket(state) as commands:
+        request = SourceRequest(
+            portfolio=portfolio, state_dir=state, commands=commands, city=CityClock(wire), wire=wire
+        )
+        async with command_source(request):
+            return await asyncio.to_thread(given)
+
+
+async def test_what_is_beyond_the_ratings_is_said_with_what_holds_instead(tmp_path: Path) -> None:
+    words = await said(tmp_path, "home-bat", "--power", "1e9")
+    assert "asset:home-bat takes -5 to 4 kW: held at 4 kW" in words
+    assert "until" in words
+
+
+async def test_what_is_inside_them_needs_no_words(tmp_path: Path) -> None:
+    words = await said(tmp_path, "home-bat", "--power=-2")
+    assert "takes" not in words
+    assert words.startswith("override ")
