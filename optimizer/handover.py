@@ -94,7 +94,8 @@ def slot_costs(problem: Problem) -> SlotCosts:
     imports, exports, unit = np.ones(slots), np.zeros(slots), "kWh of import"
     ramp = goals.ramp_per_kw
     if goals.order is Order.COST:
-        imports, unit = import_price(problem) + problem.prices.fee_per_kwh, "money"
+        imports = import_price(problem) + problem.prices.fee_per_kwh
+        unit = problem.prices.currency
         exports = export_not_above_import(problem)
     elif goals.order is Order.GRID:
         weights = grid_weights(problem)

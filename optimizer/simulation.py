@@ -46,8 +46,7 @@ def simulate(problem: Problem) -> Decisions:
     used = _used_at_rest(problem, rest)
     ev = _cars(problem, rest, used)
     resting = _decided(problem, used, ev, np.zeros((len(problem.batteries.ids), len(problem.grid))))
-    power = _storage(problem, rest, used, resting.site_kw(problem))
-    return _decided(problem, used, ev, power)
+    return _storage(problem, rest, resting)
 
 
 def _decided(problem: Problem, used: Floats, ev: Floats, power: Floats) -> Decisions:
@@ -95,27 +94,54 @@ def _cars(problem: Problem, rest: RestFlows, used: Floats) -> Floats:
     return ev
 
 
-def _storage(problem: Problem, rest: RestFlows, used: Floats, site_kw: Floats) -> Floats:
-    """Power of every battery, positive charging, shared by hours left."""
+def _storage(problem: Problem, rest: RestFlows, resting: Decisions) -> Decisions:
+    """Every battery's power shared by hours left, on top of what it takes from behind its rating.
+
+    Sun that a shared rating keeps from the grid costs nothing and loads no node: whatever the pool
+    needs, it is stored by the batteries of the same device.
+    """
     fleet, hours = problem.batteries, problem.grid.hours
     power = np.zeros((len(fleet.ids), len(problem.grid)))
-    energy = fleet.energy_kwh.copy()
-    floor = floor_kwh(fleet)
+    energy, used = fleet.energy_kwh.copy(), resting.used.copy()
+    site_kw, floor = resting.site_kw(problem), floor_kwh(fleet)
     fitting = _Fitting(problem, rest, fleet.site)
     for slot, h in enumerate(hours):
         net = float(site_kw[:, slot].sum())
-        room = np.maximum(fleet.max_kwh - energy, 0.0)
+        free = _behind_ratings(problem, used[:, slot], slot, (fleet.max_kwh - energy) / h)
+        room = np.maximum(fleet.max_kwh - energy - h * fleet.eta_charge * free, 0.0)
         stock = np.maximum(energy - floor, 0.0)
         if net < 0:
-            wish = _by_hours_left(-net, room / fleet.eta_charge, fleet.charge_kw, h)
+            wish = _by_hours_left(-net, room / fleet.eta_charge, fleet.charge_kw - free, h)
         else:
             wish = -_by_hours_left(net, stock * fleet.eta_discharge, fleet.discharge_kw, h)
-        wish = _within_shared(problem, wish, used[:, slot], slot)
+        wish = _within_shared(problem, wish, resting.used[:, slot], slot)
         wish = wish * fitting.part(slot, site_kw[:, slot], wish)
-        power[:, slot] = wish
-        gain = np.where(wish > 0, wish * fleet.eta_charge, wish / fleet.eta_discharge)
+        power[:, slot] = wish + free
+        gain = np.where(
+            power[:, slot] > 0,
+            power[:, slot] * fleet.eta_charge,
+            power[:, slot] / fleet.eta_discharge,
+        )
         energy = energy + h * gain
-    return power
+    return _decided(problem, used, resting.ev, power)
+
+
+def _behind_ratings(problem: Problem, used: Floats, slot: int, room_kw: Floats) -> Floats:
+    """What batteries charge from unused sun of their own device, kW; adds it to the sun used.
+
+    ``room_kw``: power that would fill each battery within the slot, in stored energy.
+    """
+    fleet, taken = problem.batteries, np.zeros(len(problem.batteries.ids))
+    for rating in problem.shared:
+        unused = problem.pv.available_kw[rating.pv, slot] - used[rating.pv]
+        most = np.minimum(fleet.charge_kw, np.maximum(room_kw, 0.0) / fleet.eta_charge)
+        able = (most - taken)[rating.batteries]
+        total = min(float(unused.sum()), float(able.sum()))
+        if total <= 0.0:
+            continue
+        taken[rating.batteries] += total * able / able.sum()
+        used[rating.pv] += total * unused / unused.sum()
+    return taken
 
 
 def _by_hours_left(total_kw: float, energy_kwh: Floats, limit_kw: Floats, h: float) -> Floats:
@@ -126,6 +152,7 @@ def _by_hours_left(total_kw: float, energy_kwh: Floats, limit_kw: Floats, h: flo
 
 
 def _within_shared(problem: Problem, wish: Floats, used: Floats, slot: int) -> Floats:
+    """``used``: sun that goes out through the ratings, not into batteries behind them."""
     wish = wish.copy()
     for index, rating in enumerate(problem.shared):
         mine, sun = wish[rating.batteries], float(used[rating.pv].sum())

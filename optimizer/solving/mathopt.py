@@ -52,8 +52,8 @@ class MathOptSolver:
         self._engine: Engine = engine
 
     def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
-        if (program.lower > program.upper).any() or (program.row_lower > program.row_upper).any():
-            return _without_point(Status.INFEASIBLE, 0.0, "a lower bound is above its upper bound")
+        if crossed(program):
+            return infeasible_bounds()
         cost, scale = scaled(cost)
         model = model_proto(program, cost)
         parameters = asked(self._engine, time_limit_s, whole=program.whole.size > 0)
@@ -64,6 +64,17 @@ class MathOptSolver:
             return core.solve(model, engine, initializer, *given)  # type: ignore[no-untyped-call]
 
         return called(solve, program, scale, parameters)
+
+
+def crossed(program: LinearProgram) -> bool:
+    """Whether a lower bound is above its upper bound: engines refuse such a model."""
+    columns, rows = program.lower > program.upper, program.row_lower > program.row_upper
+    return bool(columns.any() or rows.any())
+
+
+def infeasible_bounds() -> Solution:
+    """What a program with crossed bounds gets."""
+    return _without_point(Status.INFEASIBLE, 0.0, "a lower bound is above its upper bound")
 
 
 def called(
@@ -88,12 +99,20 @@ def called(
         return _without_point(Status.FAILED, time.process_time() - started, repr(error))
     spent = time.process_time() - started
     status = _REASONS.get(result.termination.reason, Status.FAILED)
-    if status is not Status.OPTIMAL or not result.solutions:
+    usable = status is Status.OPTIMAL or (status is Status.TIME_LIMIT and program.whole.size > 0)
+    if not usable or not result.solutions:
         return _without_point(status, spent, result.termination.detail)
     found = result.solutions[0]
     x = _dense(found.primal_solution.variable_values, len(program.lower))
     if program.whole.size:
-        return Solution(status=status, x=x, duals=_EMPTY, reduced_costs=_EMPTY, cpu_s=spent)
+        return Solution(
+            status=status,
+            x=x,
+            duals=_EMPTY,
+            reduced_costs=_EMPTY,
+            cpu_s=spent,
+            bound=scale * result.termination.objective_bounds.dual_bound,
+        )
     return Solution(
         status=status,
         x=x,

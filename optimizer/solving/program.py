@@ -44,6 +44,8 @@ class Status(StrEnum):
 class Solution:
     """What a solve returned; the arrays have length 0 unless the status is optimal.
 
+    At a time limit ``x`` may hold the best point found, of a program with whole columns.
+
     Signs are those of minimisation: a positive dual or reduced cost belongs to a lower bound.
     """
 
@@ -55,6 +57,8 @@ class Solution:
     cpu_s: float
     """Processor time of the native call alone."""
     message: str = ""
+    bound: float = float("-inf")
+    """What no point can be better than, where ``x`` is only the best found in time."""
 
 
 _NOTHING = np.zeros(0)

@@ -7,9 +7,10 @@ from scipy.sparse import coo_array, csc_array, hstack, vstack
 
 from optimizer.model.decisions import Decisions
 from optimizer.model.pool import PoolModel
-from optimizer.solving.program import LinearProgram, Solver, Status
+from optimizer.solving.program import LinearProgram, Solution, Solver, Status
 from optimizer.solving.residuals import violation
 from optimizer.stages.exclusion import overlaps
+from optimizer.stages.objectives import Stage
 from optimizer.stages.order import Run
 from vpp.domain.arrays import Bools, Floats
 
@@ -38,7 +39,10 @@ def as_good(run: Run, decisions: Decisions) -> bool:
 
 
 def excluded(run: Run, engine: Solver, time_limit_s: float) -> Decisions | None:
-    """The stages once more as mixed-integer programs; None if one of them was not solved."""
+    """The stages once more as mixed-integer programs, as far as they are solved in time.
+
+    None if there is no point at all, or none without overlaps.
+    """
     model = run.model
     places = overlaps(model.decisions(run.x))
     for _ in range(ROUNDS):
@@ -98,10 +102,31 @@ def _ordered(
         solution = engine.solve(program, cost, time_limit_s)
         run.cpu_s += solution.cpu_s
         if solution.status is not Status.OPTIMAL:
-            return None
+            return _best_in_time(run, solved.stage, program, solution, x)
         x = solution.x[:width]
         program = _capped(program, cost, float(cost @ solution.x))
     return x
+
+
+def _best_in_time(
+    run: Run, stage: Stage, program: LinearProgram, solution: Solution, former: Floats | None
+) -> Floats | None:
+    """The best point that the engine had, if it keeps every row; else that of the stage before."""
+    if solution.x.size and violation(program, solution.x) <= LOSS and _whole(program, solution.x):
+        x = solution.x[: len(stage.cost)]
+        run.notes.append(
+            f"{stage.name} is the best that was found in time, {float(stage.cost @ x):.6g}"
+            f" {stage.unit} against a bound of {solution.bound:.6g}; the order ends there"
+        )
+        return x
+    if former is not None:
+        run.notes.append(f"{stage.name} was not solved with binaries; the order ends before it")
+    return former
+
+
+def _whole(program: LinearProgram, x: Floats) -> bool:
+    switches = x[program.whole]
+    return bool((np.abs(switches - np.round(switches)) <= LOSS).all())
 
 
 def _capped(program: LinearProgram, cost: Floats, value: float) -> LinearProgram:

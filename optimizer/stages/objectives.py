@@ -95,7 +95,7 @@ def cost_stage(model: PoolModel, export: Floats) -> Stage:
     cost[model.charges.peak] = prices.peak_per_kw
     cost[model.charges.site_import] = prices.fee_per_kwh * hours
     cost[model.terminal.segment] = -model.terminal.value.price * model.terminal.value.slope
-    return Stage(name="S2 cost", unit="money", cost=cost)
+    return Stage(name="S2 cost", unit=prices.currency, cost=cost)
 
 
 def wear_stage(model: PoolModel) -> Stage:
@@ -105,7 +105,7 @@ def wear_stage(model: PoolModel) -> Stage:
     weight = np.maximum(wear, 0.01 * largest)[:, None] * model.problem.grid.hours / 2.0
     cost = np.zeros(len(model.program.lower))
     cost[model.batteries.charge] = cost[model.batteries.discharge] = weight
-    return Stage(name="S3 wear", unit="money", cost=cost)
+    return Stage(name="S3 wear", unit=model.problem.prices.currency, cost=cost)
 
 
 def change_stage(model: PoolModel) -> Stage:

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optimizer.fallback import RulePlanner
 from optimizer.model.decisions import Decisions
 from optimizer.model.pool import build
 from optimizer.planner import LpPlanner
+from optimizer.solving.mathopt import MathOptSolver
+from optimizer.solving.program import LinearProgram, Solution, Status
+from optimizer.solving.residuals import violation
+from optimizer.stages.exact import excluded
+from optimizer.stages.exclusion import overlaps
 from optimizer.stages.objectives import local_stage
+from optimizer.stages.order import StagedSolver
 from tests.optimizer.cases import PLANNERS, random_problem
 from tests.thoroughness import examples
 from vpp.domain.arrays import Floats
@@ -20,7 +27,7 @@ from vpp.domain.ids import AssetId, NodeId
 from vpp.domain.order import Goals, Order
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
-from vpp.domain.problem import EvSessions, Nodes, Problem
+from vpp.domain.problem import EvSessions, Nodes, Problem, SharedRating
 from vpp.domain.slots import SlotGrid
 from vpp.ports.planner import Planner
 
@@ -285,12 +292,20 @@ def test_in_cost_order_the_curve_pays_for_cheap_energy_before_a_dear_hour() -> N
         problem,
         grid=SlotGrid.regular(datetime(2026, 6, 1, tzinfo=UTC), count=slots, step_s=3600.0),
         goals=Goals(order=Order.COST),
-        prices=replace(problem.prices, import_per_kwh=cheap, export_per_kwh=np.zeros(slots)),
+        prices=replace(
+            problem.prices,
+            import_per_kwh=cheap,
+            export_per_kwh=np.zeros(slots),
+            currency="KRW",
+        ),
         pv=replace(problem.pv, available_kw=np.zeros(problem.pv.available_kw.shape)),
         batteries=replace(fleet, energy_kwh=fleet.min_kwh, reserve_kwh=fleet.min_kwh),
     )
     plan = LpPlanner().plan(problem)
-    assert plan.costs.unit == "money"
+    assert plan.costs.unit == "KRW"
+    units = {stage.stage: stage.unit for stage in plan.explanation.stages}
+    assert units["S2 cost"] == units["S3 wear"] == "KRW"
+    assert units["S1 boundary import"] == "kWh"
     assert plan.schedule.grid_kw[0] > problem.load_kw[:, 0].sum()
     assert plan.curve.worth(0, 0.0) * fleet.eta_charge.mean() > plan.costs.import_weight[0]
     assert plan.curve.worth(slots - 2, 0.0) / fleet.eta_discharge.mean() < 1.1 * 0.40
@@ -340,6 +355,70 @@ def test_binaries_decide_only_where_the_relaxation_burns_energy() -> None:
     assert (certificate.overlaps, certificate.repaired) == (0, 0)
     plain = LpPlanner().plan(random_problem(0))
     assert not any("binaries" in note for note in plain.explanation.notes)
+
+
+class Impatient:
+    """Solves as SCIP does, and says of every stage but the first that its time was over."""
+
+    def __init__(self, first: Floats, *, with_point: bool) -> None:
+        self._engine, self._first, self._with_point = MathOptSolver("GSCIP"), first, with_point
+
+    def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
+        solution = self._engine.solve(program, cost, time_limit_s)
+        if np.array_equal(cost[: len(self._first)], self._first):
+            return solution
+        x = solution.x if self._with_point else np.zeros(0)
+        return replace(solution, status=Status.TIME_LIMIT, x=x, bound=-1.0)
+
+
+@pytest.mark.parametrize("with_point", [True, False])
+def test_where_binaries_run_out_of_time_the_best_point_found_is_used(with_point: bool) -> None:
+    problem = random_problem(73)
+    run = StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP")).run(problem, 20.0)
+    first = run.solved[0].stage.cost
+    decisions = excluded(run, Impatient(first, with_point=with_point), 5.0)
+    assert decisions is not None
+    assert not overlaps(decisions).any()
+    assert violation(run.model.program, run.model.point(decisions)) < 1e-5
+    exact = excluded(
+        StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP")).run(problem, 20.0),
+        MathOptSolver("GSCIP"),
+        5.0,
+    )
+    assert exact is not None
+    reached, optimum = (float(first @ run.model.point(one)) for one in (decisions, exact))
+    assert reached == pytest.approx(optimum, abs=1e-5)
+    said = "the best that was found in time" if with_point else "the order ends before it"
+    assert any(said in note for note in run.notes)
+
+
+def test_sun_that_a_shared_rating_keeps_from_the_grid_is_stored_by_the_rule() -> None:
+    """A plant of 9 kW and a battery behind an inverter of 4 kW, in deficit and in surplus."""
+    problem = random_problem(0)
+    slots, fleet = len(problem.grid), problem.batteries
+    sun = np.zeros(problem.pv.available_kw.shape)
+    sun[0] = 9.0
+    inverter = SharedRating(batteries=np.array([0]), pv=np.array([0]), in_kw=4.0, out_kw=4.0)
+    problem = replace(
+        problem,
+        grid=SlotGrid.regular(datetime(2026, 6, 1, tzinfo=UTC), count=slots, step_s=900.0),
+        load_kw=np.where(np.arange(slots) < 2, 5.0, 0.5) * np.ones(problem.load_kw.shape),
+        pv=replace(problem.pv, available_kw=sun, curtailable=(True,) * len(sun)),
+        shared=(inverter,),
+        batteries=replace(
+            fleet,
+            site=np.zeros(len(fleet.ids), np.int64),
+            capacity_kwh=np.full(len(fleet.ids), 50.0),
+            charge_kw=np.full(len(fleet.ids), 3.0),
+            energy_kwh=fleet.min_kwh,
+            reserve_kwh=fleet.min_kwh,
+            max_kwh=np.full(len(fleet.ids), 50.0),
+        ),
+    )
+    plan = RulePlanner().plan(problem)
+    assert plan.schedule.of(fleet.ids[0]) == pytest.approx(np.full(slots, 3.0))
+    assert plan.schedule.of(problem.pv.ids[0])[:2] == pytest.approx([-7.0, -7.0])
+    assert plan.schedule.grid_kw[:2] == pytest.approx(problem.load_kw.sum(0)[:2] - 4.0)
 
 
 def test_the_worth_at_a_slots_end_does_not_count_the_slot_itself() -> None:

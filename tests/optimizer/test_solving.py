@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ortools.math_opt import result_pb2
 
 from optimizer.model.blocks import Blocks
 from optimizer.model.charges import billing_intervals
 from optimizer.model.pool import build
 from optimizer.model.terminal import terminal_value
-from optimizer.solving.mathopt import Engine, MathOptSolver
-from optimizer.solving.program import LinearProgram, Solution, Status
+from optimizer.solving.kept import KeptSolver
+from optimizer.solving.mathopt import MathOptSolver, asked, called
+from optimizer.solving.program import LinearProgram, Solution, Solver, Status
 from optimizer.solving.residuals import residuals, violation
 from optimizer.stages.exclusion import overlaps, shift
 from optimizer.stages.face import optimal_face
@@ -20,7 +22,7 @@ from tests.optimizer.cases import START, random_problem
 from vpp.domain.arrays import Floats
 from vpp.domain.slots import SlotGrid
 
-ENGINES: tuple[Engine, ...] = ("HIGHS", "GLOP")
+ENGINES = (MathOptSolver("HIGHS"), MathOptSolver("GLOP"), KeptSolver())
 
 
 def two_columns() -> tuple[LinearProgram, Floats]:
@@ -33,9 +35,9 @@ def two_columns() -> tuple[LinearProgram, Floats]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_returns_point_duals_and_reduced_costs(engine: Engine) -> None:
+def test_an_engine_returns_point_duals_and_reduced_costs(engine: Solver) -> None:
     program, cost = two_columns()
-    solution = MathOptSolver(engine).solve(program, cost, 10.0)
+    solution = engine.solve(program, cost, 10.0)
     assert solution.status is Status.OPTIMAL
     assert solution.x == pytest.approx([2.0, 1.0])
     assert solution.duals == pytest.approx([2.0])
@@ -44,22 +46,74 @@ def test_an_engine_returns_point_duals_and_reduced_costs(engine: Engine) -> None
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_tells_the_infeasible(engine: Engine) -> None:
+def test_an_engine_tells_the_infeasible(engine: Solver) -> None:
     program, cost = two_columns()
     beyond = replace(program, row_lower=np.array([99.0]))
-    assert MathOptSolver(engine).solve(beyond, cost, 10.0).status is Status.INFEASIBLE
+    assert engine.solve(beyond, cost, 10.0).status is Status.INFEASIBLE
     crossed = replace(program, lower=np.array([3.0, 0.0]))
-    assert MathOptSolver(engine).solve(crossed, cost, 10.0).status is Status.INFEASIBLE
+    assert engine.solve(crossed, cost, 10.0).status is Status.INFEASIBLE
+
+
+def test_a_kept_model_forgets_nothing_and_remembers_nothing() -> None:
+    """Solve after solve on one matrix, and on another in between: as from the start each time."""
+    kept, fresh = KeptSolver(), MathOptSolver("HIGHS")
+    rng, (program, cost) = np.random.default_rng(3), two_columns()
+    other, other_cost = two_columns()
+    for round_ in range(20):
+        changed = replace(
+            program,
+            upper=rng.uniform(0.5, 4.0, 2),
+            row_lower=np.array([rng.uniform(0.0, 6.0)]),
+        )
+        weight = cost * rng.uniform(0.1, 9.0, 2)
+        expected, found = (e.solve(changed, weight, 10.0) for e in (fresh, kept))
+        assert found.status is expected.status
+        if found.status is Status.OPTIMAL:
+            assert weight @ found.x == pytest.approx(float(weight @ expected.x))
+            assert residuals(changed, weight, found).proven
+        if round_ % 5 == 4:
+            assert kept.solve(other, other_cost, 10.0).x == pytest.approx([2.0, 1.0])
+
+
+def stopped(point: bool) -> result_pb2.SolveResultProto:
+    """What a native call returns that was stopped by its time limit."""
+    result = result_pb2.SolveResultProto()
+    result.termination.reason = (
+        result_pb2.TERMINATION_REASON_FEASIBLE
+        if point
+        else result_pb2.TERMINATION_REASON_NO_SOLUTION_FOUND
+    )
+    result.termination.objective_bounds.dual_bound = 1.5
+    if point:
+        values = result.solutions.add().primal_solution.variable_values
+        values.ids.extend([0, 1])
+        values.values.extend([1.0, 2.0])
+    return result
+
+
+@pytest.mark.parametrize("point", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_of_a_program_with_whole_columns_the_best_point_in_time_is_kept(
+    point: bool, whole: bool
+) -> None:
+    program, _ = two_columns()
+    if whole:
+        program = replace(program, whole=np.array([0]))
+    parameters = asked("GSCIP", 1.0, whole=whole)
+    solution = called(lambda *_: stopped(point), program, 2.0, parameters)
+    assert solution.status is Status.TIME_LIMIT
+    assert solution.x.tolist() == ([1.0, 2.0] if point and whole else [])
+    assert solution.bound == (3.0 if point and whole else -np.inf)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("seed", range(10))
-def test_both_engines_reach_the_same_optimum_of_a_pool(engine: Engine, seed: int) -> None:
+def test_all_engines_reach_the_same_optimum_of_a_pool(engine: Solver, seed: int) -> None:
     model = build(random_problem(seed), elastic=True)
     cost = local_stage(model).cost
     values = []
-    for name in ENGINES:
-        solution = MathOptSolver(name).solve(model.program, cost, 10.0)
+    for one in (ENGINES[0], engine):
+        solution = one.solve(model.program, cost, 10.0)
         assert residuals(model.program, cost, solution).proven
         values.append(float(cost @ solution.x))
     assert values[0] == pytest.approx(values[1], abs=1e-7)

@@ -12,6 +12,7 @@ from vpp.backtest.study import BOUND, Answer
 from vpp.domain import metrics
 from vpp.domain.arrays import Floats
 from vpp.domain.order import Order
+from vpp.domain.problem import NO_CURRENCY
 
 WINDOW_S = 730 * 3600.0
 """Stretches over which the load factor is taken."""
@@ -44,8 +45,13 @@ def figures(answer: Answer) -> Figures:
         grid_scores={name: grid_score(run, without, answer) for name, run in runs.items()},
         unserved_kwh={name: run.unserved_kwh for name, run in runs.items()},
         regret=_regret(answer),
-        unit="kWh of import" if by_import(answer) else "money",
+        unit="kWh of import" if by_import(answer) else _currency(answer),
     )
+
+
+def _currency(answer: Answer) -> str:
+    city = answer.ask.portfolio
+    return NO_CURRENCY if city is None else city.currency
 
 
 def all_runs(answer: Answer) -> dict[str, Run]:

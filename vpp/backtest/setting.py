@@ -22,6 +22,7 @@ from vpp.domain.ids import AssetId, DeviceId, LinkId, MeterId, NodeId, Portfolio
 from vpp.domain.network import GridNode, Limit, Meter, MeterRole, Site
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.problem import NO_CURRENCY
 from vpp.domain.tariff import Tariff
 
 LEAST_KW = 1e-3
@@ -99,7 +100,7 @@ def of_recording(
     portfolio = Portfolio(
         id=PortfolioId("recording"),
         name="a recording",
-        currency="",
+        currency=NO_CURRENCY,
         time_zone=str(recording.meta.get("time_zone", "UTC")),
         country=str(recording.meta.get("country", "")),
         latitude=float(recording.meta.get("latitude", 0.0)),

@@ -83,7 +83,7 @@ def _stated(text: str) -> tuple[AssetId, float]:
 
 
 def _show(city: City, made: OnePlan) -> None:
-    console, currency = Console(), city.portfolio.currency
+    console = Console()
     if made.unforecast:
         assumed = ", ".join(f"{site} {kw(mean)}" for site, mean in made.unforecast.items())
         console.print(f"[bold yellow]load without a forecast, assumed: {assumed}[/]")
@@ -92,10 +92,10 @@ def _show(city: City, made: OnePlan) -> None:
     for one in made.plans.values():
         console.print(_hours(city, one))
         for stage in one.explanation.stages:
-            console.print(f"  {stage.stage}: {stage.value:,.2f} {_unit(stage.unit, currency)}")
+            console.print(f"  {stage.stage}: {stage.value:,.2f} {stage.unit}")
         for slack in one.explanation.slacks:
             console.print(
-                f"  [yellow]{slack.what}: {slack.amount:.2f} {_unit(slack.unit, currency)}"
+                f"  [yellow]{slack.what}: {slack.amount:.2f} {slack.unit}"
                 f" short because of {slack.limited_by} (dual {slack.dual:.3g})[/]"
             )
         for note in one.explanation.notes:
@@ -140,11 +140,6 @@ def _age_s(note: ForecastNote) -> float | None:
     return note.input_age_s if np.isfinite(note.input_age_s) else None
 
 
-def _unit(unit: str, currency: str) -> str:
-    """The planner counts in "money" and does not know whose."""
-    return currency if unit == "money" else unit
-
-
 def local_hour(city: City, one: Plan, slot: int) -> str:
     start = one.grid.starts[slot].astimezone(ZoneInfo(city.portfolio.time_zone))
     return start.strftime("%a %H:%M")
@@ -160,11 +155,11 @@ def _plain(made: OnePlan, currency: str) -> dict[str, Any]:
         "unforecast": dict(made.unforecast),
         "notes": list(made.notes),
         "troubles": dict(made.troubles),
-        "plans": {pool: _plan(one, currency) for pool, one in made.plans.items()},
+        "plans": {pool: _plan(one) for pool, one in made.plans.items()},
     }
 
 
-def _plan(one: Plan, currency: str) -> dict[str, Any]:
+def _plan(one: Plan) -> dict[str, Any]:
     schedule, explained = one.schedule, one.explanation
     return {
         "issued_at": one.issued_at.isoformat(),
@@ -182,11 +177,9 @@ def _plan(one: Plan, currency: str) -> dict[str, Any]:
             for asset, row in zip(schedule.assets, schedule.energy_kwh, strict=True)
             if not np.isnan(row).any()
         },
-        "stages": {
-            stage.stage: [stage.value, _unit(stage.unit, currency)] for stage in explained.stages
-        },
+        "stages": {stage.stage: [stage.value, stage.unit] for stage in explained.stages},
         "slacks": [
-            [slack.what, slack.amount, _unit(slack.unit, currency), slack.limited_by, slack.dual]
+            [slack.what, slack.amount, slack.unit, slack.limited_by, slack.dual]
             for slack in explained.slacks
         ],
         "forecasts": [

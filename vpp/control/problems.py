@@ -323,6 +323,7 @@ def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook
             export_per_kwh=np.zeros(len(grid)),
             co2_kg_per_kwh=np.zeros(len(grid)),
             fee_per_kwh=node.fee_per_kwh,
+            currency=portfolio.currency,
         )
     tariff = portfolio.tariffs[node.tariff]
     demand = tariff.demand_at(grid.start)
@@ -336,6 +337,7 @@ def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook
         peak_paid_kw=max(outlook.billing.peak_paid_kw, demand.floor_kw if demand else 0.0),
         running_import_kw=outlook.billing.running_import_kw,
         running_part=outlook.billing.running_part,
+        currency=portfolio.currency,
     )
 
 

@@ -25,6 +25,10 @@ _BATTERY_FIELDS = (
 _PRICE_FIELDS = ("import_per_kwh", "export_per_kwh", "co2_kg_per_kwh")
 
 
+NO_CURRENCY = "money"
+"""Where nobody says which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Nodes:
     """The tree beneath and including the pool's node, and its limits per slot."""
@@ -143,6 +147,8 @@ class Prices:
     """Mean import so far in the running billing interval."""
     running_part: float = 0.0
     """Part of the running billing interval that is past, 0..1."""
+    currency: str = NO_CURRENCY
+    """ISO 4217 code of everything above."""
 
     def __post_init__(self) -> None:
         for name in _PRICE_FIELDS:

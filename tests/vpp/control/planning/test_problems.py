@@ -132,6 +132,7 @@ def test_limits_prices_and_what_is_paid_already() -> None:
     assert problem.nodes.import_kw[:, 0].tolist() == [100.0, 30.0, 50.0]
     assert problem.nodes.contract_import_kw[:, 0].tolist() == [40.0, np.inf, np.inf]
     assert set(problem.prices.import_per_kwh) == {100.0}
+    assert problem.prices.currency == "KRW"
     assert (problem.prices.peak_per_kw, problem.prices.peak_paid_kw) == (6000.0, 12.0)
 
 
