@@ -1,4 +1,4 @@
-"""Two invented batteries of the convention behind the embedded broker, for the contract's tests."""
+"""Two invented batteries that call in at the embedded broker, behind the MQTT adapter."""
 
 import asyncio
 import contextlib
@@ -27,6 +27,10 @@ class CallingBattery(Station):
         self.meta = META | {"serial": device, "assets": {asset: {"kind": "battery"}}}
         self.asset, self.power_kw, self.mood = asset, 0.0, ""
         self.answer = self._follow
+
+    async def _serve(self) -> None:
+        if self.mood != "reset":
+            await super()._serve()
 
     async def stream(self) -> None:
         while True:
@@ -98,7 +102,8 @@ class MqttWorld:
         self._batteries[0].mood = "silent"
 
     async def reset(self) -> None:
-        """No connection of a streaming device is asked anything: the contract has no such test."""
+        self._batteries[0].mood = "reset"
+        await self._batteries[0].vanish()
 
     async def refuse(self) -> None:
         self._batteries[0].mood = "refuse"
