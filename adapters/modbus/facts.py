@@ -38,6 +38,7 @@ def facts_of(
         heartbeat_s=None if beat is None else options.heartbeat_s or beat.within_s,
         confirm=_confirm(list(written.values())),
         atomic_reversal=all(control.atomic_reversal for control in controls),
+        profile_digest=profile.digest,
     )
 
 

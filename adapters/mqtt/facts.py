@@ -52,6 +52,7 @@ def facts_of(device: Device, promise: Promise, meta: MetaMessage | None = None) 
         refresh_s=profile.refresh_s,
         confirm=profile.confirm,
         atomic_reversal=profile.atomic_reversal,
+        profile_digest=profile.digest,
     )
 
 

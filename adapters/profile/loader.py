@@ -1,6 +1,9 @@
 """Text to profile: read, shaped, checked, frozen. Every mistake names file, line and path."""
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar, get_args
 
 from pydantic import ValidationError
@@ -15,6 +18,7 @@ from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.text import Path, TextTree, read_text, text_path
 
 File = TypeVar("File", bound=HeadEntry)
+_WORDS = ("title", "source", "notes")
 
 
 def read_profile(text: str, name: str, file: str) -> Profile:
@@ -23,7 +27,8 @@ def read_profile(text: str, name: str, file: str) -> Profile:
     Raises:
         ConfigurationError: it is no profile; holds every mistake found.
     """
-    return freeze(_checked(text, file, ProfileFile, check), name)
+    profile = freeze(_checked(text, file, ProfileFile, check), name)
+    return replace(profile, digest=_digest(text, file))
 
 
 def read_mqtt_profile(text: str, name: str, file: str) -> MqttProfile:
@@ -32,7 +37,14 @@ def read_mqtt_profile(text: str, name: str, file: str) -> MqttProfile:
     Raises:
         ConfigurationError: it is no such profile; holds every mistake found.
     """
-    return mqtt.freeze(_checked(text, file, MqttProfileFile, mqtt.check), name)
+    profile = mqtt.freeze(_checked(text, file, MqttProfileFile, mqtt.check), name)
+    return replace(profile, digest=_digest(text, file))
+
+
+def _digest(text: str, file: str) -> str:
+    """Of what a device is told or believed by; words and comments may change."""
+    said = {k: v for k, v in read_text(text, file).value.items() if k not in _WORDS}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _checked(

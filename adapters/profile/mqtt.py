@@ -103,6 +103,8 @@ class MqttProfile:
     confirm: Confirm
     control: Mapping[str, Steering]
     """By kind of asset; a kind that is left out is only read."""
+    digest: str = ""
+    """Of all that the file says, but for title, source and notes."""
 
     def commissioned(
         self, *, period_s: float | None, dead_time_s: float | None, ramp_s: float | None

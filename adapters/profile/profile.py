@@ -242,3 +242,5 @@ class Profile:
     shared_ac_rating: bool = False
     """Its assets share an AC rating, which the device's options state."""
     manners: Manners = Manners()
+    digest: str = ""
+    """Of all that the file says, but for title, source and notes."""

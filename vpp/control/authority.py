@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from vpp.control.authority_file import Entry, read, write
@@ -30,11 +30,13 @@ class AuthorityBook:
         *,
         audit: Audit,
         pace: Pace,
+        digests: Mapping[DeviceId, str] = MappingProxyType({}),
         observe: bool = False,
     ) -> None:
-        """``observe``: the whole daemon only looks, whatever is remembered."""
+        """``digests`` of the devices' profiles; ``observe``: the whole daemon only looks."""
         self._path, self._devices = state_dir / FILE, devices
         self._audit, self._pace, self._observe = audit, pace, observe
+        self._digests = digests
         self._entries: dict[DeviceId, Entry] = {}
         self._changed = asyncio.Event()
         self._tasks = Supervisor(pace.wire)
@@ -91,17 +93,26 @@ class AuthorityBook:
         before = self.entry(device).identity
         if before == identity:
             return
-        profile = self._devices[device].profile
-        self._store(device, replace(self.entry(device), identity=identity, profile=profile))
+        self._store(device, replace(self._with_profile(device), identity=identity))
         changes = _changes(before, identity)
         if changes:
             self._observe_only(device, changes)
 
     def _check_profile(self, device: Device) -> None:
-        before = self.entry(device.id).profile
-        if before and before != device.profile:
-            self._store(device.id, replace(self.entry(device.id), profile=device.profile))
-            self._observe_only(device.id, f"profile changed from {before} to {device.profile}")
+        before, now = self.entry(device.id), self._with_profile(device.id)
+        if not before.profile or before == now:
+            return
+        self._store(device.id, now)
+        if before.profile != now.profile:
+            self._observe_only(device.id, f"profile changed from {before.profile} to {now.profile}")
+        elif before.digest:
+            self._observe_only(device.id, f"profile {now.profile} was changed under its name")
+
+    def _with_profile(self, device: DeviceId) -> Entry:
+        """What is remembered of it, with the profile that it has now."""
+        entry = self.entry(device)
+        digest = self._digests.get(device, "") or entry.digest
+        return replace(entry, profile=self._devices[device].profile, digest=digest)
 
     def _observe_only(self, device: DeviceId, why: str) -> None:
         if self.of(device) is not Authority.OUT_OF_SERVICE:

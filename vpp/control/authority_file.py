@@ -27,6 +27,8 @@ class Entry:
     identity: Identity | None = None
     """Who answered last; None if nobody has yet."""
     profile: str = ""
+    digest: str = ""
+    """Of the profile, as its adapter tells it."""
 
 
 def read(path: Path) -> Mapping[DeviceId, Entry]:
@@ -88,6 +90,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "why": entry.why,
         "identity": asdict(entry.identity) if entry.identity else None,
         "profile": entry.profile,
+        "digest": entry.digest,
     }
 
 
@@ -99,4 +102,5 @@ def _entry(fields: Mapping[str, Any]) -> Entry:
         why=str(fields["why"]),
         identity=Identity(**fields["identity"]) if fields["identity"] else None,
         profile=str(fields["profile"]),
+        digest=str(fields.get("digest", "")),
     )

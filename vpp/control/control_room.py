@@ -87,7 +87,12 @@ class ControlRoom(Generic[State]):
         facts = LiveFacts(ports)
         audit, timing = services.audit, pace.timing
         self.authority = AuthorityBook(
-            services.state_dir, portfolio.devices, audit=audit, pace=pace, observe=observe
+            services.state_dir,
+            portfolio.devices,
+            audit=audit,
+            pace=pace,
+            digests={device: port.facts.profile_digest for device, port in ports.items()},
+            observe=observe,
         )
         self.table = StateTable(portfolio, facts, timing, self.authority.of)
         self.gate = WriteGate(

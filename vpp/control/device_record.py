@@ -99,9 +99,10 @@ class DeviceRecord:
 
     def state(self, authority: Authority) -> DeviceState:
         """``authority`` is what it would have if it were not under local control."""
+        decided = authority.writable or authority is Authority.SHADOW
         return DeviceState(
             online=self.online,
-            authority=Authority.LOCAL if self.local and authority.writable else authority,
+            authority=Authority.LOCAL if self.local and decided else authority,
             identified=self.identified,
             read_back=self.identified and not self.unread,
             read_back_s=self.read_back_s,

@@ -41,3 +41,5 @@ class DeviceFacts:
     confirm: Confirm = Confirm()
     atomic_reversal: bool = False
     """Charge to discharge may be one write; else it passes through idle."""
+    profile_digest: str = ""
+    """Of what the profile says; another one under the same name is another profile."""

@@ -121,7 +121,9 @@ class Daemon:
         self._metrics.plan_rounds.set(self._replanner.rounds)
         if self.view is None:
             return self._metrics.text()
-        return self._metrics.text() + self._fleet.text(self.view.snapshot, self.view.reached)
+        shadows = self._room.shadows.setpoints
+        fleet = self._fleet.text(self.view.snapshot, self.view.reached, shadows)
+        return self._metrics.text() + fleet
 
     async def set_authority(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command ``set-authority``: ``device``, ``authority``, ``who``, ``why``."""

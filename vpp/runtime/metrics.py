@@ -21,9 +21,11 @@ from prometheus_client import (
 )
 
 from vpp.domain.arrays import Floats
+from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.quality import Quality
+from vpp.domain.setpoint import Setpoint
 from vpp.domain.snapshot import Column, Layout, Snapshot
 from vpp.runtime.score import Reached
 
@@ -92,8 +94,13 @@ class FleetMetrics:
         ]
         self._devices = tuple(portfolio.devices)
 
-    def text(self, snapshot: Snapshot, reached: Reached) -> bytes:
-        """Prometheus text; a value that is not good is left out rather than repeated."""
+    def text(
+        self, snapshot: Snapshot, reached: Reached, shadows: Mapping[AssetId, Setpoint]
+    ) -> bytes:
+        """Prometheus text; a value that is not good is left out rather than repeated.
+
+        ``shadows``: what devices in shadow would hold now.
+        """
         parts = [family.text(snapshot.assets) for family in self._assets]
         parts += [family.text(snapshot.meters) for family in self._meters]
         parts.append(_head("vpp_device_online", "Whether the device answers."))
@@ -102,6 +109,13 @@ class FleetMetrics:
             for name in self._devices
             if (state := snapshot.devices.get(name)) is not None
         ]
+        parts.append(_head("vpp_device_authority", "What may be done to the device now."))
+        parts += [
+            f'vpp_device_authority{{device="{name}",authority="{state.authority}"}} 1\n'
+            for name in self._devices
+            if (state := snapshot.devices.get(name)) is not None
+        ]
+        parts += _shadows(shadows)
         for name, text, value in _score(reached):
             if value is not None:
                 parts.append(f"{_head(name, text)}{name} {value:.9g}\n")
@@ -131,6 +145,17 @@ class _Family:
 
 def _head(name: str, text: str) -> str:
     return f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+
+
+def _shadows(shadows: Mapping[AssetId, Setpoint]) -> Iterable[str]:
+    """Of a ceiling its one bound; nothing of what asks for no power."""
+    name = "vpp_asset_shadow_setpoint_watts"
+    yield _head(name, "Setpoint that a device in shadow would hold.")
+    for asset, setpoint in shadows.items():
+        told_kw = setpoint.target_kw
+        power_kw = told_kw if math.isfinite(told_kw) else setpoint.hi_kw
+        if math.isfinite(power_kw):
+            yield f'{name}{{asset="{asset}"}} {power_kw * WATTS:.9g}\n'
 
 
 def _score(reached: Reached) -> tuple[tuple[str, str, float | None], ...]:

@@ -57,6 +57,25 @@ def test_a_good_profile_is_read() -> None:
     assert profile_mistakes(profile) == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("address: 23", "address: 24", False),
+        ("sign: into_asset_positive", "sign: out_of_asset_positive", False),
+        ("title: ", "title: Another ", True),
+        ("points:", "# a comment\npoints:", True),
+    ],
+)
+def test_a_digest_changes_with_what_a_device_is_told_or_believed_by(
+    old: str, new: str, same: bool
+) -> None:
+    assert old in GOOD
+    before, after = (
+        read_profile(text, "mine", "mine.yaml").digest for text in (GOOD, GOOD.replace(old, new, 1))
+    )
+    assert (before == after) is same
+
+
 WRONG = [
     ("schema: 1", "schema: 2", 1, "schema", "Input should be 1"),
     ("type: i16", "type: i17", 6, "points.power.type", "'i16'"),

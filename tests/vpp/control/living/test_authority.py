@@ -23,12 +23,14 @@ async def book(
     *,
     audit: FakeAudit | None = None,
     observe: bool = False,
+    digest: str = "",
 ) -> AsyncIterator[AuthorityBook]:
     made = AuthorityBook(
         tmp_path,
         {D1: device or battery_device()},
         audit=audit or FakeAudit(),
         pace=pace(),
+        digests={D1: digest},
         observe=observe,
     )
     async with made:
@@ -83,6 +85,20 @@ async def test_another_profile_is_only_observed(tmp_path: Path) -> None:
     async with book(tmp_path, battery_device(profile="p2")) as made:
         assert made.of(D1) is Authority.OBSERVE
         assert made.entry(D1).why == "profile changed from p1 to p2"
+
+
+async def test_a_profile_changed_under_its_name_is_only_observed(tmp_path: Path) -> None:
+    async with book(tmp_path) as made:  # of a version that knew no digest
+        made.seen(D1, ACME)
+    for digest in ("one", "one", ""):
+        async with book(tmp_path, digest=digest) as made:
+            assert made.of(D1) is Authority.AUTO
+    async with book(tmp_path, digest="two") as made:
+        assert made.of(D1) is Authority.OBSERVE
+        assert made.entry(D1).why == "profile p1 was changed under its name"
+        made.set(D1, Authority.AUTO, who="operator", why="checked")
+    async with book(tmp_path, digest="two") as made:
+        assert made.of(D1) is Authority.AUTO
 
 
 async def test_out_of_service_in_the_city_file_stands_above_all(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -161,7 +161,8 @@ async def test_a_failing_source_keeps_its_last_word_until_that_expires(tmp_path:
             source.broken = True
             await asyncio.sleep(10)
     by_tick = [inputs.proposals for inputs in made.step.asked]
-    assert by_tick[6] == (wish,)
+    assert by_tick[2] == (wish,)
+    assert by_tick[6] == (replace(wish, alive=False),), "a last word is no sign of life"
     assert by_tick[-1] == ()
 
 

@@ -1,6 +1,7 @@
 """A device in shadow in the whole control room: on record, and not one write."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from vpp.control.inputs import Decision, Rehearsed, TickInputs
 from vpp.domain.audit import Event
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.points import OperatingState
 
 pytestmark = pytest.mark.virtual_time
 D1, B1 = DeviceId("d1"), AssetId("b1")
@@ -92,3 +94,39 @@ async def test_a_rehearsal_that_fails_is_an_alarm_and_nothing_else(tmp_path: Pat
         assert {alarm.code for alarm in made.room.loop.view.alarms} == {"SHADOW_FAILED"}
         assert made.room.loop.view.failed == frozenset()
     assert made.room.loop.counters.failed == 0
+
+
+async def test_under_local_control_nothing_is_cast_as_a_shadow(tmp_path: Path) -> None:
+    port = FakeBattery(D1, B1, LoopClock(), battery_facts())
+    portfolio = city_of([battery()], [battery_device(authority=Authority.SHADOW)])
+    made = rig(portfolio, {"d1": port}, tmp_path, rehearse=Telling(5.0))
+    async with made.room:
+        await asyncio.sleep(5)
+        assert B1 in made.room.shadows.setpoints
+        port.state = OperatingState.LOCAL
+        await asyncio.sleep(3)
+        assert made.room.table.device(D1).authority is Authority.LOCAL
+        assert made.room.shadows.setpoints == {}
+        port.state = OperatingState.RUNNING
+        await asyncio.sleep(3)
+        assert B1 in made.room.shadows.setpoints
+    assert port.written == []
+    ends = [r.why for r in made.audit.of(Event.SHADOW) if r.outcome == "meanwhile"]
+    assert ends[0] == "authority is local"
+
+
+async def test_a_profile_that_was_changed_writes_nothing_until_somebody_looked(
+    tmp_path: Path,
+) -> None:
+    for digest in ("one", "two"):
+        facts = replace(battery_facts(), profile_digest=digest)
+        port = FakeBattery(D1, B1, LoopClock(), facts)
+        portfolio = city_of([battery()], [battery_device()])
+
+        def told(inputs: TickInputs) -> list[Decision]:
+            return [decide(5.0, now_s=inputs.snapshot.now_s)]
+
+        made = rig(portfolio, {"d1": port}, tmp_path, decide=told)
+        async with made.room:
+            await asyncio.sleep(5)
+        assert bool(port.written) is (digest == "one")

@@ -15,6 +15,7 @@ from tests.vpp.control.living.fakes import (
     meter_device,
     point,
 )
+from vpp.control.device_record import DeviceRecord
 from vpp.control.inputs import Timing
 from vpp.control.state_table import StateTable
 from vpp.domain.assets import Load, Pv
@@ -299,6 +300,23 @@ def test_a_device_under_local_control_says_so() -> None:
     assert made.device(D1).authority is Authority.LOCAL
     made.apply(batch("d1", {local: OperatingState.RUNNING}, at_s=2.0))
     assert made.device(D1).authority is Authority.AUTO
+
+
+@pytest.mark.parametrize(
+    ("configured", "shown"),
+    [
+        (Authority.SHADOW, Authority.LOCAL),
+        (Authority.MANUAL, Authority.LOCAL),
+        (Authority.OBSERVE, Authority.OBSERVE),
+        (Authority.OUT_OF_SERVICE, Authority.OUT_OF_SERVICE),
+    ],
+)
+def test_local_control_shows_wherever_it_takes_something_away(
+    configured: Authority, shown: Authority
+) -> None:
+    made = DeviceRecord.of(battery_device())
+    made.note(batch("d1", {point("b1", Quantity.STATE): OperatingState.LOCAL}, at_s=1.0))
+    assert made.state(configured).authority is shown
 
 
 def test_what_a_device_complains_of_is_an_alarm_until_it_says_otherwise() -> None:
