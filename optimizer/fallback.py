@@ -38,6 +38,7 @@ class RulePlanner:
             bands=bands(problem, decisions),
             corridors=corridors(problem, decisions),
             envelopes=envelopes(problem, [0.0] * len(problem.sessions.ids)),
+            least_net_kw=problem.least_net_kw,
             schedule=schedule(problem, decisions),
             explanation=_explanation(problem, decisions),
         )

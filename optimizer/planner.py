@@ -142,6 +142,7 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
         envelopes=envelopes(problem, _session_worth(run)),
         share_worth=None if worth is None else worth[solved.battery],
         share_assets=() if worth is None else problem.batteries.ids,
+        least_net_kw=problem.least_net_kw,
         schedule=schedule(problem, decisions),
         explanation=explanation,
     )

@@ -14,6 +14,7 @@ from optimizer.forecasting.spread import spread_kw, usual_width
 from vpp.domain.arrays import Floats, Ints, frozen
 from vpp.domain.forecast import Forecast, ForecastRequest, Series
 from vpp.domain.points import Quantity
+from vpp.domain.slots import SlotGrid
 
 WEEK, YESTERDAY, FLAT, NOTHING = (
     "same time last week",
@@ -25,6 +26,9 @@ RUNGS: tuple[tuple[str, int], ...] = ((WEEK, 7), (YESTERDAY, 1), (YESTERDAY, 2))
 """Name and distance in days; the day before yesterday serves slots further than a day ahead."""
 RECENT_S = 3 * DAY_S
 LEARNT_S = 28 * DAY_S
+MOST_DAYS = range(1, 10)
+LEAST_DAYS = 3
+"""Days over which the most at a time of day is taken, and how many must be on record."""
 UNKNOWN_PART = 0.3
 """Of the bound, where nothing was ever recorded."""
 UNKNOWN_LOAD_KW = 1.0
@@ -86,6 +90,7 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
     values = np.stack([np.minimum(low, middle), middle, high], axis=1)
     values = frozen(np.clip(values, floor[:, None], scale.bound_kw[:, None]))
     ages_s = np.maximum(recorded.age_s(issued_s), 0.0)
+    most = _most_kw(request.grid, recorded, scale)
     for at, one in enumerate(series):
         yield Forecast(
             subject=one.subject,
@@ -95,7 +100,21 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
             values_kw=values[at],
             source=", ".join(used[at]),
             input_age_s=float(ages_s[at]),
+            most_kw=most[at] if np.isfinite(most[at]).all() else None,
         )
+
+
+def _most_kw(grid: SlotGrid, recorded: Recorded, scale: Scale) -> Floats:
+    """The most of the last days at the same time of the sun's day, where enough are on record.
+
+    Else the bound; shape (series, slots).
+    """
+    begin_s, end_s = grid.edges_s[:-1], grid.edges_s[1:]
+    seen = np.stack(
+        [recorded.mean_kw(begin_s - days * DAY_S, end_s - days * DAY_S) for days in MOST_DAYS]
+    )
+    enough = np.isfinite(seen).sum(axis=0) >= LEAST_DAYS
+    return np.where(enough, np.minimum(np.fmax.reduce(seen), scale.bound_kw), scale.bound_kw)
 
 
 def _rungs(

@@ -245,3 +245,27 @@ def test_the_sun_rises_in_the_east() -> None:
         for azimuth in (90.0, 270.0)
     ]
     assert facing[0] > 2.0 * facing[1]
+
+
+def test_the_most_is_the_clearest_of_the_last_days_at_the_same_time_and_never_above_the_bound() -> (
+    None
+):
+    days = 10
+    bound = clear_sky_bound_kw(since(96 * days), plant(np.zeros(96 * days)))
+    part = np.repeat([0.9, 0.9, 0.2, 0.3, 0.7, 0.1, 0.2, 0.3, 0.2, 0.4], 96)
+    found = forecast(plant(part * bound))
+    assert found.most_kw is not None
+    ahead = clear_sky_bound_kw(found.grid, plant(np.zeros(1)))
+    assert (found.most_kw >= found.middle_kw - 1e-9).all()
+    assert (found.most_kw <= ahead + 1e-9).all()
+    noon = ahead > 0.8 * ahead.max()
+    np.testing.assert_allclose(found.most_kw[noon] / ahead[noon], 0.9, atol=0.02)
+
+
+def test_the_most_is_the_clear_sky_where_too_little_is_on_record_and_unknown_without_a_place() -> (
+    None
+):
+    found = forecast(plant(np.full(96, 1.0)))
+    assert found.most_kw is not None
+    np.testing.assert_allclose(found.most_kw, clear_sky_bound_kw(found.grid, plant(np.zeros(1))))
+    assert forecast(series(np.full(96, 1.0))).most_kw is None

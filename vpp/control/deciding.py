@@ -7,6 +7,7 @@ import numpy as np
 from vpp.control import cars, ledger, limits, movers, pool_power, safety, sharing
 from vpp.control.cars import Cars
 from vpp.control.ledger import Flow
+from vpp.control.merit import best_first
 from vpp.control.movers import Moved
 from vpp.control.pool_power import Terms
 from vpp.control.reach import Reach
@@ -69,7 +70,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     served = pool_power.serve(net_kw, store, slot, terms)
     trim = _trim(scene, members)
     want = pool_power.with_trim(served.power_kw, trim, store)
-    shares = shared(scene, want, fleet, bounds)
+    shares = shared(scene, want, fleet, bounds, terms)
     moved = _moved(scene, reach, want, shares, members, bounds)
     return Chosen(
         terms=terms,
@@ -190,11 +191,13 @@ def _trim(scene: Scene, members: Bools) -> float:
     return pool_power.trimmed(scene.state, pool, steady, short, scene.dt_s, age_s)
 
 
-def shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds) -> Floats:
-    """By hours left in the whole pool; where exchange inside it has a price, sites first."""
+def shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds, terms: Terms) -> Floats:
+    """By merit, then hours left; where exchange inside the pool has a price, sites first."""
     pool, ground = scene.pool, scene.ground
     if pool.fee_per_kwh <= 0 or want == 0:
-        return sharing.share(want, fleet, pool.rows, bounds)
+        merit = pool.eta_charge * pool.eta_discharge
+        coming = pool_power.coming(terms.plan, scene.inputs.snapshot.at)
+        return best_first(want, fleet, pool.rows, bounds, merit, coming)
     own = np.full(len(pool.rows), np.nan)
     own[pool.site_row] = -(ground.lo_kw + ground.hi_kw)[pool.site_row] / 2
     return sharing.own_first(want, fleet, pool.rows, bounds, own)

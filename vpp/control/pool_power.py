@@ -10,6 +10,7 @@ import numpy as np
 
 from vpp.control import ladder, ledger, serving, sharing
 from vpp.control.compiled import CompiledPool
+from vpp.control.merit import Coming
 from vpp.control.reach import Reach
 from vpp.control.residual import Ground
 from vpp.control.scene import Scene
@@ -89,6 +90,14 @@ def _worths(pool: CompiledPool, plan: Plan | None, at: datetime) -> Floats | Non
     worth = np.full(pool.count, float(np.mean([plan.share_worth[i, slot] for _, i in named])))
     worth[[at for at, _ in named]] = [plan.share_worth[i, slot] for _, i in named]
     return worth
+
+
+def coming(plan: Plan | None, at: datetime) -> Coming | None:
+    """The net that the plan foresees after the running slot, at its lowest; None if it has none."""
+    slot = plan.grid.index(at) if plan is not None else None
+    if plan is None or slot is None or plan.least_net_kw is None:
+        return None
+    return Coming.of(plan.least_net_kw[slot + 1 :], plan.grid.edges_s[slot + 1 :])
 
 
 def store(

@@ -93,6 +93,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         prices=_prices(portfolio, pool, grid, outlook),
         net_low_kw=low_kw,
         net_high_kw=high_kw,
+        least_net_kw=_least_net(sites, outlook),
         recent_peak_kw=outlook.recent_peak_kw,
         last_schedule=outlook.last.schedule if outlook.last else None,
         last_grid=outlook.last.grid if outlook.last else None,
@@ -264,6 +265,21 @@ def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats, Floats
             below += (sun.quantile(HIGH) - sun.middle_kw) ** 2
             above += (sun.middle_kw - sun.quantile(LOW)) ** 2
     return middle - np.sqrt(below), middle + np.sqrt(above)
+
+
+def _least_net(sites: Sequence[SiteId], outlook: Outlook) -> Floats | None:
+    """Loads at their 10 % quantile, erring independently, under the clearest sky seen lately."""
+    middle, below, sun_kw = (np.zeros(len(outlook.grid)) for _ in range(3))
+    for site in sites:
+        load = outlook.forecasts.get((site, Quantity.POWER_KW))
+        sun = outlook.forecasts.get((site, Quantity.AVAILABLE_KW))
+        if load is None or (sun is not None and sun.most_kw is None):
+            return None
+        middle += load.middle_kw
+        below += (load.middle_kw - load.quantile(LOW)) ** 2
+        if sun is not None and sun.most_kw is not None:
+            sun_kw += sun.most_kw
+    return middle - np.sqrt(below) - sun_kw
 
 
 def _nodes(

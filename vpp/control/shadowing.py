@@ -98,7 +98,9 @@ def _levelled(scene: Scene, reach: Reach, chosen: Chosen, shadows: Bools) -> Cho
 
     Who moves first is left to the real tick, in which the others have to make up for the shadows.
     """
-    shares = deciding.shared(scene, chosen.served.power_kw, chosen.fleet, chosen.bounds)
+    shares = deciding.shared(
+        scene, chosen.served.power_kw, chosen.fleet, chosen.bounds, chosen.terms
+    )
     power = np.where(chosen.members, shares, chosen.power_kw)
     for at in np.flatnonzero(shadows & chosen.members & ~scene.standing.first):
         power[at] = _told(scene, reach, int(at), float(shares[at]))

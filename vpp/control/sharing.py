@@ -88,7 +88,11 @@ def own_first(want_kw: float, fleet: Fleet, rows: Rows, bounds: Bounds, own_kw: 
         least_kw=np.clip(-own, bounds.least_kw, bounds.most_kw),
         most_kw=np.clip(own, bounds.least_kw, bounds.most_kw),
     )
-    first = share(want_kw, fleet, rows, home)
+    return then_rest(want_kw, share(want_kw, fleet, rows, home), fleet, rows, bounds)
+
+
+def then_rest(want_kw: float, first: Floats, fleet: Fleet, rows: Rows, bounds: Bounds) -> Floats:
+    """What is given first, and the rest of the want by hours left on top of it."""
     taken = rows.sums(first)
     rest = replace(
         fleet,

@@ -33,6 +33,9 @@ class Forecast:
     """Rung of the forecaster's ladder that made it, as "same time last week"."""
     input_age_s: float = 0.0
     """Age of the newest measurement it stands on, at the issue."""
+    most_kw: Floats | None = None
+    """Most that was seen lately at this time of day, else what a clear sky would give at most,
+    shape (slots,); None where neither is known."""
 
     def __post_init__(self) -> None:
         values = frozen(self.values_kw)
@@ -41,6 +44,11 @@ class Forecast:
         if (np.diff(values, axis=0) < -1e-9).any():
             raise InvariantError(f"forecast {self.subject}: quantiles cross")
         object.__setattr__(self, "values_kw", values)
+        if self.most_kw is not None:
+            most = frozen(self.most_kw)
+            require_shape(f"most of forecast {self.subject}", most, (len(self.grid),))
+            require_finite(f"most of forecast {self.subject}", most)
+            object.__setattr__(self, "most_kw", most)
 
     def quantile(self, q: float) -> Floats:
         """One quantile, shape (slots,), kW."""

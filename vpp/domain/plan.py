@@ -148,5 +148,7 @@ class Plan:
     """What a stored kWh is worth per battery of the schedule and slot, shape (batteries, slots);
     None: hours left decide."""
     share_assets: tuple[AssetId, ...] = ()
+    least_net_kw: Floats | None = None
+    """The problem's: the largest surplus that the share among unlike storages leaves room for."""
     schedule: Schedule
     explanation: Explanation = field(default_factory=lambda: Explanation(planner="unknown"))

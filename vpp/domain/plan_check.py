@@ -164,6 +164,9 @@ def _handover(plan: Plan, problem: Problem) -> Iterator[str]:
         yield from _bounds(name, envelope.least_kwh, envelope.most_kwh, slots, finite=True)
         if not np.isfinite(envelope.worth):
             yield f"{name}: worth is {envelope.worth}"
+    low = plan.least_net_kw
+    if low is not None and (low.shape != (slots,) or not np.isfinite(low).all()):
+        yield f"the least net has shape {low.shape}, or is not finite"
     worth = plan.share_worth
     if worth is not None:
         if worth.shape != (len(plan.share_assets), slots):

@@ -179,6 +179,9 @@ class Problem:
     """10 % quantile of the pool's uncontrolled net, shape (T,); None where the forecast has no
     distribution."""
     net_high_kw: Floats | None = None
+    least_net_kw: Floats | None = None
+    """The uncontrolled net under the clearest sky seen lately and at the load's 10 % quantile,
+    shape (T,); None where a site's forecast does not say."""
     recent_peak_kw: float | None = None
     """Largest unmanaged net of the last 28 days; None in the first 7 days."""
     last_schedule: Schedule | None = None

@@ -212,6 +212,10 @@ GARBAGE: dict[str, tuple[Callable[[], Plan], str]] = {
         lambda: plan(share_worth=np.ones((2, 4)), share_assets=(AssetId("battery"),)),
         "share order has shape (2, 4)",
     ),
+    "least net that is no number": (
+        lambda: plan(least_net_kw=np.full(4, np.nan)),
+        "the least net has shape (4,), or is not finite",
+    ),
     "an asset left out": (
         lambda: plan(
             schedule=Schedule(

@@ -180,6 +180,18 @@ def test_a_site_that_has_no_load_needs_no_forecast_of_one() -> None:
     assert problem.net_low_kw is not None
 
 
+def test_the_least_net_is_that_under_the_clearest_sky_seen_lately() -> None:
+    asked = outlook()
+    assert build(two_sites(), POOL, asked).least_net_kw is None
+    clear = {
+        key: replace(each, most_kw=np.full(len(each.grid), 5.0))
+        for key, each in asked.forecasts.items()
+    }
+    problem = build(two_sites(), POOL, replace(asked, forecasts=clear))
+    assert problem.least_net_kw is not None
+    np.testing.assert_allclose(problem.least_net_kw, 2.0 + 5.0 - 0.3 - 5.0)
+
+
 def test_a_shared_rating_names_members_by_their_place() -> None:
     limit = SharedLimit(
         assets=frozenset(map(AssetId, ("home-bat", "home-pv-2"))), lo_kw=-5.0, hi_kw=4.0
