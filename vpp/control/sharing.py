@@ -1,9 +1,8 @@
 """Who of the pool's storages takes how much: hours left, levelled, inside every limit of the tree.
 
 Surplus goes first to the storage with the most hours left to fill, deficit to the one with the most
-hours left to empty; those that are
-level share by power. Where the plan says that a stored kWh is worth more in one place, worth comes
-before hours.
+hours left to empty; those that are level share by power. Where the plan says that a stored kWh is
+worth more in one place, worth comes before hours.
 """
 
 from dataclasses import dataclass, replace
