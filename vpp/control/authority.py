@@ -70,8 +70,9 @@ class AuthorityBook:
         if configured is Authority.OUT_OF_SERVICE:
             return configured
         found = configured if remembered is None else remembered
-        may_write = found.writable or found is Authority.SHADOW
-        return Authority.OBSERVE if self._observe and may_write else found
+        if self._observe and (found.writable or found is Authority.SHADOW):
+            return Authority.OBSERVE
+        return found
 
     def entry(self, device: DeviceId) -> Entry:
         """What is remembered of it."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from vpp.control.allotment import Request
 from vpp.control.compiled import CompiledPool, compile_pool
@@ -75,9 +75,11 @@ class PoolModel:
         return Places.of_pool(self.compiled)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandNews:
-    """What became known of an asset's command since the last tick."""
+class CommandNews(NamedTuple):
+    """What became known of an asset's command since the last tick.
+
+    A tuple, because one tick may hear one of every asset.
+    """
 
     asset: AssetId
     setpoint: Setpoint
@@ -124,9 +126,11 @@ class Decision:
     write_class: WriteClass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why a scope got what it got, for the operator and the record."""
+class Reason(NamedTuple):
+    """Why a scope got what it got, for the operator and the record.
+
+    A tuple, because one tick may give one for every asset.
+    """
 
     scope: Scope
     rung: Rung

@@ -183,8 +183,7 @@ class ControlLoop(Generic[State]):
         gate = self._around.gate
         gate.completed(frozenset(device for result in done for device in result.decided))
         for result in done:
-            for decision in result.commands:
-                gate.submit(decision)
+            gate.submit(*result.commands)
 
     def _alarms(
         self, results: Mapping[PoolId, TickResult[State]], failed: Mapping[PoolId, Alarm]

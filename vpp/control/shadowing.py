@@ -61,7 +61,7 @@ def _in_shadow(pool: CompiledPool, snapshot: Snapshot) -> Bools:
 def _under_control(snapshot: Snapshot) -> Snapshot:
     """The same world, but for the devices in shadow, which are ``auto``."""
     devices = {
-        name: replace(state, authority=Authority.AUTO)
+        name: state._replace(authority=Authority.AUTO)
         if state.authority is Authority.SHADOW
         else state
         for name, state in snapshot.devices.items()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -85,9 +86,11 @@ class WriteGate:
         """Tell ``listener`` of everything that left, or did not."""
         self._listeners.append(listener)
 
-    def submit(self, decision: Decision) -> None:
-        """Queue what a tick decided; its device's writer asks the rules, outside the tick."""
-        self._queue(Pending(self._command(decision)))
+    def submit(self, *decisions: Decision) -> None:
+        """Queue what a tick decided; each device's writer asks the rules, outside the tick."""
+        stamp = self._stamp()
+        for decision in decisions:
+            self._queue(Pending(self._command(decision, stamp)))
 
     def rehearse(self, decision: Decision) -> tuple[Command, GateRefusal | None]:
         """The command that a device in shadow would get, and the first rule that would forbid it.
@@ -95,17 +98,17 @@ class WriteGate:
         Nothing is queued, counted or numbered with what leaves.
         """
         self._rehearsed += 1
-        command = self._numbered(decision, self._rehearsed)
+        command = self._numbered(decision, self._rehearsed, self._stamp())
         found = self._situation(command.device, command.setpoint.asset, leaving=False)
         if found.state.authority is Authority.SHADOW:
-            found = found._replace(state=replace(found.state, authority=Authority.AUTO))
+            found = found._replace(state=found.state._replace(authority=Authority.AUTO))
         command = replace(command, id=f"shadow-{command.id}")
         return command, refusal(command, found._replace(decided=True))
 
     async def carry(self, decision: Decision) -> Dispatch:
         """Write on the daemon's way out, and wait for what came of it."""
         done: asyncio.Future[Dispatch] = asyncio.get_running_loop().create_future()
-        self._queue(Pending(self._command(decision), done))
+        self._queue(Pending(self._command(decision, self._stamp()), done))
         return await done
 
     def completed(self, decided: frozenset[DeviceId]) -> None:
@@ -158,9 +161,13 @@ class WriteGate:
                 return refusal(beat, self._situation(device, asset, leaving=False))
         return GateRefusal(rule="setpoint", detail="it holds no live setpoint")
 
-    def _command(self, decision: Decision) -> Command:
+    def _stamp(self) -> tuple[datetime, float]:
+        """Now, by the city's clock and monotonic."""
+        return self._pace.city.now(), self._pace.city.monotonic()
+
+    def _command(self, decision: Decision, stamp: tuple[datetime, float]) -> Command:
         self._seq += 1
-        command = self._numbered(decision, self._seq)
+        command = self._numbered(decision, self._seq, stamp)
         if decision.write_class is not WriteClass.REFRESH:
             return command
         covering = self.ledger.covering(decision.setpoint)
@@ -168,7 +175,7 @@ class WriteGate:
             return replace(command, write_class=WriteClass.COMMAND)  # no record covers it
         return replace(command, id=covering.id)
 
-    def _numbered(self, decision: Decision, seq: int) -> Command:
+    def _numbered(self, decision: Decision, seq: int, stamp: tuple[datetime, float]) -> Command:
         epoch = self._tenure.epoch
         return Command(
             id=f"{epoch}-{seq}",
@@ -177,8 +184,8 @@ class WriteGate:
             write_class=decision.write_class,
             epoch=epoch,
             seq=seq,
-            issued_at=self._pace.city.now(),
-            issued_s=self._pace.city.monotonic(),
+            issued_at=stamp[0],
+            issued_s=stamp[1],
         )
 
     def _check(self, pending: Pending) -> GateRefusal | None:

@@ -34,7 +34,7 @@ class Setpoint:
     reason: str
 
     def __post_init__(self) -> None:
-        if math.isnan(self.lo_kw) or math.isnan(self.hi_kw) or self.lo_kw > self.hi_kw:
+        if not self.lo_kw <= self.hi_kw:
             raise InvariantError(
                 f"setpoint for {self.asset}: bounds [{self.lo_kw}, {self.hi_kw}] kW"
                 " are empty or not numbers"

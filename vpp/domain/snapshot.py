@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,9 +52,11 @@ class Column:
         return self.values.item(index) if self.quality.item(index) == Quality.GOOD else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceState:
-    """What is known about one device, beside its values."""
+class DeviceState(NamedTuple):
+    """What is known about one device, beside its values.
+
+    A tuple, because every snapshot has a new one of every device.
+    """
 
     online: bool = False
     authority: Authority = Authority.OBSERVE
