@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vpp.backtest.checkpoint import EVERY_S, Checkpoint, Keeper, decoded, encoded
 from vpp.backtest.data import Recording
 from vpp.backtest.plant import Plant
 from vpp.backtest.rules_run import Run
@@ -48,6 +49,8 @@ class Watching:
     """Told the number of slots that are done, after each."""
     keep_plans_of: int = 0
     """Slot whose plans are kept for a look at them."""
+    keeper: Keeper | None = None
+    """Keeps how far the run has come, every simulated week; a run that it knows goes on there."""
 
 
 def timing_of(step_s: float) -> Timing:
@@ -81,42 +84,28 @@ def run_plan(
         watching: Who looks on.
     """
     cars = on_arrival_run(recording)
-    watching, ev_kw = watching or Watching(), cars.ev_kw
-    chosen: Mapping[PoolId, Plan] = {}
-    plant = Plant(recording, setting, ev_kw)
-    thinker = None if thinking is None else Thinker(recording, setting, ev_kw, thinking, past)
-    ticking = _Ticking(setting, recording.hours * 3600.0)
-    ticking.take_over(plant)
-    slots = len(recording.grid)
-    battery_kw = np.zeros((len(recording.storage), slots))
-    stored_kwh = np.zeros((len(recording.storage), slots + 1))
-    lost_kw = np.zeros((len(recording.sites), slots))
-    nets_kw = np.zeros((len(setting.portfolio.pools), slots))
-    stored_kwh[:, 0] = plant.stored_kwh
-    pools = _membership(recording, setting)
-    site_kw = recording.load_kw - recording.pv_kw + ev_kw
-    for slot in range(slots):
-        snapshot = plant.snapshot(slot, ticking.now_s)
-        if thinker is not None and thinker.due(slot):
-            thinker.think(slot, snapshot, nets_kw[:, :slot])
-        if thinker is not None and slot == watching.keep_plans_of:
-            chosen = thinker.plans
-        ticking.tick(plant, snapshot, thinker)
-        lost_kw[:, slot] = plant.advance(slot)
-        battery_kw[:, slot], stored_kwh[:, slot + 1] = plant.power_kw, plant.stored_kwh
-        net_kw = site_kw[:, slot] + lost_kw[:, slot]
-        np.add.at(net_kw, recording.storage.site, plant.power_kw)
-        nets_kw[:, slot] = pools @ net_kw
-        watching.progress(slot + 1)
+    watching = watching or Watching()
+    course = _Course(recording, setting, cars.ev_kw, thinking, past)
+    every, slots = max(round(EVERY_S / (recording.hours * 3600.0)), 1), len(recording.grid)
+    keeper = watching.keeper
+    known = None if keeper is None else keeper.load()
+    if known is not None:
+        course.take_up(known)
+    for slot in range(course.slots, slots):
+        course.live(slot, keep_plans=slot == watching.keep_plans_of)
+        if keeper is not None and course.slots % every == 0 and course.slots < slots:
+            keeper.save(course.checkpoint())
+        watching.progress(course.slots)
     run = Run(
         name=name,
-        battery_kw=frozen(battery_kw),
-        stored_kwh=frozen(stored_kwh),
-        ev_kw=frozen(ev_kw),
+        battery_kw=frozen(course.battery_kw),
+        stored_kwh=frozen(course.stored_kwh),
+        ev_kw=frozen(cars.ev_kw),
         charged=cars.charged,
         unserved_kwh=cars.unserved_kwh,
-        curtailed_kw=frozen(lost_kw),
+        curtailed_kw=frozen(course.lost_kw),
     )
+    thinker = course.thinker
     if thinker is None:
         return PlanRun(run=run)
     return PlanRun(
@@ -124,8 +113,84 @@ def run_plan(
         plans=thinker.made,
         refused=tuple(thinker.refused),
         expected_kw=frozen(thinker.expected_kw),
-        chosen=chosen,
+        chosen=course.chosen,
     )
+
+
+class _Course:
+    """A run slot after slot, and what it has left so far."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        setting: Setting,
+        ev_kw: Floats,
+        thinking: Thinking | None,
+        past: Recording | None,
+    ) -> None:
+        self._plant = Plant(recording, setting, ev_kw)
+        self.thinker = (
+            None if thinking is None else Thinker(recording, setting, ev_kw, thinking, past)
+        )
+        self._ticking = _Ticking(setting, recording.hours * 3600.0)
+        self._ticking.take_over(self._plant)
+        self.slots = 0
+        """Lived through."""
+        slots, batteries = len(recording.grid), len(recording.storage)
+        self.battery_kw = np.zeros((batteries, slots))
+        self.stored_kwh = np.zeros((batteries, slots + 1))
+        self.lost_kw = np.zeros((len(recording.sites), slots))
+        self._nets_kw = np.zeros((len(setting.portfolio.pools), slots))
+        self.stored_kwh[:, 0] = self._plant.stored_kwh
+        self.chosen: Mapping[PoolId, Plan] = {}
+        self._pools = _membership(recording, setting)
+        self._battery_site = recording.storage.site
+        self._site_kw = recording.load_kw - recording.pv_kw + ev_kw
+
+    def live(self, slot: int, *, keep_plans: bool) -> None:
+        plant, thinker = self._plant, self.thinker
+        snapshot = plant.snapshot(slot, self._ticking.now_s)
+        if thinker is not None and thinker.due(slot):
+            thinker.think(slot, snapshot, self._nets_kw[:, :slot])
+        if thinker is not None and keep_plans:
+            self.chosen = thinker.plans
+        self._ticking.tick(plant, snapshot, thinker)
+        self.lost_kw[:, slot] = plant.advance(slot)
+        self.battery_kw[:, slot], self.stored_kwh[:, slot + 1] = plant.power_kw, plant.stored_kwh
+        net_kw = self._site_kw[:, slot] + self.lost_kw[:, slot]
+        np.add.at(net_kw, self._battery_site, plant.power_kw)
+        self._nets_kw[:, slot] = self._pools @ net_kw
+        self.slots = slot + 1
+
+    def checkpoint(self) -> Checkpoint:
+        done = slice(self.slots)
+        return Checkpoint(
+            slots=self.slots,
+            now_s=self._ticking.now_s,
+            states=encoded(self._ticking.states),
+            told_kw=self._plant.told_kw,
+            held_to_kw=self._plant.held_to_kw,
+            battery_kw=self.battery_kw[:, done],
+            stored_kwh=self.stored_kwh[:, : self.slots + 1],
+            lost_kw=self.lost_kw[:, done],
+            nets_kw=self._nets_kw[:, done],
+            thoughts=None if self.thinker is None else self.thinker.thoughts,
+            chosen=self.chosen,
+        )
+
+    def take_up(self, kept: Checkpoint) -> None:
+        """Go on from where another process was."""
+        done = slice(kept.slots)
+        self.slots, self.chosen = kept.slots, kept.chosen
+        self.battery_kw[:, done] = kept.battery_kw
+        self.stored_kwh[:, : kept.slots + 1] = kept.stored_kwh
+        self.lost_kw[:, done], self._nets_kw[:, done] = kept.lost_kw, kept.nets_kw
+        self._ticking.now_s, self._ticking.states = kept.now_s, decoded(kept.states)
+        self._plant.told_kw, self._plant.held_to_kw = kept.told_kw.copy(), kept.held_to_kw.copy()
+        self._plant.stored_kwh = kept.stored_kwh[:, -1].copy()
+        self._plant.power_kw = kept.battery_kw[:, -1].copy()
+        if self.thinker is not None and kept.thoughts is not None:
+            self.thinker.take_up(kept.thoughts)
 
 
 class _Ticking:
@@ -142,7 +207,7 @@ class _Ticking:
             )
             for pool in setting.portfolio.pools
         ]
-        self._states: list[ControlState] = [start(m.compiled, self.now_s) for m in self._models]
+        self.states: list[ControlState] = [start(m.compiled, self.now_s) for m in self._models]
 
     def take_over(self, plant: Plant) -> None:
         """Ticks before the first slot, in which devices come under control as they stand."""
@@ -153,8 +218,8 @@ class _Ticking:
         plans = {} if thinker is None else thinker.plans
         for at, model in enumerate(self._models):
             inputs = TickInputs(model=model, snapshot=snapshot, plan=plans.get(model.pool))
-            result = step(self._states[at], inputs)
-            self._states[at] = result.state
+            result = step(self.states[at], inputs)
+            self.states[at] = result.state
             plant.obey(result.commands)
         self.now_s += self._step_s
 

@@ -57,8 +57,10 @@ class Plant:
             )
             for device in setting.facts
         }
-        self._told_kw = np.zeros(len(setting.batteries))
-        self._held_to_kw = np.full(len(self._plants.at), np.inf)
+        self.told_kw = np.zeros(len(setting.batteries))
+        """Each battery, until it is told otherwise."""
+        self.held_to_kw = np.full(len(self._plants.at), np.inf)
+        """Each plant, magnitude; infinite where it is free."""
         self.stored_kwh = np.array(recording.start_kwh)
         self.power_kw = np.zeros(len(setting.batteries))
         """Of each battery over the slot before."""
@@ -74,7 +76,7 @@ class Plant:
         possible, soc, setpoint = (np.full(len(there), np.nan) for _ in range(3))
         possible[self._plants.at] = self._of_sites(self._plants, self._recording.pv_kw[:, slot])
         soc[self._battery_at] = self.stored_kwh / self._capacity_kwh
-        setpoint[self._battery_at] = self._told_kw
+        setpoint[self._battery_at] = self.told_kw
         assets = {
             Quantity.POWER_KW: there,
             Quantity.AVAILABLE_KW: possible,
@@ -96,10 +98,10 @@ class Plant:
             setpoint, asset = decision.setpoint, decision.asset
             if asset in self._order:
                 told = setpoint.target_kw if setpoint.form is Form.TARGET else 0.0
-                self._told_kw[self._order[asset]] = told
+                self.told_kw[self._order[asset]] = told
             else:
                 limit = -setpoint.lo_kw if setpoint.form is Form.CEILING else np.inf
-                self._held_to_kw[self._plant_order[asset]] = limit
+                self.held_to_kw[self._plant_order[asset]] = limit
 
     def advance(self, slot: int) -> Floats:
         """Live through a slot; sun that was not let in at each site, kW, shape (sites,)."""
@@ -108,7 +110,7 @@ class Plant:
         empty_kw = np.minimum(
             storage.discharge_kw, storage.empty_kwh(self.stored_kwh) / recording.hours
         )
-        self.power_kw = np.clip(self._told_kw, -empty_kw, fill_kw)
+        self.power_kw = np.clip(self.told_kw, -empty_kw, fill_kw)
         self.stored_kwh = storage.after(self.stored_kwh, self.power_kw, recording.hours)
         return recording.pv_kw[:, slot] - self._let_in_kw(slot)
 
@@ -118,7 +120,7 @@ class Plant:
     def _produced_kw(self, slot: int) -> Floats:
         """Magnitude of each plant."""
         possible = self._of_sites(self._plants, self._recording.pv_kw[:, slot])
-        return np.asarray(np.minimum(possible, self._held_to_kw))
+        return np.asarray(np.minimum(possible, self.held_to_kw))
 
     def _let_in_kw(self, slot: int) -> Floats:
         """Magnitude at each site; what no plant of the portfolio stands for comes in whole."""

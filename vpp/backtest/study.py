@@ -5,11 +5,14 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from multiprocessing import get_context
+from importlib.metadata import version
+from multiprocessing import active_children, get_context
+from pathlib import Path
 
 import numpy as np
 
 from vpp.backtest.bound import least_cost, least_import
+from vpp.backtest.checkpoint import Keeper
 from vpp.backtest.city import Pools, for_city, pools_of
 from vpp.backtest.data import Recording
 from vpp.backtest.feasible import require_feasible
@@ -19,6 +22,7 @@ from vpp.backtest.prices import recorded_tariff
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting, of_city, of_recording
 from vpp.backtest.thinking import Thinking, arrivals_kw, installed
+from vpp.control.state import VERSION
 from vpp.domain.errors import InvariantError
 from vpp.domain.order import Goals, Order
 from vpp.domain.portfolio import Portfolio
@@ -111,6 +115,14 @@ class _Scene:
     pools: Pools
     goals: Goals
     look_at: int = 0
+    unfinished: Path | None = None
+    """Folder of what is kept of runs that were interrupted."""
+
+    def keeper(self, name: str) -> Keeper | None:
+        if self.unfinished is None:
+            return None
+        question = (version("vpp-orchestrator"), VERSION, name, replace(self, unfinished=None))
+        return Keeper(self.unfinished / f"{name.replace(' ', '-')}.run", question)
 
     def setting(self, *, carbon_known: bool) -> Setting:
         if self.ask.portfolio is not None:
@@ -134,17 +146,26 @@ def answer(
     *,
     workers: int = 1,
     progress: Callable[[int], None] = lambda _slot: None,
+    unfinished: Path | None = None,
 ) -> Answer:
     """Run the controller over the record, and everything that it is measured against.
 
     The answer is the same for any number of workers: each controller is one chain of slots in
-    one process.
+    one process. It is the same, too, where a run that was interrupted goes on.
+
+    Args:
+        ask: What is to be found out.
+        recording: What happened.
+        workers: Processes to use.
+        progress: Told the number of slots that the controller asked for has done.
+        unfinished: Folder in which runs with a plan keep how far they have come, every simulated
+            week, until all are done; None: nothing is kept.
 
     Raises:
         InvariantError: the record is not of the city, or a schedule is not physically possible.
         ConfigurationError: no planner or forecaster of that name.
     """
-    scene = _scene(ask, recording)
+    scene = replace(_scene(ask, recording), unfinished=unfinished)
     with _side_by_side(workers) as begin:
         beside = {name: begin(_rule, scene, name) for name in _rules(scene)}
         bound = begin(_bound, scene)
@@ -154,6 +175,9 @@ def answer(
         ahead = None if foreseen is None else foreseen()
     for run in (asked.run, *runs, *(() if ahead is None else (ahead,))):
         require_feasible(run, scene.recording)
+    for name in ("plan", FORESEEN):
+        if (keeper := scene.keeper(name)) is not None:
+            keeper.forget()
     return Answer(
         ask=ask,
         recording=scene.recording,
@@ -209,21 +233,23 @@ def _bound(scene: _Scene) -> Run:
 
 def _foreseen(scene: _Scene) -> Run:
     foresight = replace(scene, ask=replace(scene.ask, forecast="perfect"))
-    return replace(_asked(foresight, lambda _slot: None).run, name=FORESEEN)
+    return _asked(foresight, lambda _slot: None, name=FORESEEN).run
 
 
-def _asked(scene: _Scene, progress: Callable[[int], None]) -> PlanRun:
+def _asked(scene: _Scene, progress: Callable[[int], None], name: str = "plan") -> PlanRun:
     ask, recording = scene.ask, scene.recording
     if ask.controller is not Controller.PLAN:
         run = _rule(scene, ask.controller)
         progress(len(recording.grid))
         return PlanRun(run=run)
     return run_plan(
-        "plan",
+        name,
         recording,
         scene.setting(carbon_known=ask.forecast == "perfect"),
         thinking=_thinking(ask, recording),
-        watching=Watching(progress=progress, keep_plans_of=scene.look_at),
+        watching=Watching(
+            progress=progress, keep_plans_of=scene.look_at, keeper=scene.keeper(name)
+        ),
     )
 
 
@@ -246,10 +272,16 @@ def _side_by_side(workers: int) -> Iterator[Begin]:
     if workers < 2:
         yield lambda work, *given: lambda: work(*given)
         return
+    others = set(active_children())
     with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
 
         def begin(work: Callable[..., Run], *given: object) -> Callable[[], Run]:
             future: Future[Run] = pool.submit(work, *given)
             return future.result
 
-        yield begin
+        try:
+            yield begin
+        except BaseException:
+            for process in set(active_children()) - others:
+                process.terminate()
+            raise

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from vpp.backtest.checkpoint import Thoughts
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
@@ -92,6 +93,17 @@ class Thinker:
         self.made = 0
         self.refused: list[str] = []
         """Why a plan was not made or not accepted."""
+
+    @property
+    def thoughts(self) -> Thoughts:
+        return Thoughts(
+            plans=self.plans, expected_kw=self.expected_kw, made=self.made, refused=self.refused
+        )
+
+    def take_up(self, kept: Thoughts) -> None:
+        """Go on from what another process thought."""
+        self.plans, self.made, self.refused = kept.plans, kept.made, list(kept.refused)
+        self.expected_kw = kept.expected_kw.copy()
 
     def due(self, slot: int) -> bool:
         return slot % self._thinking.every == 0

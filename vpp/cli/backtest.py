@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from vpp.cli.exits import faults_as_exits
+from vpp.cli.exits import errors, faults_as_exits
 from vpp.cli.spans import instant, seconds
 
 if TYPE_CHECKING:
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from vpp.backtest.figures import Figures
     from vpp.backtest.study import Answer, Ask
 
+
+UNFINISHED = ".unfinished"
+"""Within the folder for the results: how far an interrupted run had come."""
+INTERRUPTED = 130
+"""As a shell says of a command that Ctrl-C ended."""
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -55,7 +60,10 @@ def backtest(
     until: Annotated[str | None, typer.Option("--to", help="Up to this day or instant.")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to use.")] = 2,
 ) -> None:
-    """Run a controller over recorded data, beside rules and perfect foresight."""
+    """Run a controller over recorded data, beside rules and perfect foresight.
+
+    An interrupted run with a plan goes on where it was when the same command is given again.
+    """
     from vpp.backtest.deliver import deliver
     from vpp.backtest.figures import figures
     from vpp.backtest.study import Ask, Controller
@@ -75,7 +83,7 @@ def backtest(
             plan_every_s=seconds(plan_every),
             portfolio=None if city is None else load_city(city).portfolio,
         )
-        made = _watched(ask, recording, workers)
+        made = _watched(ask, recording, workers, out)
         found = figures(made)
         files = deliver(made, found, out)
     _show(made, found, files)
@@ -112,7 +120,7 @@ def _one_of(kind: type[Kind], text: str, option: str) -> Kind:
         raise typer.BadParameter(f"{text!r}: one of {known}", param_hint=option) from error
 
 
-def _watched(ask: "Ask", recording: "Recording", workers: int) -> "Answer":
+def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "Answer":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -127,7 +135,15 @@ def _watched(ask: "Ask", recording: "Recording", workers: int) -> "Answer":
             day = datetime.fromtimestamp(float(recording.grid.edges_s[slot]), UTC).date()
             progress.update(task, completed=slot, at=str(day))
 
-        return answer(ask, recording, workers=workers, progress=done)
+        unfinished = out / UNFINISHED
+        try:
+            made = answer(ask, recording, workers=workers, progress=done, unfinished=unfinished)
+        except KeyboardInterrupt as interruption:
+            errors.print("interrupted: the same command goes on from the last simulated week")
+            raise typer.Exit(INTERRUPTED) from interruption
+    if unfinished.is_dir():
+        unfinished.rmdir()
+    return made
 
 
 def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
@@ -136,7 +152,10 @@ def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
 
     from vpp.backtest.report import COLUMNS
 
-    table = Table(title=f"{made.run.name}, order {made.goals.order}", title_justify="left")
+    table = Table(
+        title=f"{made.run.name}, order {made.goals.order}, forecast {made.ask.forecast}",
+        title_justify="left",
+    )
     table.add_column("controller")
     for name, *_ in COLUMNS:
         table.add_column(name, justify="right")

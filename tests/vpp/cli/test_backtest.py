@@ -2,8 +2,10 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.vpp.backtest.folders import write_folder
+from tests.vpp.backtest.folders import hourly, signals, write_folder
 from vpp.cli import exits
 from vpp.cli.main import app
 from vpp.config.examples import example_city
@@ -68,6 +70,35 @@ def test_a_plan_over_what_the_simulators_export(exported: Path, tmp_path: Path) 
     assert page.outside == []
     assert (page.tags.count("h2"), page.tags.count("svg")) == (7, 6)
     assert "script" not in page.tags
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_goes_on_when_the_command_is_given_again(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    hours = 10 * 24
+    files = {"sites_hourly.csv": hourly(hours), "signals_hourly.csv": signals(hours)}
+    folder = write_folder(tmp_path, files)
+    command = [sys.executable, "-c", "from vpp.cli.main import app; app()", "backtest", str(folder)]
+    command += ["--workers", "1", "--plan-every", "12h", "--out"]
+    kept = tmp_path / "out" / ".unfinished" / "plan.run"
+    with subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.PIPE) as process:
+        while not kept.exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(how)
+        _, said = process.communicate(timeout=60)
+    assert kept.exists()
+    assert not (tmp_path / "out" / "kpi.json").exists()
+    if how is signal.SIGINT:
+        assert process.returncode == 130
+        assert b"the same command goes on" in said
+        return
+    for out in ("out", "through"):
+        subprocess.run([*command, str(tmp_path / out)], check=True, stdout=subprocess.DEVNULL)
+    assert not kept.parent.exists()
+    for name in ("schedule.csv", "kpi.json"):
+        texts = [(tmp_path / out / name).read_bytes() for out in ("out", "through")]
+        assert texts[0] == texts[1]
 
 
 def test_cars_are_written_by_session(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""An interrupted run goes on where it was, bit for bit."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.vpp.backtest.weather import unlike
+from vpp.backtest.checkpoint import Keeper, digest
+from vpp.backtest.data import Recording
+from vpp.backtest.figures import figures, plain
+from vpp.backtest.study import Answer, Ask, answer
+from vpp.domain.arrays import frozen
+from vpp.domain.order import Order
+
+DAYS, WEEK = 9, 7 * 24
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    """Nine days in hours, prices included."""
+    fine = unlike(DAYS)
+    hours = slice(None, None, 4)
+    grid = replace(fine.grid, edges_s=fine.grid.edges_s[hours])
+    dear = np.arange(len(grid)) % 24 >= 18
+    return replace(
+        fine,
+        grid=grid,
+        load_kw=frozen(fine.load_kw[:, hours]),
+        pv_kw=frozen(fine.pv_kw[:, hours]),
+        price_per_kwh=frozen(np.where(dear, 0.5, 0.2)),
+    )
+
+
+def asked(
+    recording: Recording,
+    unfinished: Path | None = None,
+    progress: Callable[[int], None] = lambda _slot: None,
+    **said: object,
+) -> Answer:
+    ask = Ask(plan_every_s=12 * 3600.0, horizon_s=24 * 3600.0, **said)  # type: ignore[arg-type]
+    return answer(ask, recording, progress=progress, unfinished=unfinished)
+
+
+def interrupted_after(slots: int) -> Callable[[int], None]:
+    def progress(slot: int) -> None:
+        if slot == slots:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("order", [Order.LOCAL, Order.COST])
+def test_a_run_that_goes_on_ends_as_one_that_ran_through(
+    recording: Recording, tmp_path: Path, order: Order
+) -> None:
+    through = asked(recording, order=order)
+    with pytest.raises(KeyboardInterrupt):
+        asked(recording, tmp_path, interrupted_after(WEEK + 21), order=order)
+    lived = list[int]()
+    resumed = asked(recording, tmp_path, lived.append, order=order)
+    assert lived == list(range(WEEK + 1, DAYS * 24 + 1))
+    assert np.array_equal(resumed.run.battery_kw, through.run.battery_kw)
+    assert np.array_equal(resumed.run.stored_kwh, through.run.stored_kwh)
+    assert np.ptp(through.run.battery_kw[:, WEEK:], axis=1).min() > 0.1
+    for one, other in (
+        (resumed.asked.expected_kw, through.asked.expected_kw),
+        (resumed.asked.run.curtailed_kw, through.asked.run.curtailed_kw),
+    ):
+        assert one is not None
+        assert other is not None
+        assert np.array_equal(one, other, equal_nan=True)
+    curves = [{pool: p.curve for pool, p in one.asked.chosen.items()} for one in (resumed, through)]
+    assert digest(curves[0]) == digest(curves[1])
+    assert plain(resumed, figures(resumed)) == plain(through, figures(through))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_question_begins_at_the_beginning(recording: Recording, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        asked(recording, tmp_path, interrupted_after(WEEK + 1), forecast="perfect")
+    lived = list[int]()
+    more_sun = replace(recording, pv_kw=frozen(recording.pv_kw * 1.01))
+    asked(more_sun, tmp_path, lived.append, forecast="perfect")
+    assert lived[0] == 1
+
+
+def test_a_file_that_was_cut_off_is_as_good_as_none(recording: Recording, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        asked(recording, tmp_path, interrupted_after(WEEK + 1), forecast="perfect")
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-100])
+    assert Keeper(file, "whatever").load() is None
+    lived = list[int]()
+    asked(recording, tmp_path, lived.append, forecast="perfect")
+    assert lived[0] == 1
+
+
+def test_a_question_has_the_same_digest_whatever_the_order_of_its_sets() -> None:
+    names = [f"name {number}" for number in range(50)]
+    forth, back = frozenset(names), frozenset(reversed(names))
+    assert digest({"a": forth, "b": (1, 2.5)}) == digest({"b": (1, 2.5), "a": back})
+    assert digest((np.array([1.0]), "x")) != digest((np.array([1.0 + 1e-12]), "x"))
