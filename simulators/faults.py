@@ -30,6 +30,7 @@ Modbus device or MQTT station:
 MQTT station:
     drop        the connection is cut without a farewell and stays away
     silent      nothing is published and no command is answered; the connection stays
+    alarm       the alarm `alarm` stands, with `severity` and `text`; nothing else changes
 """
 
 import math
@@ -43,6 +44,7 @@ KINDS = frozenset(
         "refuse", "half_open", "silent", "reset", "slow", "wrong_tid", "zero_tid",
         "wrong_function", "short_reply", "wrong_echo", "garbage", "exception", "swap",
         "ack_and_ignore", "frozen", "sentinel", "sign_flip", "reboot", "drop",
+        "alarm",
     }
 )  # fmt: skip
 
@@ -56,6 +58,9 @@ class Fault:
         code: Modbus exception of `exception`.
         point: What `sentinel` takes away.
         other: Device id that `swap` exchanges addresses with.
+        alarm: Id of what an `alarm` is about.
+        severity: The device's own word for how bad an `alarm` is.
+        text: The device's own words of an `alarm`.
     """
 
     device: str
@@ -66,6 +71,9 @@ class Fault:
     code: int = 6
     point: str = "SoC"
     other: str = ""
+    alarm: str = "internal"
+    severity: str = "warning"
+    text: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

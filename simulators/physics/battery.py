@@ -12,6 +12,10 @@ from simulators.physics.watchdog import Armed, Heartbeat
 AUTONOMOUS = "autonomous"
 ZERO = "zero"
 SETPOINT = "setpoint"
+SUN = "sun"
+SPARE_SUN = "spare_sun"
+COMMANDED = frozenset({SETPOINT, SUN, SPARE_SUN})
+"""Modes that a controller asked for: their timers run, and they want its heartbeat."""
 
 Window = tuple[float, float]
 OPEN: Window = (-inf, inf)
@@ -19,7 +23,7 @@ OPEN: Window = (-inf, inf)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the power stage follows: its own rule, nothing, or a power (W, + charges)."""
+    """What the power stage follows: its own rule, nothing, a power (W, + charges), or the sun."""
 
     mode: str
     power_w: float = 0.0
@@ -30,8 +34,10 @@ class BatteryUnit:
 
     An order is accepted at once (``mode``, ``setpoint_w``, ``reversion_left_s``) and followed after
     the dead time, with the ramp. Autonomous mode brings ``site_residual_w``, the mean power of the
-    rest of the site, to zero. An order that lapses, and every order when the heartbeat is lost,
-    ends in ``default_mode`` without further ado: that is the device's own firmware.
+    rest of the site, to zero; ``sun`` charges with ``sun_w``, which PV on the same electronics
+    gives, ``spare_sun`` with ``spare_sun_w``, which would be lost otherwise. An order that lapses,
+    and every order when the heartbeat is lost, ends in ``default_mode`` without further ado: that
+    is the device's own firmware.
     """
 
     def __init__(self, plant: Battery) -> None:
@@ -42,6 +48,8 @@ class BatteryUnit:
         self.now_s = 0.0
         self.power_w = 0.0
         self.site_residual_w = 0.0
+        self.sun_w = 0.0
+        self.spare_sun_w = 0.0
         self._acting = Order(self.default_mode)
         self._accepted: Armed[Order] = Armed(self._acting)
         self._afterwards: Order | None = None
@@ -96,7 +104,7 @@ class BatteryUnit:
 
     @property
     def mode(self) -> str:
-        """``autonomous``, ``zero`` or ``setpoint``."""
+        """``autonomous``, ``zero``, ``setpoint``, ``sun`` or ``spare_sun``."""
         return self._accepted.value.mode
 
     @property
@@ -128,6 +136,12 @@ class BatteryUnit:
             self._afterwards = None if then_w is None else Order(SETPOINT, then_w)
             self._accept(Order(SETPOINT, power_w), valid_s)
 
+    def charge_from(self, mode: str, valid_s: float | None) -> None:
+        """Charge with the sun (``SUN``) or what of it is to spare, then the default mode."""
+        if self._take_charge():
+            self._afterwards = None
+            self._accept(Order(mode), valid_s)
+
     def release(self) -> None:
         """Back to the default mode."""
         self._accept(Order(self.default_mode), None)
@@ -150,7 +164,7 @@ class BatteryUnit:
     @property
     def _steered(self) -> bool:
         """Whether a controller is in charge, so that its heartbeat is asked for."""
-        return self._accepted.value.mode == SETPOINT or self._limits.value != OPEN
+        return self._accepted.value.mode in COMMANDED or self._limits.value != OPEN
 
     def _take_charge(self) -> bool:
         """False where the heartbeat is lost: then an order is taken note of and not followed."""
@@ -214,9 +228,8 @@ class BatteryUnit:
         self.power_w = approach(start, target, ramp, step_s)
 
     def _wanted_w(self) -> float:
-        if self._acting.mode == AUTONOMOUS:
-            return -self.site_residual_w
-        return self._acting.power_w
+        wanted = {AUTONOMOUS: -self.site_residual_w, SUN: self.sun_w, SPARE_SUN: self.spare_sun_w}
+        return wanted.get(self._acting.mode, self._acting.power_w)
 
     def _bounds(self, step_s: float) -> Window:
         """Cells and electronics first; a commanded window only within what they allow."""

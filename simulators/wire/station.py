@@ -13,7 +13,7 @@ from simulators.physics.charger import ChargerUnit, Session
 from simulators.write_log import WriteLog
 
 FAULTS = frozenset(
-    {"silent", "ack_and_ignore", "frozen", "sentinel", "sign_flip", "reboot", "drop"}
+    {"silent", "ack_and_ignore", "frozen", "sentinel", "sign_flip", "reboot", "drop", "alarm"}
 )
 REMEMBERED = 256  # sendings
 Sending = tuple[str, str, str]
@@ -105,6 +105,14 @@ class Station:
 
     def session_message(self) -> dict[str, Any]:
         return {"ts": self._now(), "assets": self.sessions()}
+
+    def alarms(self) -> dict[str, dict[str, Any]]:
+        """What stands, by id; the latest word on each."""
+        return {
+            fault.alarm: {"id": fault.alarm, "severity": fault.severity, "text": fault.text}
+            for fault in self.faults
+            if fault.kind == "alarm"
+        }
 
     def _measured(self) -> dict[str, Any]:
         return {

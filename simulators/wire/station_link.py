@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 KEEPALIVE_S, TIMEOUT_S = 15, 5
-TELEMETRY_S, SESSION_S = 1.0, 60.0
+TELEMETRY_S, SESSION_S, ALARM_S = 1.0, 60.0, 180.0
 
 
 class CuttableClient(aiomqtt.Client):
@@ -35,7 +35,8 @@ class StationLink:
     """Keeps one station connected; a new client object for every connection.
 
     Times are wire seconds but for the periods: telemetry every city second, sessions when a car
-    comes or goes and each city minute, neither faster than `moved` is called.
+    comes or goes and each city minute, alarms when they come or go and what stands every three
+    city minutes, none faster than `moved` is called.
     """
 
     def __init__(self, station: Station, broker: BrokerAddress) -> None:
@@ -43,6 +44,8 @@ class StationLink:
         self.connected = asyncio.Event()
         self.broker = broker
         self._client: CuttableClient | None = None
+        self._alarms: dict[str, dict[str, Any]] = {}
+        """Those that were told and not taken back."""
         self._allowed = asyncio.Event()
         self._allowed.set()
         self._moved = asyncio.Event()
@@ -118,7 +121,7 @@ class StationLink:
         await self._publish(client, "status", self.station.status(), retain=True)
 
     async def _report(self, client: aiomqtt.Client) -> None:
-        telemetry_s = session_s = float("-inf")
+        telemetry_s = session_s = alarms_s = float("-inf")
         plugged: tuple[str, ...] | None = None
         while True:
             now_s = self.station.clock.elapsed_s
@@ -126,11 +129,24 @@ class StationLink:
             if there != plugged or now_s >= session_s + SESSION_S:
                 plugged, session_s = there, now_s
                 await self._publish(client, "session", self.station.session_message(), retain=True)
+            again = now_s >= alarms_s + ALARM_S
+            alarms_s = now_s if again else alarms_s
+            await self._tell_alarms(client, again=again)
             if now_s >= telemetry_s + TELEMETRY_S:
                 telemetry_s = now_s
                 await self._publish(client, "telemetry", self.station.telemetry(), qos=0)
             await self._moved.wait()
             self._moved.clear()
+
+    async def _tell_alarms(self, client: aiomqtt.Client, *, again: bool) -> None:
+        """Beginnings and ends, and once in a while what stands."""
+        standing = self.station.alarms()
+        for name in self._alarms.keys() - standing.keys():
+            await self._publish(client, "alarm", self._alarms[name] | {"active": False})
+        for name, alarm in standing.items():
+            if again or self._alarms.get(name) != alarm:
+                await self._publish(client, "alarm", alarm | {"active": True})
+        self._alarms = standing
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:

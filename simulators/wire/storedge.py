@@ -8,17 +8,25 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from simulators.physics.battery import AUTONOMOUS, ZERO, BatteryUnit
+from simulators.physics.battery import (
+    AUTONOMOUS,
+    COMMANDED,
+    SPARE_SUN,
+    SUN,
+    ZERO,
+    BatteryUnit,
+)
 from simulators.physics.hybrid import HybridUnit
-from simulators.physics.pv import PvUnit
 from simulators.wire.registers import ILLEGAL_VALUE, Block, Refused
+from simulators.wire.storedge_limit import DynamicPowerControl
 from simulators.wire.sunspec_model import Model, chain
 from simulators.wire.sunspec_pv import ThreePhaseInverter
 from simulators.wire.word_swapped import Field, SwappedBlock
 
 REMOTE_CONTROL = 4
-OFF, CHARGE, DISCHARGE, TO_LOAD, SELF_USE = 0, 3, 4, 5, 7
-COMMAND_MODES = (OFF, CHARGE, DISCHARGE, TO_LOAD, SELF_USE)
+OFF, FROM_SPARE_SUN, FROM_SUN, CHARGE, DISCHARGE, TO_LOAD, SELF_USE = 0, 1, 2, 3, 4, 5, 7
+COMMAND_MODES = (OFF, FROM_SPARE_SUN, FROM_SUN, CHARGE, DISCHARGE, TO_LOAD, SELF_USE)
+SOLAR = {FROM_SPARE_SUN: SPARE_SUN, FROM_SUN: SUN}
 LONGEST_TIMEOUT_S = 86400
 DC_V = 400.0
 
@@ -64,8 +72,8 @@ class StorageControl(SwappedBlock):
 
     Command mode acts only under control mode 4. Writing it (re)starts the command time-out; new
     limits act at once and leave the time-out running. After the time-out the default mode holds,
-    and 57357 reads as that; modes 5 and 7 then only lose their limits. Modes 1 and 2 (charge from
-    PV alone) are not in this firmware.
+    and 57357 reads as that; modes 5 and 7 then only lose their limits. Modes 1 and 2 charge from PV
+    alone, up to the charge limit: 1 with what the inverter would clip, 2 with all of it.
     """
 
     def __init__(self, unit: BatteryUnit) -> None:
@@ -86,8 +94,8 @@ class StorageControl(SwappedBlock):
         self.put("discharge_limit", self._unit.plant.discharge_w)
 
     def refresh(self) -> None:
-        timed = self._commanded in (OFF, CHARGE, DISCHARGE)
-        if self._remote and timed and self._unit.setpoint_w is None:
+        timed = self._commanded not in (TO_LOAD, SELF_USE)
+        if self._remote and timed and self._unit.mode not in COMMANDED:
             self.put("command_mode", self.get("default_mode"))
 
     def check(self, wanted: dict[str, float]) -> None:
@@ -133,7 +141,9 @@ class StorageControl(SwappedBlock):
         powers = {OFF: 0.0, CHARGE: charge_w, DISCHARGE: -discharge_w}
         most_w = 0.0 if self._commanded == TO_LOAD else charge_w
         self._unit.set_limits(-discharge_w, most_w, valid_s)
-        if self._commanded in powers:
+        if self._commanded in SOLAR:
+            self._unit.charge_from(SOLAR[self._commanded], valid_s)
+        elif self._commanded in powers:
             self._unit.command(powers[self._commanded], valid_s)
         else:
             self._autonomous()
@@ -192,21 +202,25 @@ class BatteryOne(SwappedBlock):
 class HybridInverter(ThreePhaseInverter):
     """Model 103 of the hybrid: W and DCW are PV less what charges the battery, + generation."""
 
-    def __init__(self, battery: BatteryUnit, pv: PvUnit, rating_w: float) -> None:
-        super().__init__(rating_w)
-        self._battery = battery
-        self._pv = pv
+    def __init__(self, hybrid: HybridUnit) -> None:
+        super().__init__(hybrid.rating_w)
+        self._hybrid = hybrid
 
     def refresh(self) -> None:
-        battery, pv = self._battery, self._pv
+        battery, pv = self._hybrid.battery, self._hybrid.pv
         given_wh = pv.produced_wh + battery.discharged_wh - battery.charged_wh
-        self.show(-(battery.power_w + pv.power_w), max(0.0, given_wh), pv.limit_w is not None)
+        self.show(-(battery.power_w + pv.power_w), max(0.0, given_wh), self._limited)
+
+    @property
+    def _limited(self) -> bool:
+        return self._hybrid.most_given_w < self._hybrid.rating_w
 
 
 def blocks(
     hybrid: HybridUnit, common: Model, identity: Mapping[str, Any], serial: str
 ) -> list[Block]:
     """All registers of one hybrid inverter; `common` is its model 1, without the pad."""
-    inverter = HybridInverter(hybrid.battery, hybrid.pv, hybrid.rating_w)
+    inverter = HybridInverter(hybrid)
     battery = BatteryOne(hybrid.battery, identity, serial)
-    return [*chain([common, inverter]), StorageControl(hybrid.battery), battery]
+    control = StorageControl(hybrid.battery), DynamicPowerControl(hybrid)
+    return [*chain([common, inverter]), *control, battery]

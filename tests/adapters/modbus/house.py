@@ -28,7 +28,7 @@ ASSETS: dict[AssetId, Asset] = {
     ROOF: Pv(id=ROOF, site=SITE, peak_kw=48, curtailable=True),
     SHED: Pv(id=SHED, site=SITE, peak_kw=12),
     HYBAT: Battery(id=HYBAT, site=SITE, capacity_kwh=20, charge_kw=10, discharge_kw=8),
-    HYPV: Pv(id=HYPV, site=SITE, peak_kw=12),
+    HYPV: Pv(id=HYPV, site=SITE, peak_kw=12, curtailable=True),
     DEMAND: Load(id=DEMAND, site=SITE, max_kw=60),
 }
 
@@ -63,6 +63,16 @@ HYBRID = device(
     unit=1,
     ac_rating_kw=10,
 )
+HYBRID_ROOF = device(
+    "hybrid",
+    "storedge",
+    Carried(subject=HYBAT),
+    Carried(subject=HYPV, writes=True),
+    safe=SafeState.AUTONOMOUS,
+    unit=1,
+    ac_rating_kw=10,
+)
+"""The same hybrid, steered by its roof alone."""
 
 
 def request(port: int, *devices: Device, **link_options: Any) -> LinkRequest:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -20,8 +20,9 @@ from tests.adapters.mqtt.waiting import collecting, until
 from vpp.domain.batch import Batch
 from vpp.domain.capability import AllowedSet, Form
 from vpp.domain.command import WriteClass
+from vpp.domain.device_alarm import DeviceAlarm
 from vpp.domain.errors import ConnectionLost, NoAnswer, Refused
-from vpp.domain.ids import DeviceId
+from vpp.domain.ids import DeviceId, PortfolioId
 from vpp.domain.points import Point, Quantity
 from vpp.domain.quality import Quality
 from vpp.domain.session import EvSession
@@ -186,6 +187,52 @@ async def test_a_rebooted_station_is_heard_again_and_holds_nothing() -> None:
         setpoint = it.newest(Quantity.SETPOINT_KW)
         assert setpoint is not None
         assert setpoint[0] != 8.0
+
+
+async def test_an_alarm_stands_from_its_beginning_to_its_end() -> None:
+    async with rig() as it:
+        assert alarms(it) == ()
+        welded = {"alarm": "contactor", "severity": "critical", "text": "contactor of cp1 welded"}
+        await it.city.faults.inject("station", "alarm", **welded)
+        told = DeviceAlarm(id="contactor", severity="critical", text="contactor of cp1 welded")
+        await until(lambda: alarms(it) == (told,))
+        await it.city.faults.inject("station", "alarm", alarm="door", text="open")
+        await until(lambda: len(alarms(it)) == 2)
+        await it.city.faults.clear("station")
+        await until(lambda: alarms(it) == ())
+
+
+async def test_an_alarm_that_stands_is_told_again_in_the_next_life_of_the_station() -> None:
+    async with rig() as it:
+        await it.city.faults.inject("station", "alarm", alarm="door")
+        await until(lambda: len(alarms(it)) == 1)
+        await it.city.faults.inject("station", "reboot")
+        await until(lambda: it.port.counters.restarts == 1)
+        await until(lambda: [one.id for one in alarms(it)] == ["door"])
+
+
+async def test_an_alarm_that_ended_while_nobody_was_connected_ends_afterwards() -> None:
+    async with rig() as it:
+        door = await it.city.faults.inject("station", "alarm", alarm="door", for_s=120.0)
+        await until(lambda: len(alarms(it)) == 1)
+        await it.city.faults.inject("station", "drop", for_s=240.0)
+        await until(lambda: door not in it.city.faults.active)
+        await until(lambda: alarms(it) == (), within_s=15)
+
+
+async def test_what_stands_is_told_to_a_daemon_that_comes_later() -> None:
+    async with rig(speed=600) as it:
+        await it.city.faults.inject("station", "alarm", alarm="door")
+        await until(lambda: len(alarms(it)) == 1)
+        asked = request(it.city.world.city.links[0].port, station_device(STATION), city=it.clock)
+        later = replace(asked, portfolio=PortfolioId("later"))
+        async with open_link(later) as link, collecting(link.port(STATION)) as batches:
+            await until(lambda: any(batch.alarms for batch in batches))
+
+
+def alarms(it: Rig) -> tuple[DeviceAlarm, ...]:
+    """Those that the newest batch with alarms told."""
+    return next((b.alarms for b in reversed(it.batches) if b.alarms is not None), ())
 
 
 async def test_listening_writes_nothing() -> None:

@@ -1,5 +1,6 @@
 """Every recipe of every shipped profile: what the physics does when it is told."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,11 +12,14 @@ from adapters.modbus.factory import open_link
 from adapters.profile.library import MODBUS
 from simulators.wire import SimulatedCity
 from tests.adapters.modbus.house import (
+    ASSETS,
     BAT,
     CLOCK,
     ESS,
     HYBAT,
     HYBRID,
+    HYBRID_ROOF,
+    HYPV,
     PV,
     ROOF,
     command,
@@ -23,6 +27,8 @@ from tests.adapters.modbus.house import (
     simulated,
     value,
 )
+from tests.simulators.wire.clients import modbus, swapped_words, write
+from vpp.domain.assets import Battery
 from vpp.domain.capability import Form
 from vpp.domain.command import Verb
 from vpp.domain.devices import Device, SafeState
@@ -49,6 +55,9 @@ CASES: list[Case] = [
     (HYBRID, HYBAT, Verb.IDLE, Form.TARGET, 0.0, 0.0),
     (HYBRID, HYBAT, Verb.STOP, Form.STOP, NONE, 0.0),
     (HYBRID, HYBAT, Verb.RELEASE, Form.RELEASE, NONE, 10.0),
+    (HYBRID_ROOF, HYPV, Verb.LIMIT, Form.CEILING, -3.0, -3.0),
+    (HYBRID_ROOF, HYPV, Verb.STOP, Form.STOP, NONE, 0.0),
+    (HYBRID_ROOF, HYPV, Verb.RELEASE, Form.RELEASE, NONE, -7.8),
 ]
 SUN_MOVES_KW = 1.5
 LINK = {"ess": "bus", "pv": "bus", "hybrid": "hybrid-link"}
@@ -76,6 +85,8 @@ async def opened(device: Device) -> AsyncIterator[tuple[SimulatedCity, Writable]
             found = link.port(device.id)
             await found.identify()
             assert isinstance(found, Writable)
+            if HYPV in device.written_assets:
+                city.world.hybrid["hybrid"].battery.stop()
             yield city, found
 
 
@@ -95,11 +106,13 @@ def test_every_recipe_is_tried_here() -> None:
     assert {(case[0].profile, case[2]) for case in CASES} == written
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0].id}-{case[2]}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}-{case[2]}")
 async def test_the_asset_does_what_it_was_told(case: Case) -> None:
     device, asset, _, form, power_kw, then_kw = case
     async with opened(device) as (city, port):
-        before = setpoint(asset, Form.CEILING if device is PV else Form.TARGET, -1.0)
+        before = setpoint(
+            asset, Form.TARGET if isinstance(ASSETS[asset], Battery) else Form.CEILING, -1.0
+        )
         await port.send(command(device, before))
         answer = await port.send(command(device, setpoint(asset, form, power_kw)))
         await city.advance(20)
@@ -141,6 +154,67 @@ async def test_the_device_falls_back_when_the_life_of_a_command_ends(
     assert during == pytest.approx(3.0)
     assert after is not None
     assert fallen_back(after)
+
+
+@pytest.mark.parametrize(("safe", "then_kw"), [("autonomous", -7.8), ("zero", 0.0)])
+async def test_a_curtailed_hybrid_falls_back_when_its_limit_is_not_told_again(
+    safe: str, then_kw: float
+) -> None:
+    device = replace(HYBRID_ROOF, safe=SafeState(safe))
+    async with opened(device) as (city, port):
+        assert port.facts.watchdog_s == 300.0
+        await port.send(command(device, setpoint(HYPV, Form.CEILING, -3.0)))
+        await city.advance(290)
+        during = await read(port, HYPV, Quantity.POWER_KW)
+        await city.advance(20)
+        after = await read(port, HYPV, Quantity.POWER_KW)
+
+    assert during == pytest.approx(-3.0, abs=0.05)
+    assert after == pytest.approx(then_kw, abs=SUN_MOVES_KW)
+
+
+async def test_a_limit_told_again_writes_nothing_into_flash() -> None:
+    async with opened(HYBRID_ROOF) as (city, port):
+        for power_kw in (-3.0, -3.5, -3.0):
+            await port.send(command(HYBRID_ROOF, setpoint(HYPV, Form.CEILING, power_kw)))
+            await read(port, HYPV, Quantity.POWER_KW)
+        addresses = [write.where for write in city.write_log.of("hybrid")]
+
+    assert [addresses.count(at) for at in (62208, 62224, 62242)] == [1, 1, 3]
+
+
+async def test_a_curtailed_hybrid_charges_with_what_it_may_not_give() -> None:
+    async with opened(HYBRID_ROOF) as (city, port):
+        await port.send(command(HYBRID_ROOF, setpoint(HYPV, Form.CEILING, -3.0)))
+        city.world.hybrid["hybrid"].battery.command(2000.0, None)
+        await city.advance(20)
+        pv_kw = await read(port, HYPV, Quantity.POWER_KW)
+        battery_kw = await read(port, HYBAT, Quantity.POWER_KW)
+        available = await read(port, HYPV, Quantity.AVAILABLE_KW)
+
+    assert (pv_kw, battery_kw) == (pytest.approx(-5.0, abs=0.05), pytest.approx(2.0, abs=0.05))
+    assert available is None, "what the sun would give is not known under a limit"
+
+
+@pytest.mark.parametrize(("mode", "then_kw"), [(1, 0.0), (2, 7.8)])
+async def test_a_hybrid_that_another_lets_charge_by_the_sun_holds_no_setpoint_of_ours(
+    mode: int, then_kw: float
+) -> None:
+    async with simulated() as city:
+        link = city.ports[LINK["hybrid"]].number
+        async with modbus(link) as another:  # the device takes one client at a time
+            await write(another, 57348, [4])
+            await write(another, 57357, [mode, *swapped_words(10_000.0)])
+        await city.advance(20)
+        await asyncio.sleep(0.1)  # the device sees the other one leave
+        async with open_link(request(link, HYBRID)) as ours:
+            port = ours.port(HYBRID.id)
+            held = await read(port, HYBAT, Quantity.SETPOINT_KW)
+            power_kw = await read(port, HYBAT, Quantity.POWER_KW)
+
+    assert held is not None
+    assert math.isnan(held)
+    assert power_kw == pytest.approx(then_kw, abs=SUN_MOVES_KW)
 
 
 async def test_what_is_kept_in_flash_is_written_once_and_the_rest_every_time() -> None:

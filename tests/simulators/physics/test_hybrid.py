@@ -46,6 +46,18 @@ def test_discharging_yields_to_the_sun() -> None:
     assert unit.battery.power_w == pytest.approx(-1000)
 
 
+def test_a_limit_of_the_whole_clips_the_sun_and_lapses() -> None:
+    unit = hybrid()
+    unit.limit(2000, 60, 5000)
+    shine(unit, 30, 8000)
+    assert unit.ac_w == unit.pv.power_w == -2000
+    shine(unit, 40, 8000)
+    assert unit.ac_w == -5000
+    unit.release()
+    shine(unit, 10, 8000)
+    assert unit.ac_w == -6000
+
+
 @given(
     st.lists(
         st.tuples(
@@ -65,6 +77,6 @@ def test_the_rating_holds(
         if command_w is not None:
             unit.battery.command(command_w, 30)
         if limit_w is not None:
-            unit.pv.limit(limit_w, None)
+            unit.limit(limit_w, None, RATING_W)
         shine(unit, seconds, available_w)
-        assert abs(unit.ac_w) <= RATING_W + 1e-6
+        assert -unit.most_given_w - 1e-6 <= unit.ac_w <= RATING_W + 1e-6

@@ -140,11 +140,72 @@ async def test_leaving_remote_control_ends_command_and_limits(
     assert battery.limits_w is None
 
 
+async def test_charging_from_the_sun_takes_all_of_it_and_nothing_from_the_grid(
+    sim: SimulatedCity, hybrid: AsyncModbusTcpClient, battery: BatteryUnit
+) -> None:
+    await write(hybrid, 57354, [0])
+    await command(hybrid, 2, 8_000.0)
+    await sim.advance(30)
+    unit = sim.world.hybrid["hybrid"]
+    assert battery.power_w > 5_000
+    assert unit.ac_w == pytest.approx(0.0, abs=20)
+    await sim.advance(40)
+    assert battery.power_w == 0
+    assert await read(hybrid, 57357, 1) == [0]
+
+
+async def test_charging_from_the_sun_keeps_the_charge_limit(
+    hybrid: AsyncModbusTcpClient, sim: SimulatedCity, battery: BatteryUnit
+) -> None:
+    await command(hybrid, 3, 2_000.0)
+    await write(hybrid, 57357, [2])
+    await sim.advance(10)
+    assert battery.power_w == pytest.approx(2_000)
+
+
+async def test_charging_from_spare_sun_takes_only_what_the_inverter_would_clip(
+    sim: SimulatedCity, hybrid: AsyncModbusTcpClient, battery: BatteryUnit
+) -> None:
+    await write(hybrid, 57348, [4])
+    await write(hybrid, 57357, [1])
+    await sim.advance(30)
+    assert battery.power_w == 0
+    before_w = -sim.world.hybrid["hybrid"].pv.power_w
+    await write(hybrid, 62208, [1])
+    await write(hybrid, 62242, swapped_words(50.0))
+    await sim.advance(20)
+    unit = sim.world.hybrid["hybrid"]
+    assert before_w > 6_000
+    assert battery.power_w == pytest.approx(before_w - 5_000, abs=200)
+    assert unit.ac_w == pytest.approx(-5_000, abs=20)
+
+
+async def test_the_limit_of_what_the_inverter_gives_acts_only_when_enabled_and_times_out(
+    sim: SimulatedCity, hybrid: AsyncModbusTcpClient
+) -> None:
+    unit = sim.world.hybrid["hybrid"]
+    unit.battery.stop()
+    await write(hybrid, 62242, swapped_words(30.0))
+    await sim.advance(5)
+    assert unit.ac_w < -4_000
+    await write(hybrid, 62208, [1])
+    await write(hybrid, 62224, swapped_words(60))
+    await write(hybrid, 62242, swapped_words(30.0))
+    await sim.advance(50)
+    assert unit.ac_w == pytest.approx(-3_000, abs=1)
+    await sim.advance(20)
+    assert unit.ac_w < -4_000
+    assert await float_at(hybrid, 62242) == 100
+
+
 @pytest.mark.parametrize(
     ("address", "registers", "code"),
     [
         (57348, [9], 3),
-        (57357, [2], 3),
+        (57357, [6], 3),
+        (62208, [2], 3),
+        (62242, swapped_words(101.0), 3),
+        (62212, swapped_words(1.0), 2),
         (57355, swapped_words(90_000), 3),
         (57358, swapped_words(11_000.0), 3),
         (57360, swapped_words(float("nan")), 3),
