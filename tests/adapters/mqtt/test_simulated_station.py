@@ -192,9 +192,10 @@ async def test_a_rebooted_station_is_heard_again_and_holds_nothing() -> None:
 async def test_an_alarm_stands_from_its_beginning_to_its_end() -> None:
     async with rig() as it:
         assert alarms(it) == ()
-        welded = {"alarm": "contactor", "severity": "critical", "text": "contactor of cp1 welded"}
-        await it.city.faults.inject("station", "alarm", **welded)
         told = DeviceAlarm(id="contactor", severity="critical", text="contactor of cp1 welded")
+        await it.city.faults.inject(
+            "station", "alarm", alarm=told.id, severity=told.severity, text=told.text
+        )
         await until(lambda: alarms(it) == (told,))
         await it.city.faults.inject("station", "alarm", alarm="door", text="open")
         await until(lambda: len(alarms(it)) == 2)
