@@ -52,8 +52,11 @@ def main() -> None:
             _export(arguments)
         else:
             _serve(arguments)
-    except (ValueError, OSError) as error:
-        sys.exit(f"simulators: {error}")
+    except (ValueError, OSError, ExceptionGroup) as error:
+        cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        if not isinstance(cause, ValueError | OSError):
+            raise
+        sys.exit(f"simulators: {cause}")
 
 
 def _parser() -> argparse.ArgumentParser:

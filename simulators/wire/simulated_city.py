@@ -143,8 +143,10 @@ class SimulatedCity:
                 for link in self.stations.values():
                     await link.connected.wait()
         except TimeoutError as error:
-            late = [name for name, link in self.stations.items() if not link.connected.is_set()]
-            raise ConnectionError(f"no MQTT broker took {', '.join(late)}") from error
+            late = [link for link in self.stations.values() if not link.connected.is_set()]
+            names = ", ".join(link.station.device.id for link in late)
+            brokers = ", ".join(sorted({str(link.broker) for link in late}))
+            raise ConnectionError(f"no MQTT broker at {brokers} took {names}") from error
 
     async def _drive(self) -> None:
         """Move the physics on the wire's grid; a step that comes late is not made up for."""

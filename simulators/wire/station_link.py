@@ -6,7 +6,7 @@ import logging
 import math
 import random
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiomqtt
@@ -18,7 +18,7 @@ from simulators.wire.station import Station
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-KEEPALIVE_S, TIMEOUT_S = 15, 5
+KEEPALIVE_S, TIMEOUT_S, FAREWELL_S = 15, 5, 1
 TELEMETRY_S, SESSION_S, ALARM_S = 1.0, 60.0, 180.0
 
 
@@ -107,9 +107,19 @@ class StationLink:
             stack.callback(self._forget_client)
             await self._introduce(client)
             self.connected.set()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._report(client))
-                tasks.create_task(self._listen(client))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._report(client))
+                    tasks.create_task(self._listen(client))
+            except asyncio.CancelledError:
+                await self._take_leave(client)
+                raise
+
+    async def _take_leave(self, client: aiomqtt.Client) -> None:
+        """Switched off: whoever comes later finds it offline. A farewell takes back the will."""
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self._publish(client, "status", self.station.will(), retain=True)
 
     def _forget_client(self) -> None:
         self._client = None

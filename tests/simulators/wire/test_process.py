@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 import yaml
 from pymodbus.client import ModbusTcpClient
 
 from simulators.clock import CityClock
 from simulators.wire import SimulatedCity
+from simulators.wire.free_ports import free_base_port
+from tests.adapters.mqtt.brokers import mosquitto
 from tests.simulators.wire.cities import HOUSE, street
 from tests.simulators.wire.clients import RawClient, read_pdu
 
@@ -127,6 +130,45 @@ def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> Non
     )  # fmt: skip
     meta = yaml.safe_load((tmp_path / "truth" / "meta.yaml").read_text())
     assert meta["time_zone"] == "Asia/Seoul"
+
+
+@pytest.mark.needs("mosquitto", "mosquitto")
+async def test_stations_call_in_at_another_broker_and_are_offline_there_afterwards(
+    city_file: Path, tmp_path: Path
+) -> None:
+    async def told(client: aiomqtt.Client, suffix: str) -> dict[str, Any]:
+        async with asyncio.timeout(10):
+            async for message in client.messages:
+                if message.topic.matches(f"vpp/1/house/station/{suffix}"):
+                    assert isinstance(message.payload, bytes)
+                    found: dict[str, Any] = json.loads(message.payload)
+                    return found
+        raise AssertionError("no message")
+
+    async with mosquitto(tmp_path) as broker:
+        address = f"127.0.0.1:{broker.port}"
+        with served(city_file, "--broker", address) as (process, ready):
+            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+                await client.subscribe("vpp/1/#", qos=1)
+                assert (await told(client, "meta"))["serial"] == "DL-1"
+                assert "cp1" in (await told(client, "telemetry"))["assets"]
+                process.send_signal(signal.SIGTERM)
+                assert await asyncio.to_thread(process.wait, 10) == 0
+        async with aiomqtt.Client("127.0.0.1", broker.port) as later:
+            await later.subscribe("vpp/1/#", qos=1)
+            assert (await told(later, "status"))["online"] is False
+    assert ready["broker"] == address
+
+
+def test_a_broker_that_is_not_there_is_named_in_words(city_file: Path) -> None:
+    port = free_base_port([0])
+    failed = subprocess.run(
+        [sys.executable, "-m", "simulators", str(city_file), "--base-port", "0",
+         "--broker", f"127.0.0.1:{port}"],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert failed.returncode == 1
+    assert failed.stderr == f"simulators: no MQTT broker at 127.0.0.1:{port} took station\n"
 
 
 async def test_200_devices_at_ports_of_their_own_answer_together() -> None:
