@@ -1,7 +1,7 @@
 """Forecasts and plans on recorded data: production code, which sees nothing but the past."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
 from vpp.control.billing import Billing, interval_s
+from vpp.control.coupling import Coupling
 from vpp.control.outlook import Record
 from vpp.control.problems import Outlook, build
 from vpp.domain.arrays import Floats
@@ -23,6 +24,7 @@ from vpp.domain.ids import PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.points import Quantity
+from vpp.domain.problem import Problem
 from vpp.domain.rules import no_control
 from vpp.domain.slots import SlotGrid
 from vpp.domain.snapshot import Snapshot
@@ -65,6 +67,14 @@ def arrivals_kw(recording: Recording) -> Floats:
     return on_arrival_run(recording).ev_kw
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Of one round."""
+
+    plans: dict[PoolId, tuple[Problem, Plan]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+
 class Thinker:
     """Plans of all pools, each the newest that was accepted."""
 
@@ -85,7 +95,7 @@ class Thinker:
         self._start = (past or recording).grid.start
         self._demand_kw = np.concatenate([one.load_kw + ev for one, ev in parts], axis=1)
         self._sun_kw = np.concatenate([one.pv_kw for one, _ in parts], axis=1)
-        self._sites = recording.sites
+        self._sites, self._coupling = recording.sites, Coupling(setting.portfolio)
         self._month = _months(recording, setting.portfolio.time_zone)
         self.plans: Mapping[PoolId, Plan] = {}
         self.expected_kw = np.full((len(setting.portfolio.pools), len(recording.grid)), np.nan)
@@ -125,8 +135,8 @@ class Thinker:
             },
         )
         made = thinking.forecaster.forecast(record.request(portfolio, snapshot.at, grid))
-        for number, pool in enumerate(portfolio.pools):
-            outlook = Outlook(
+        outlooks = {
+            pool: Outlook(
                 snapshot=snapshot,
                 grid=grid,
                 forecasts={(one.subject, one.quantity): one for one in made},
@@ -139,23 +149,49 @@ class Thinker:
                 last=self.plans.get(pool),
                 deadline_s=thinking.deadline_s,
             )
-            plan = self._plan(pool, outlook)
-            if plan is not None:
-                ahead = self.expected_kw[number, slot : slot + count]
-                ahead[:] = plan.schedule.grid_kw[: len(ahead)]
+            for number, pool in enumerate(portfolio.pools)
+        }
+        self._take(slot, count, self._within_parents(outlooks))
 
-    def _plan(self, pool: PoolId, outlook: Outlook) -> Plan | None:
-        try:
-            problem = build(self._setting.portfolio, pool, outlook)
-            plan = self._thinking.planner.plan(problem)
-            if broken := broken_rules(plan, problem):
-                raise PlannerFailed("; ".join(broken[:3]))
-        except (PlanningError, InvariantError) as fault:
-            self.refused.append(f"{outlook.snapshot.at:%Y-%m-%d %H:%M} {pool}: {fault}")
-            return None
-        self.plans = {**self.plans, pool: plan}
-        self.made += 1
-        return plan
+    def _within_parents(self, outlooks: Mapping[PoolId, Outlook]) -> _Made:
+        """Plans as if each pool were alone, and again where the nodes above leave less."""
+        made = self._all(outlooks)
+        room = self._coupling.room(made.plans)
+        if not room.binds:
+            return made
+        return self._all(
+            {
+                pool: replace(
+                    outlook,
+                    left_kw=room.hard.get(pool),
+                    contract_left_kw=room.soft.get(pool),
+                )
+                for pool, outlook in outlooks.items()
+            }
+        )
+
+    def _all(self, outlooks: Mapping[PoolId, Outlook]) -> _Made:
+        made = _Made()
+        for pool, outlook in outlooks.items():
+            try:
+                problem = build(self._setting.portfolio, pool, outlook)
+                plan = self._thinking.planner.plan(problem)
+                if broken := broken_rules(plan, problem):
+                    raise PlannerFailed("; ".join(broken[:3]))
+            except (PlanningError, InvariantError) as fault:
+                made.refused.append(f"{outlook.snapshot.at:%Y-%m-%d %H:%M} {pool}: {fault}")
+            else:
+                made.plans[pool] = (problem, plan)
+        return made
+
+    def _take(self, slot: int, count: int, made: _Made) -> None:
+        self.refused += made.refused
+        self.made += len(made.plans)
+        self.plans = {**self.plans, **{pool: plan for pool, (_, plan) in made.plans.items()}}
+        for number, pool in enumerate(self._setting.portfolio.pools):
+            if pool in made.plans:
+                ahead = self.expected_kw[number, slot : slot + count]
+                ahead[:] = self.plans[pool].schedule.grid_kw[: len(ahead)]
 
     def _billing(self, pool: PoolId, at: datetime, net_kw: Floats, paid_kw: float) -> Billing:
         """``net_kw``: of the pool in the slots so far."""

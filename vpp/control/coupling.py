@@ -1,6 +1,7 @@
-"""Plans of pools that together break a rating above them: what each pool is left in those slots."""
+"""Plans of pools that together break a limit above them: what each pool is left in those slots."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,10 +10,37 @@ from vpp.control.parents import ParentMemory, Parents
 from vpp.domain.arrays import Floats
 from vpp.domain.ids import PoolId
 from vpp.domain.plan import Plan
+from vpp.domain.portfolio import Portfolio
 from vpp.domain.problem import Problem
 
 Bands = tuple[Floats, Floats]
 """Least and most net of a pool in each slot, kW, positive is import."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What the nodes above leave the pools; a pool that is not named is not bound."""
+
+    hard: Mapping[PoolId, Bands] = field(default_factory=dict)
+    """Inside their ratings."""
+    soft: Mapping[PoolId, Bands] = field(default_factory=dict)
+    """Inside their contracts, which a plan may exceed where it must."""
+
+    @property
+    def binds(self) -> bool:
+        return bool(self.hard or self.soft)
+
+
+class Coupling:
+    """The limits of the nodes above the pools, ratings and contracts."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._ratings = Parents(portfolio)
+        self._contracts = Parents(portfolio, contracts=True)
+
+    def room(self, made: Mapping[PoolId, tuple[Problem, Plan]]) -> Room:
+        """What is left to each pool where plans made as if alone are too much together."""
+        return Room(hard=bands(self._ratings, made), soft=bands(self._contracts, made))
 
 
 def bands(parents: Parents, made: Mapping[PoolId, tuple[Problem, Plan]]) -> Mapping[PoolId, Bands]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vpp.control.inputs import Alarm, Handed
 from vpp.control.places import Places
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import NodeId, PoolId
+from vpp.domain.network import Limit
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal, ScopeKind
 
@@ -32,8 +33,9 @@ class ParentMemory:
 class Parents:
     """The part of the tree that belongs to no pool, worked out once."""
 
-    def __init__(self, portfolio: Portfolio) -> None:
-        self._portfolio = portfolio
+    def __init__(self, portfolio: Portfolio, *, contracts: bool = False) -> None:
+        """``contracts``: soft limits count like ratings, for plans that should keep them too."""
+        self._portfolio, self._contracts = portfolio, contracts
         pools = {pool.node for pool in portfolio.pools.values()}
         roots = [node.id for node in portfolio.nodes.values() if node.parent is None]
         self._members = {WHOLE: tuple(roots)}
@@ -76,7 +78,7 @@ class Parents:
         for node in self._members.keys() - {WHOLE}:
             beneath = set(self._portfolio.subtree(node))
             net_kw = sum(kw for pool, kw in nets_kw.items() if NodeId(pool) in beneath)
-            limit = self._portfolio.nodes[node].tightest_kw(hard=True)
+            limit = self._limit(node)
             found |= (net_kw > limit.import_max + SHORT_KW) | (
                 net_kw < -limit.export_max - SHORT_KW
             )
@@ -113,7 +115,7 @@ class Parents:
         """The band from above, the node's rating inside it, what is proposed inside both."""
         lo, hi, source = given.lo_kw, given.hi_kw, given.source
         if node is not WHOLE:
-            limit = self._portfolio.nodes[node].tightest_kw(hard=True)
+            limit = self._limit(node)
             if limit.import_max < hi or -limit.export_max > lo:
                 source = f"the rating of {node}"
             lo, hi = _inside((lo, hi), -limit.export_max, limit.import_max)
@@ -123,6 +125,17 @@ class Parents:
             source = f"{by.owner}'s {by.id} ({by.reason})"
             lo, hi = _inside((lo, hi), float(verdict.row_lo_kw[row]), float(verdict.row_hi_kw[row]))
         return Handed(lo_kw=lo, hi_kw=hi, source=source)
+
+    def _limit(self, node: NodeId) -> Limit:
+        rating = self._portfolio.nodes[node].tightest_kw(hard=True)
+        if not self._contracts:
+            return rating
+        contract = self._portfolio.nodes[node].tightest_kw(hard=False)
+        return replace(
+            rating,
+            import_max=min(rating.import_max, contract.import_max),
+            export_max=min(rating.export_max, contract.export_max),
+        )
 
     def _asked(self, member: NodeId, requests: Mapping[PoolId, Request]) -> Request | None:
         """The sum of what lies beneath; None if any of it is not known."""
@@ -145,7 +158,7 @@ class Parents:
             if pool.node in self._portfolio.subtree(member)
             for asset in self._portfolio.assets_of_pool(pool.id)
         ]
-        limit = self._portfolio.nodes[member].tightest_kw(hard=True)
+        limit = self._limit(member)
         return (
             max(sum(min(rated.lo_kw, 0.0) for rated in assets), -limit.export_max),
             min(sum(max(rated.hi_kw, 0.0) for rated in assets), limit.import_max),

@@ -52,6 +52,8 @@ class Outlook:
     last: Plan | None = None
     left_kw: tuple[Floats, Floats] | None = None
     """Least and most net, shape (slots,) each, that the nodes above leave the pool."""
+    contract_left_kw: tuple[Floats, Floats] | None = None
+    """The same by the contracts of the nodes above: a preference."""
     deadline_s: float = 20.0
 
 
@@ -77,6 +79,8 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         demand = _expected_arrivals(charger, outlook, session_chargers.get(charger.id))
         load_kw[site_at[site]] += demand
     low_kw, high_kw = _net_band(sites, outlook)
+    if outlook.contract_left_kw is not None:
+        notes.append("contracts of the nodes above are shared among the pools")
     return Problem(
         pool=pool,
         issued_at=outlook.snapshot.at,
@@ -293,12 +297,10 @@ def _nodes(
     soft = np.array([_limits(portfolio.nodes[node], hard=False) for node in nodes])
     parents = [portfolio.nodes[node].parent for node in nodes]
     import_kw, export_kw = (np.repeat(hard[:, [side]], slots, axis=1) for side in (0, 1))
-    if outlook.left_kw is not None:
-        least, most = outlook.left_kw
-        import_kw[0] = np.minimum(import_kw[0], np.maximum(most, 0.0))
-        export_kw[0] = np.minimum(export_kw[0], np.maximum(-least, 0.0))
-    contract_kw = np.repeat(soft[:, :1], slots, axis=1)
+    _tighten(import_kw[0], export_kw[0], outlook.left_kw)
+    contract_kw, export_contract_kw = (np.repeat(soft[:, [side]], slots, axis=1) for side in (0, 1))
     contract_kw[0] = outlook.billing.left_kw(contract_kw[0], outlook.grid.edges_s)
+    _tighten(contract_kw[0], export_contract_kw[0], outlook.contract_left_kw)
     return Nodes(
         ids=tuple(nodes),
         parent=frozen_ints(
@@ -307,8 +309,16 @@ def _nodes(
         import_kw=import_kw,
         export_kw=export_kw,
         contract_import_kw=contract_kw,
-        contract_export_kw=np.repeat(soft[:, 1:], slots, axis=1),
+        contract_export_kw=export_contract_kw,
     )
+
+
+def _tighten(import_kw: Floats, export_kw: Floats, left_kw: tuple[Floats, Floats] | None) -> None:
+    """The pool's own limits, magnitudes, are put inside what is left to it."""
+    if left_kw is not None:
+        least, most = left_kw
+        np.minimum(import_kw, np.maximum(most, 0.0), out=import_kw)
+        np.minimum(export_kw, np.maximum(-least, 0.0), out=export_kw)
 
 
 def _limits(node: GridNode, *, hard: bool) -> tuple[float, float]:

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import structlog
 
-from vpp.control import coupling
 from vpp.control.billing import RunningImport
+from vpp.control.coupling import Coupling, Room
 from vpp.control.inputs import Alarm
 from vpp.control.outlook import SLOT_S, Record, recorded
-from vpp.control.parents import Parents
 from vpp.control.problems import Outlook, build
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
@@ -80,7 +79,7 @@ class Replanner:
     ) -> None:
         self._portfolio, self._planning, self._history = portfolio, planning, history
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
-        self._parents, self._running = Parents(portfolio), RunningImport(portfolio)
+        self._coupling, self._running = Coupling(portfolio), RunningImport(portfolio)
         self.plans: Mapping[PoolId, Plan] = {}
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
@@ -146,9 +145,9 @@ class Replanner:
             troubles = {p: Trouble(pool=p, text=str(fault)) for p in self._portfolio.pools}
         else:
             self.forecasts = {(one.subject, one.quantity): one for one in expected}
-            made, troubles = await self._each(snapshot, grid, record, {})
-            if left := coupling.bands(self._parents, made):
-                made, troubles = await self._each(snapshot, grid, record, left)
+            made, troubles = await self._each(snapshot, grid, record, Room())
+            if (room := self._coupling.room(made)).binds:
+                made, troubles = await self._each(snapshot, grid, record, room)
             self.plans = {**self.plans, **{pool: plan for pool, (_, plan) in made.items()}}
         self._report(troubles)
         self.rounds += 1
@@ -158,13 +157,13 @@ class Replanner:
         snapshot: Snapshot,
         grid: SlotGrid,
         record: Record,
-        left_kw: Mapping[PoolId, coupling.Bands],
+        room: Room,
     ) -> tuple[dict[PoolId, tuple[Problem, Plan]], dict[PoolId, Trouble]]:
         """A plan of every pool, inside what is left to it where the nodes above bind."""
         made, troubles = dict[PoolId, tuple[Problem, Plan]](), dict[PoolId, Trouble]()
         for pool in self._portfolio.pools:
             try:
-                made[pool] = await self._plan(pool, snapshot, grid, record, left_kw.get(pool))
+                made[pool] = await self._plan(pool, snapshot, grid, record, room)
             except (PlanningError, InvariantError) as fault:
                 troubles[pool] = Trouble(pool=pool, text=str(fault))
         return made, troubles
@@ -175,7 +174,7 @@ class Replanner:
         snapshot: Snapshot,
         grid: SlotGrid,
         record: Record,
-        left_kw: coupling.Bands | None,
+        room: Room,
     ) -> tuple[Problem, Plan]:
         left = _from_now(grid, snapshot.at)
         outlook = Outlook(
@@ -187,7 +186,8 @@ class Replanner:
             billing=self._running.billing(pool, left.start, record.peak_paid_kw(pool)),
             recent_peak_kw=record.largest_net_kw(self._portfolio.pools[pool].sites),
             last=self.plans.get(pool),
-            left_kw=left_kw,
+            left_kw=room.hard.get(pool),
+            contract_left_kw=room.soft.get(pool),
             deadline_s=self._rhythm.deadline_s,
         )
         problem = build(self._portfolio, pool, outlook)

@@ -21,7 +21,7 @@ from vpp.domain.assets import Pv
 from vpp.domain.devices import Carried, Device
 from vpp.domain.errors import InvariantError, PlannerFailed
 from vpp.domain.ids import DeviceId, NodeId, PoolId
-from vpp.domain.network import Limit
+from vpp.domain.network import GridNode, Limit
 from vpp.domain.plan import Plan
 from vpp.domain.problem import Prices, Problem
 from vpp.domain.rules import community, inverter
@@ -143,6 +143,45 @@ def test_a_plan_within_a_billing_interval_knows_what_was_imported_in_it() -> Non
         expected = before.mean() if len(before) else 0.0
         assert prices.running_import_kw == pytest.approx(expected)
     assert imported.max() > 1
+
+
+class Remembering:
+    """Plans by rule and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self._planner = installed("rule").planner
+        self.problems: list[Problem] = []
+
+    def plan(self, problem: Problem) -> Plan:
+        self.problems.append(problem)
+        return self._planner.plan(problem)
+
+
+def test_a_contract_above_the_pools_enters_the_problems() -> None:
+    """Two pools under one town; asked alone first, and again with their parts of its contract."""
+    recording, planner = unlike(1), Remembering()
+    setting = of_recording(recording, pools=[[0], [1, 2]])
+    town = GridNode(id=NodeId("town"), limits=(Limit(import_max=2.0, hard=False),))
+    beneath = {
+        node.id: replace(node, parent=town.id) if node.parent is None else node
+        for node in setting.portfolio.nodes.values()
+    }
+    under = replace(setting.portfolio, nodes={town.id: town, **beneath})
+    setting = replace(setting, portfolio=under)
+    thinking = replace(twice_a_day(), planner=planner)
+    made = run_plan("x", recording, setting, thinking=thinking)
+    limited = [np.isfinite(one.nodes.contract_import_kw[0]).any() for one in planner.problems]
+    first = limited.index(True)
+    alone, again = planner.problems[first - 2 : first], planner.problems[first : first + 2]
+    assert [problem.pool for problem in (*alone, *again)] == ["pool 1", "pool 2"] * 2
+    assert len({problem.issued_at for problem in (*alone, *again)}) == 1
+    parts = np.stack([problem.nodes.contract_import_kw[0] for problem in again])
+    bound = np.isfinite(parts).all(axis=0)
+    assert bound.any()
+    # A pool that should export, to leave more to the other, may import nothing.
+    assert parts.sum(axis=0)[bound] == pytest.approx(np.full(bound.sum(), 2.0), abs=0.1)
+    assert parts.sum(axis=0)[bound].min() >= 2.0 - 1e-6
+    assert (made.plans, made.refused) == (4, ())
 
 
 class Elsewhere:

@@ -73,11 +73,12 @@ tariffs:
 """
 
 
-def two_streets(rating_kw: float) -> Portfolio:
+def two_streets(rating_kw: float, contract_kw: float | None = None) -> Portfolio:
     """A street of the two sites and a street with a battery of its own, under one rating."""
+    contract = "" if contract_kw is None else f", contract_kw: {{import: {contract_kw}}}"
     text = TWO_SITES.replace(
         "nodes:\n",
-        f"nodes:\n  - {{id: town, rating_kw: {{import: {rating_kw}, export: 60}}}}\n"
+        f"nodes:\n  - {{id: town, rating_kw: {{import: {rating_kw}, export: 60}}{contract}}}\n"
         "  - {id: lane, parent: town, settles: true, tariff: flat}\n",
         1,
     ).replace("{id: street,", "{id: street, parent: town,")

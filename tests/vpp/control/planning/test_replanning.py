@@ -199,3 +199,42 @@ async def test_pools_that_break_a_rating_above_them_are_planned_again_inside_the
     assert np.isfinite(together_kw).any()
     np.testing.assert_array_less(together_kw[np.isfinite(together_kw)], 8.0 + 1e-6)
     assert set(planner.plans) == {"lane", "street"}
+
+
+async def test_a_contract_above_the_pools_is_shared_as_a_preference() -> None:
+    """8 kW for two streets that need 9: every plan exists, and says by how much it is beyond."""
+    town, planning, clock = two_streets(rating_kw=50.0, contract_kw=8.0), InProcess(), LoopClock()
+    planner = Replanner(
+        town,
+        planning=planning,
+        history=Remembered(),
+        clocks=Clocks(city=clock, wire=clock),
+        rhythm=Rhythm(horizon_s=6 * 3600.0),
+    )
+    await planner.round(snapshot(town, {"home-bat": {Quantity.SOC: 0.5}}, at=NOON, now_s=0.0))
+    assert [problem.pool for problem in planning.problems] == ["lane", "street"] * 2
+    alone, again = planning.problems[:2], planning.problems[2:]
+    assert all(np.isinf(problem.nodes.contract_import_kw[0]).all() for problem in alone[:1])
+    together_kw = sum(problem.nodes.contract_import_kw[0] for problem in again)
+    assert isinstance(together_kw, np.ndarray)
+    bound = together_kw < 20.0
+    assert bound.any()
+    np.testing.assert_allclose(together_kw[bound], 8.0, atol=1e-6)
+    for problem, before in zip(again, alone, strict=True):
+        np.testing.assert_array_equal(problem.nodes.import_kw, before.nodes.import_kw)
+        assert any("contracts of the nodes above" in note for note in problem.extra)
+    assert set(planner.plans) == {"lane", "street"}
+    assert planner.troubles == {}
+
+
+async def test_a_contract_that_the_plans_keep_by_themselves_changes_nothing() -> None:
+    town, planning, clock = two_streets(rating_kw=50.0, contract_kw=30.0), InProcess(), LoopClock()
+    planner = Replanner(
+        town,
+        planning=planning,
+        history=Remembered(),
+        clocks=Clocks(city=clock, wire=clock),
+        rhythm=Rhythm(horizon_s=6 * 3600.0),
+    )
+    await planner.round(snapshot(town, {"home-bat": {Quantity.SOC: 0.5}}, at=NOON, now_s=0.0))
+    assert [problem.pool for problem in planning.problems] == ["lane", "street"]
