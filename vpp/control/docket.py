@@ -82,22 +82,27 @@ class Docket:
     def judged(self, witness: Witness) -> Sequence[tuple[Trial, Trial]]:
         """Each trial that may have changed or run out, before and after this snapshot."""
         lands, quiet = self._glance(witness)
-        found: list[tuple[Trial, Trial]] = []
-        for at in np.flatnonzero(self._known["live"] & ~quiet).tolist():
-            asset = self._assets[at]
-            before = self._trials[asset]
-            after = before.obeyed() if lands[at] else self._judge(before, witness)
-            if after is not before:
-                self.put(after)
-            found.append((before, after))
+        others = self._known["live"] & ~quiet & ~lands
+        return [*self._obeyed(lands), *(self._judged(one, witness) for one in self._of(others))]
+
+    def _of(self, marked: Bools) -> Sequence[Trial]:
+        return [self._trials[self._assets[at]] for at in np.flatnonzero(marked).tolist()]
+
+    def _obeyed(self, lands: Bools) -> Sequence[tuple[Trial, Trial]]:
+        found = [(trial, trial.obeyed()) for trial in self._of(lands)]
+        self._trials.update((after.setpoint.asset, after) for _, after in found)
+        self._known["followed"] |= lands
+        self._known["held"] |= lands
         return found
 
-    def _judge(self, trial: Trial, witness: Witness) -> Trial:
+    def _judged(self, trial: Trial, witness: Witness) -> tuple[Trial, Trial]:
         evidence = witness.of(trial.setpoint.asset)
         judged = judge(trial, evidence, self._rules[trial.setpoint.asset])
-        if judged is trial:
-            return trial
-        return after_restart(judged, evidence, witness.read_back_s(trial.command.device))
+        if judged is not trial:
+            since_s = witness.read_back_s(trial.command.device)
+            judged = after_restart(judged, evidence, since_s)
+            self.put(judged)
+        return trial, judged
 
     def _glance(self, witness: Witness) -> tuple[Bools, Bools]:
         """Who is seen to hold and follow its command, and of whom nothing else was known before."""
@@ -107,7 +112,7 @@ class Docket:
         with np.errstate(invalid="ignore"):
             shown = np.abs(read.values - promised["register_kw"]) <= promised["held_kw"]
         held = told & (shown | (promised["blank"] & np.isnan(read.values)))
-        obeys = known["plain"] & (witness.now_s < known["expires_s"])
+        obeys = known["live"] & known["plain"] & (witness.now_s < known["expires_s"])
         obeys &= self._follows(witness) & ~self._timer_odd(witness)
         quiet = obeys & known["followed"] & (~told | (held & known["held"]))
         return obeys & held & ~quiet, quiet

@@ -15,6 +15,9 @@ from vpp.domain.ids import DeviceId
 from vpp.domain.points import Point, Quantity
 from vpp.domain.quality import Quality
 
+WAVE = 250
+"""So many batches at most are taken in together: more save nothing, and a tick waits for the last
+ones."""
 SHAPES_KEPT = 64
 """Shapes of batch remembered per device."""
 
@@ -60,6 +63,8 @@ class Values:
             self.settle()  # a cell is taken in once per wave, so that no value passes unseen
         self._wave.append((batch, shape))
         self._in_wave.setdefault(batch.device, []).append(shape)
+        if len(self._wave) >= WAVE:
+            self.settle()
 
     def settle(self) -> None:
         """Take in what has gathered."""

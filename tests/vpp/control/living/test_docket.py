@@ -170,3 +170,10 @@ def test_what_is_followed_already_is_not_looked_at_again() -> None:
     ((_, followed),) = docket.judged(Witness(snapshot(told.setpoint, {})))
     assert followed.outcome is Outcome.FOLLOWED
     assert docket.judged(Witness(snapshot(told.setpoint, {("power", "time"): 5.0}))) == []
+
+
+def test_an_asset_that_is_under_no_command_any_more_is_not_judged() -> None:
+    told = TRIALS[0]
+    docket = docket_of(told)
+    assert docket.pop(B1) == told
+    assert docket.judged(Witness(snapshot(told.setpoint, {}))) == []
