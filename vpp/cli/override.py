@@ -72,7 +72,7 @@ def override(
         home = directory(city, portfolio)
         if end:
             answer = asyncio.run(ask(home, {"verb": "end", "scope": scope}))
-            typer.echo(f"withdrawn: {', '.join(answer['ended'])}")
+            typer.echo(f"{_unkept(answer)}withdrawn: {', '.join(answer['ended'])}")
             return
         asked = {
             "verb": "override", "scope": scope, "for_s": seconds(lasts), "reason": reason,
@@ -93,7 +93,16 @@ def _said(answer: dict[str, Any]) -> str:
         if held
         else ""
     )
-    return beyond + (
-        f"override {answer['id']} for {answer['scope']} until {until:%a %d %b %H:%M:%S}"
-        f" {answer['zone']} ({answer['for_s'] / 60:g} min); withdraw it before with --end"
+    return (
+        _unkept(answer)
+        + beyond
+        + (
+            f"override {answer['id']} for {answer['scope']} until {until:%a %d %b %H:%M:%S}"
+            f" {answer['zone']} ({answer['for_s'] / 60:g} min); withdraw it before with --end"
+        )
     )
+
+
+def _unkept(answer: dict[str, Any]) -> str:
+    why = answer["unkept"]
+    return f"a restart of the daemon will not know of this: {why}\n" if why else ""

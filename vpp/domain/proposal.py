@@ -75,6 +75,12 @@ class Proposal:
                 f"proposal {self.id} for {self.scope}: bounds [{self.lo_kw}, {self.hi_kw}] kW"
                 " are empty or not numbers"
             )
+        others_kw = (self.wish_kw or 0.0, self.failsafe_lo_kw, self.failsafe_hi_kw)
+        if any(map(math.isnan, others_kw)) or math.isinf(others_kw[0]):
+            raise InvariantError(
+                f"proposal {self.id} for {self.scope}: a wish of {self.wish_kw} kW or a failsafe of"
+                f" [{self.failsafe_lo_kw}, {self.failsafe_hi_kw}] kW is no number"
+            )
         if self.ending is Ending.FAILSAFE and not (
             math.isfinite(self.failsafe_lo_kw) or math.isfinite(self.failsafe_hi_kw)
         ):

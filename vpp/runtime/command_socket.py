@@ -62,7 +62,7 @@ class CommandSocket:
     async def _reply(self, line: bytes) -> Mapping[str, Any]:
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _refusal("not a line of JSON")
         if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
             return _refusal("expected an object with a verb")
@@ -72,7 +72,7 @@ class CommandSocket:
             return _refusal(f"unknown verb {request['verb']!r}; known: {known}")
         try:
             return {"ok": True, **await handler(request)}
-        except (VppError, KeyError, TypeError, ValueError) as fault:
+        except (VppError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as fault:
             return _refusal(f"missing {fault}" if isinstance(fault, KeyError) else str(fault))
 
 

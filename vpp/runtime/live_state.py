@@ -54,15 +54,25 @@ class RedisLiveState:
     """
 
     def __init__(self, url: str, portfolio: PortfolioId) -> None:
+        """Connects when it is first used.
+
+        Raises:
+            StoreUnavailable: this is no address of a Redis.
+        """
         self._url, self._key = url, f"vpp:{portfolio}"
+        try:
+            self._client = redis.Redis.from_url(
+                url,
+                socket_connect_timeout=PATIENCE_S,
+                socket_timeout=PATIENCE_S,
+                retry=Retry(NoBackoff(), 1),
+            )
+        except (ValueError, TypeError) as error:
+            raise StoreUnavailable(
+                f"{url!r} is no address of a Redis ({error}); write redis://127.0.0.1:6379/0"
+            ) from error
 
     async def __aenter__(self) -> Self:
-        self._client = redis.Redis.from_url(
-            self._url,
-            socket_connect_timeout=PATIENCE_S,
-            socket_timeout=PATIENCE_S,
-            retry=Retry(NoBackoff(), 1),
-        )
         return self
 
     async def __aexit__(

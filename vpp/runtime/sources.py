@@ -27,8 +27,22 @@ from vpp.runtime.override_range import range_kw
 
 LONGEST_OVERRIDE = timedelta(hours=4)
 LOOK_EVERY_S = 1.0
+SHOWN = 500
+"""Characters of what could not be read."""
+LARGEST_FILE = 1 << 18
+"""Bytes; more than a thousand proposals. Reading takes time from the ticks of this process."""
 FILE = "proposals.yaml"
 OVERRIDES = "overrides.json"
+WRONG = (
+    VppError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading comes upon where plain data is not what a proposal is made of."""
 _log = structlog.get_logger(__name__)
 
 
@@ -169,18 +183,23 @@ class FileProposals(_Standing):
             return
         self._seen = stamp
         try:
-            given = yaml.safe_load(self._path.read_text()) or []
-            if not isinstance(given, list):
-                raise InvariantError("expected a list of proposals")
-            portfolio, city = self._request.portfolio, self._request.city
-            self.found = tuple(
-                read_proposal(one, portfolio=portfolio, city=city, rank=Rank.GRID_OPERATOR)
-                for one in given
-            )
+            self.found = self._read(status.st_size)
             self._wrong = False
-        except (yaml.YAMLError, VppError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        except (yaml.YAMLError, OSError, *WRONG) as fault:
             self._wrong = True
             _log.warning("proposals file not used", file=str(self._path), why=str(fault))
+
+    def _read(self, size: int) -> tuple[Proposal, ...]:
+        if size > LARGEST_FILE:
+            raise InvariantError(f"{size} bytes are more than the {LARGEST_FILE} that are read")
+        given = yaml.safe_load(self._path.read_text()) or []
+        if not isinstance(given, list):
+            raise InvariantError("expected a list of proposals")
+        portfolio, city = self._request.portfolio, self._request.city
+        return tuple(
+            read_proposal(one, portfolio=portfolio, city=city, rank=Rank.GRID_OPERATOR)
+            for one in given
+        )
 
 
 class OperatorProposals(_Standing):
@@ -192,18 +211,36 @@ class OperatorProposals(_Standing):
         self._given: dict[str, Mapping[str, Any]] = {}
 
     def restore(self) -> None:
-        """Take up what still holds from before a restart."""
+        """Take up what still holds from before a restart; the log says what could not be.
+
+        A damaged file, or an override of what the city no longer has, keeps no daemon from
+        starting.
+        """
         if not self._path.exists():
             return
-        for one in json.loads(self._path.read_text()):
-            if datetime.fromisoformat(one["until"]) > self._request.city.now():
-                self._given[one["id"]] = one
+        try:
+            kept = list(json.loads(self._path.read_text()))
+        except (OSError, *WRONG) as fault:
+            aside = self._path.with_suffix(".damaged")
+            self._path.replace(aside)
+            _log.warning("overrides lost: damaged file", kept=str(aside), why=str(fault))
+            return
+        for one in kept:
+            self._take_up(one)
         self._adopt()
+
+    def _take_up(self, one: Mapping[str, Any]) -> None:
+        try:
+            if datetime.fromisoformat(one["until"]) > self._request.city.now():
+                self._given[self._read(one).id] = one
+        except WRONG as fault:
+            _log.warning("override not taken up", override=str(one)[:SHOWN], why=str(fault))
 
     async def override(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add or replace one; ``for_s`` city seconds, at most four hours.
 
-        What is asked beyond the scope's range is held at its end, and the answer says so.
+        What is asked beyond the scope's range is held at its end, and the answer says so; so it
+        does where the override holds and a restart would lose it, because the disk is full.
         """
         lasts = timedelta(seconds=float(asked.get("for_s", 1800.0)))
         if not timedelta(0) < lasts <= LONGEST_OVERRIDE:
@@ -220,7 +257,7 @@ class OperatorProposals(_Standing):
         }
         beyond = {key: kw for key, kw in held.items() if kw != kept[key]}
         kept |= held
-        await self._keep({**self._given, proposal.id: kept})
+        unkept = await self._keep({**self._given, proposal.id: kept})
         zone = ZoneInfo(self._request.portfolio.time_zone)
         until = datetime.fromisoformat(str(kept["until"])).astimezone(zone)
         return {
@@ -231,6 +268,7 @@ class OperatorProposals(_Standing):
             "for_s": lasts.total_seconds(),
             "range_kw": [lo_kw, hi_kw],
             "held": beyond,
+            "unkept": unkept,
         }
 
     async def end(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -240,16 +278,22 @@ class OperatorProposals(_Standing):
         ended = [p.id for p in self.found if asked.get("id") == p.id or meant == str(p.scope)]
         if not ended:
             raise InvariantError("no override of this scope or id holds now")
-        await self._keep({k: v for k, v in self._given.items() if k not in ended})
-        return {"ended": ended}
+        unkept = await self._keep({k: v for k, v in self._given.items() if k not in ended})
+        return {"ended": ended, "unkept": unkept}
 
-    async def _keep(self, given: dict[str, Mapping[str, Any]]) -> None:
+    async def _keep(self, given: dict[str, Mapping[str, Any]]) -> str:
+        """Let these hold; why they could not be put on disk, else nothing."""
         now = self._request.city.now()
         self._given = {
             k: v for k, v in given.items() if datetime.fromisoformat(str(v["until"])) > now
         }
         self._adopt()
-        await asyncio.to_thread(_replace, self._path, json.dumps(list(self._given.values())))
+        try:
+            await asyncio.to_thread(_replace, self._path, json.dumps(list(self._given.values())))
+        except OSError as fault:
+            _log.warning("overrides not kept", file=str(self._path), why=str(fault))
+            return str(fault)
+        return ""
 
     def _adopt(self) -> None:
         self.found = tuple(self._read(one) for one in self._given.values())

@@ -17,7 +17,7 @@ async def said(home: Path, *arguments: str) -> str:
     """The command's words, beside a running source of overrides."""
     portfolio = two_sites()
     state, wire = home / portfolio.id, WireClock()
-    state.mkdir()
+    state.mkdir(exist_ok=True)
     more = ["--reason", "test", "--portfolio", portfolio.id]
 
     def given() -> str:
@@ -42,3 +42,10 @@ async def test_what_is_inside_them_needs_no_words(tmp_path: Path) -> None:
     words = await said(tmp_path, "home-bat", "--power=-2")
     assert "takes" not in words
     assert words.startswith("override ")
+
+
+async def test_an_override_that_the_disk_does_not_take_holds_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / two_sites().id / "overrides.new").mkdir(parents=True)
+    words = await said(tmp_path, "home-bat", "--power=-2")
+    assert "a restart of the daemon will not know of this: [Errno 21]" in words
+    assert "override " in words

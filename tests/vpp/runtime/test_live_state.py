@@ -117,3 +117,9 @@ async def readable(state: LiveState) -> dict[str, bytes]:
         return dict(await state.read())
     except StoreUnavailable:
         return {}
+
+
+@pytest.mark.parametrize("url", ["here", "http://127.0.0.1", "redis://h:99999999/0", "redis://[x"])
+def test_what_is_no_address_is_refused_with_one_that_would_be(url: str) -> None:
+    with pytest.raises(StoreUnavailable, match="is no address of a Redis"):
+        RedisLiveState(url, CITY)

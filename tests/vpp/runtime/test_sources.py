@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,8 @@ from tests.vpp.control.planning.cities import two_sites
 from vpp.domain.errors import VppError
 from vpp.domain.proposal import Rank, Scope, ScopeKind
 from vpp.ports.sources import SourceRequest
-from vpp.runtime.command_socket import CommandSocket, ask
-from vpp.runtime.sources import FILE, FileProposals, command_source
+from vpp.runtime.command_socket import NAME, CommandSocket, ask
+from vpp.runtime.sources import FILE, LARGEST_FILE, OVERRIDES, FileProposals, command_source
 
 
 class StandingClock:
@@ -85,8 +86,13 @@ def test_a_grid_limit_from_the_file_outlasts_its_end_as_failsafe(
         {"ending": "never"},
         {"failsafe_hi_kw": None},
         {"hi_kv": 3},
+        {"hi_kw": 10**400},
+        {"wish_kw": float("nan")},
+        {"wish_kw": float("inf")},
+        {"failsafe_lo_kw": float("nan")},
+        {"reason": "x" * LARGEST_FILE},
     ],
-    ids=str,
+    ids=lambda wrong: str(wrong)[:40],
 )
 def test_a_wrong_file_changes_nothing(
     tmp_path: Path, write: Callable[[Any], None], wrong: dict[str, object]
@@ -201,3 +207,63 @@ def test_a_wrong_file_is_no_sign_of_life(tmp_path: Path, write: Callable[[Any], 
         write(content)
         source.look()
         assert [p.alive for p in source.proposals()] == [alive]
+
+
+@pytest.mark.parametrize("content", [b"[" * 20_000, b"\xff\x00garbage", b"- *nobody", b"7", None])
+def test_a_file_of_garbage_leaves_the_last_word_without_a_sign_of_life(
+    tmp_path: Path, write: Callable[[Any], None], content: bytes | None
+) -> None:
+    source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    write([limit()])
+    source.look()
+    if content is None:
+        (tmp_path / FILE).unlink()
+        (tmp_path / FILE).mkdir()
+    else:
+        (tmp_path / FILE).write_bytes(content)
+    source.look()
+    assert [(p.hi_kw, p.alive) for p in source.proposals()] == [(20.0, False)]
+
+
+@pytest.mark.parametrize("content", [b"garbage", b"\xff\xfe", b"[" * 100_000, b"7", b""])
+async def test_damaged_overrides_keep_no_daemon_from_starting(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / OVERRIDES).write_bytes(content)
+    commands = CommandSocket(tmp_path)
+    async with command_source(request(tmp_path, commands, StandingClock())) as source:
+        assert source.proposals() == []
+        await source.override({"scope": "home-bat", "hi_kw": 2, "reason": "t"})
+    assert (tmp_path / OVERRIDES).with_suffix(".damaged").read_bytes() == content
+
+
+async def test_an_override_of_what_the_city_no_longer_has_is_left_out(tmp_path: Path) -> None:
+    kept = {"id": "a", "scope": "home-bat", "hi_kw": 2, "reason": "t", "until": "2030-01-01T00:00Z"}
+    wrong = [{**kept, "id": "b", "scope": "gone"}, 7, {}, {**kept, "id": "c", "until": "soon"}]
+    (tmp_path / OVERRIDES).write_text(json.dumps([*wrong, kept]))
+    commands = CommandSocket(tmp_path)
+    async with command_source(request(tmp_path, commands, StandingClock())) as source:
+        assert [p.id for p in source.proposals()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"verb": "override", "scope": "home-bat", "hi_kw": 1, "reason": "t", "for_s": 1e999}',
+        '{"verb": "override", "scope": "home-bat", "hi_kw": 1, "reason": "t", "for_s": NaN}',
+        '{"verb": "override", "scope": "home-bat", "hi_kw": 1' + "0" * 400 + ', "reason": "t"}',
+        '{"verb": ' + "[" * 30_000,
+    ],
+    ids=lambda line: line[-30:],
+)
+async def test_a_command_of_absurd_numbers_is_refused_in_words(tmp_path: Path, line: str) -> None:
+    async with (
+        CommandSocket(tmp_path) as commands,
+        command_source(request(tmp_path, commands, StandingClock())) as source,
+    ):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / NAME)
+        writer.write(line.encode() + b"\n")
+        answer = json.loads(await reader.readline())
+        writer.close()
+        assert answer["ok"] is False
+        assert source.proposals() == []
