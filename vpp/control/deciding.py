@@ -60,7 +60,9 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     drawn = _drawn(scene, other, directed)
     net_kw = pool_power.certain_net(scene.ground, drawn)
     flow = Flow(net_kw=net_kw, power_kw=float(scene.now_kw[members].sum()), dt_s=scene.dt_s)
-    state = _accounted(scene, terms, flow, store, capacity)
+    twin = replace(fleet, lo_kw=-fleet.discharge_kw, hi_kw=fleet.charge_kw)
+    rule = pool_power.store(pool, members, scene.stored, twin, bounds)
+    state = _accounted(scene, terms, flow, rule, capacity)
     weight = ledger.side_weight(
         state.ledger,
         scene.inputs.model.portfolio.goals.allowance,

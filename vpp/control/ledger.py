@@ -67,13 +67,18 @@ def slot_now(
 
 
 def booked(ledger: Ledger, flow: Flow, store: Store, capacity_kwh: float, at: datetime) -> Ledger:
-    """The ledger after the last tick.
-
-    Against a store of the same size that follows the measured-surplus rule.
+    """The ledger after the last tick, against a twin that follows the measured-surplus rule.
 
     Import beyond the rule's counts as given up, less what the energy held beyond the rule's is
-    worth
-    once it is given out: so deferring costs nothing until the storage overflows.
+    worth once it is given out: so deferring costs nothing until the storage overflows.
+
+    Args:
+        ledger: After the tick before.
+        flow: What has flowed since.
+        store: With the energy that is held, and the power that the twin has whatever is held: it
+            may have room where the storage is full.
+        capacity_kwh: Of both.
+        at: Now.
     """
     hours = flow.dt_s / 3600.0
     if np.isnan(flow.net_kw) or np.isnan(flow.power_kw) or hours <= 0 or capacity_kwh <= 0:
