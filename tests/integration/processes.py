@@ -24,6 +24,16 @@ class SimulatedCity:
     file: Path
     base_port: int
     write_log: Path
+    pid: int
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The process stands still, its sockets open, as a machine that hangs."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def writes(self) -> list[Mapping[str, Any]]:
         """Every write that a device received so far."""
@@ -47,7 +57,9 @@ def simulated(file: Path, directory: Path) -> Iterator[SimulatedCity]:
         assert process.stdout is not None
         try:
             ready = json.loads(process.stdout.readline())
-            yield SimulatedCity(file=file, base_port=ready["base_port"], write_log=write_log)
+            yield SimulatedCity(
+                file=file, base_port=ready["base_port"], write_log=write_log, pid=process.pid
+            )
         finally:
             process.stdin.close()
             process.wait(PATIENCE_S)
