@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from optimizer.forecasting.groups import net_series
 from optimizer.forecasting.local_time import DAY_S, days_before
 from optimizer.forecasting.recorded import Recorded
 from optimizer.forecasting.scale import Scale, scale_of
@@ -52,14 +54,24 @@ class PersistenceForecaster:
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         """Each slot takes the best rung that has data for it; the band is of that rung's errors."""
+        asked = tuple(map(_lately, (*request.series, *net_series(request))))
         found: dict[int, Forecast] = {}
-        for places in _of_same_slots(request.series):
-            series = [request.series[place] for place in places]
+        for places in of_same_slots(asked):
+            series = [asked[place] for place in places]
             found |= zip(places, _forecasts(series, request), strict=True)
-        return tuple(found[place] for place in range(len(request.series)))
+        return tuple(found[place] for place in range(len(asked)))
 
 
-def _of_same_slots(series: Sequence[Series]) -> Iterator[list[int]]:
+def _lately(series: Series) -> Series:
+    """The newest slots, from which it learns."""
+    older = max(len(series.values_kw) - int(LEARNT_S // series.step_s), 0)
+    if not older:
+        return series
+    start = series.start + timedelta(seconds=older * series.step_s)
+    return replace(series, start=start, values_kw=series.values_kw[older:])
+
+
+def of_same_slots(series: Sequence[Series]) -> Iterator[list[int]]:
     """Places of series that are worked out together, since they were recorded in the same slots."""
     places = defaultdict[object, list[int]](list)
     for place, one in enumerate(series):

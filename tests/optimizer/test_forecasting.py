@@ -11,7 +11,7 @@ import pytest
 from optimizer.forecasting.persistence import PersistenceForecaster
 from optimizer.forecasting.sun import clear_sky_bound_kw, sun_vector
 from vpp.domain.arrays import Floats
-from vpp.domain.forecast import HIGH, LOW, Forecast, ForecastRequest, Series
+from vpp.domain.forecast import HIGH, LOW, Forecast, ForecastRequest, Group, Series
 from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
 
@@ -214,6 +214,25 @@ def test_series_are_foreseen_together_as_each_alone() -> None:
         assert (together.subject, together.source) == (one.subject, alone.source)
         assert together.input_age_s == alone.input_age_s
         assert together.values_kw == pytest.approx(alone.values_kw, abs=1e-9)
+
+
+def test_the_net_of_a_group_is_foreseen_beside_its_sites() -> None:
+    """From its own record: loads less sun, with the band of its own errors."""
+    rng = np.random.default_rng(9)
+    load, sun = (np.tile(rng.uniform(0.0, 9.0, 96), 9) for _ in range(2))
+    asked = (series(load, subject="a"), plant(sun, subject="a", peak_kw=None, latitude=0.0))
+    request = ForecastRequest(
+        issued_at=NOW,
+        grid=SlotGrid.containing(NOW, count=96, step_s=STEP_S),
+        series=asked,
+        time_zone=SEOUL,
+        groups=(Group(subject="pool", members=("a", "b")),),
+    )
+    net = PersistenceForecaster().forecast(request)[-1]
+    assert (net.subject, net.quantity) == ("pool", Quantity.UNCONTROLLED_KW)
+    np.testing.assert_allclose(net.middle_kw, load[:96] - sun[:96])
+    assert net.middle_kw.min() < 0.0 < net.middle_kw.max()
+    np.testing.assert_allclose(net.spread_kw, 0.0, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 
 from vpp.backtest.data import Recording
 from vpp.domain.arrays import Floats, Ints
-from vpp.domain.forecast import HIGH, LOW, MIDDLE, Forecast, ForecastRequest, Series
+from vpp.domain.forecast import HIGH, LOW, MIDDLE, Forecast, ForecastRequest, Group, Series
 from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
 
@@ -25,7 +25,10 @@ class Foresight:
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         slots = self._slots(request.grid)
-        return tuple(self._one(series, request, slots) for series in request.series)
+        return (
+            *(self._one(series, request, slots) for series in request.series),
+            *(self._group(group, request, slots) for group in request.groups),
+        )
 
     def _slots(self, grid: SlotGrid) -> Ints:
         starts_s = grid.edges_s[:-1]
@@ -35,12 +38,25 @@ class Foresight:
 
     def _one(self, series: Series, request: ForecastRequest, slots: Ints) -> Forecast:
         values_kw = self._known[series.quantity][self._at[series.subject]][slots]
-        return Forecast(
-            subject=series.subject,
-            quantity=series.quantity,
-            grid=request.grid,
-            issued_at=request.issued_at,
-            quantiles=(LOW, MIDDLE, HIGH),
-            values_kw=np.tile(values_kw, (3, 1)),
-            source="the record itself",
-        )
+        return _certain(series.subject, series.quantity, request, values_kw)
+
+    def _group(self, group: Group, request: ForecastRequest, slots: Ints) -> Forecast:
+        rows = [self._at[site] for site in group.members]
+        load_kw, sun_kw = (known[rows][:, slots].sum(axis=0) for known in self._known.values())
+        return _certain(group.subject, Quantity.UNCONTROLLED_KW, request, load_kw - sun_kw)
+
+
+def _certain(
+    subject: str, quantity: Quantity, request: ForecastRequest, values_kw: Floats
+) -> Forecast:
+    return Forecast(
+        subject=subject,
+        quantity=quantity,
+        grid=request.grid,
+        issued_at=request.issued_at,
+        quantiles=(LOW, MIDDLE, HIGH),
+        values_kw=np.tile(values_kw, (3, 1)),
+        source="the record itself",
+        deviation_kw=np.zeros(len(request.grid)),
+        persistence=0.0,
+    )

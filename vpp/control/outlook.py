@@ -12,7 +12,7 @@ import numpy as np
 
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import EvCharger, Load, Pv
-from vpp.domain.forecast import ForecastRequest, Series
+from vpp.domain.forecast import ForecastRequest, Group, Series
 from vpp.domain.ids import AssetId, PoolId, SiteId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -42,6 +42,10 @@ class Record:
             series=self.series,
             time_zone=portfolio.time_zone,
             country=portfolio.country,
+            groups=tuple(
+                Group(subject=pool, members=tuple(one.sites))
+                for pool, one in portfolio.pools.items()
+            ),
         )
 
     def peak_paid_kw(self, pool: PoolId) -> float:

@@ -11,14 +11,17 @@ from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
+BAND_DEVIATIONS = 2.563
+"""Standard deviations of a normal error between its 10 and 90 % quantiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
     """Mean power per slot in quantiles.
 
-    The quantity is ``POWER_KW`` for a load (positive into the asset) or ``AVAILABLE_KW`` for PV
-    (what the sun would give uncurtailed, a magnitude).
+    The quantity is ``POWER_KW`` for a load (positive into the asset), ``AVAILABLE_KW`` for PV
+    (what the sun would give uncurtailed, a magnitude) or ``UNCONTROLLED_KW`` for a group of sites
+    (their loads less their sun, positive is import).
     """
 
     subject: str
@@ -36,6 +39,12 @@ class Forecast:
     most_kw: Floats | None = None
     """Most that was seen lately at this time of day, else what a clear sky would give at most,
     shape (slots,); None where neither is known."""
+    deviation_kw: Floats | None = None
+    """Standard deviation of the forecaster's own recent errors at each slot's time of day and
+    distance, shape (slots,); None where too little is on record."""
+    persistence: float | None = None
+    """Correlation of the error in a slot with that an hour later, 0..1; over a slot it is this to
+    the power of the slot's hours. None as before."""
 
     def __post_init__(self) -> None:
         values = frozen(self.values_kw)
@@ -44,11 +53,16 @@ class Forecast:
         if (np.diff(values, axis=0) < -1e-9).any():
             raise InvariantError(f"forecast {self.subject}: quantiles cross")
         object.__setattr__(self, "values_kw", values)
-        if self.most_kw is not None:
-            most = frozen(self.most_kw)
-            require_shape(f"most of forecast {self.subject}", most, (len(self.grid),))
-            require_finite(f"most of forecast {self.subject}", most)
-            object.__setattr__(self, "most_kw", most)
+        for name in ("most_kw", "deviation_kw"):
+            if (given := getattr(self, name)) is not None:
+                checked = frozen(given)
+                require_shape(f"{name} of forecast {self.subject}", checked, (len(self.grid),))
+                require_finite(f"{name} of forecast {self.subject}", checked)
+                object.__setattr__(self, name, checked)
+        if self.persistence is not None and not 0.0 <= self.persistence <= 1.0:
+            raise InvariantError(
+                f"forecast {self.subject}: persistence is {self.persistence}, expected 0 to 1"
+            )
 
     def quantile(self, q: float) -> Floats:
         """One quantile, shape (slots,), kW."""
@@ -57,6 +71,17 @@ class Forecast:
     @property
     def middle_kw(self) -> Floats:
         return self.quantile(MIDDLE)
+
+    @property
+    def spread_kw(self) -> Floats:
+        """Standard deviation of the error, shape (slots,).
+
+        Of the forecaster's own errors where it tells them, else that of a normal error with the
+        same 10 to 90 % band.
+        """
+        if self.deviation_kw is not None:
+            return self.deviation_kw
+        return np.asarray((self.quantile(HIGH) - self.quantile(LOW)) / BAND_DEVIATIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,8 +110,18 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Sites whose loads less their sun are foreseen together, as those of a pool."""
+
+    subject: str
+    """Id of the pool."""
+    members: tuple[str, ...]
+    """Subjects of series."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRequest:
-    """Series in, one forecast per series out, on the grid.
+    """Series in, on the grid one forecast per series out, and then one per group.
 
     Nothing after ``issued_at`` is in the series.
     """
@@ -96,3 +131,4 @@ class ForecastRequest:
     series: tuple[Series, ...]
     time_zone: str
     country: str = ""
+    groups: tuple[Group, ...] = ()

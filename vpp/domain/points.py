@@ -29,6 +29,9 @@ class Quantity(StrEnum):
     HELD_BACK = "held_back"
     """1 while a ceiling keeps PV below what the sun would let it give, else 0; its mean is the part
     of the time. Only on record, and only where it is not 0."""
+    UNCONTROLLED_KW = "uncontrolled_kw"
+    """Loads of a pool less what its sun could give: its net with storages at rest and no cars.
+    Only foreseen."""
     SETPOINT_KW = "setpoint_kw"
     """The setpoint the device holds, read back, house sign; NaN with quality GOOD while it holds
     none."""

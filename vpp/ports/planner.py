@@ -26,7 +26,7 @@ class Forecaster(Protocol):
     """Entry-point group ``vpp.forecasters``; a class without constructor arguments."""
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
-        """One forecast per series, in their order.
+        """One forecast per series, in their order, and then one per group.
 
         Missing input degrades to a poorer rung, named in ``source``.
         """
@@ -45,7 +45,7 @@ class Planning(Protocol):
         ...
 
     async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
-        """One forecast per series.
+        """One forecast per series and group.
 
         Raises:
             PlanningError: no forecast; the message says why.

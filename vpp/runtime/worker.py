@@ -60,7 +60,7 @@ class PlanningWorker:
         return _expect(await self._ask(("plan", problem), problem.deadline_s), Plan)
 
     async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
-        """One forecast per series.
+        """One forecast per series and group.
 
         Raises:
             PlanningError: likewise.

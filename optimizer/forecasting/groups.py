@@ -1,0 +1,34 @@
+"""The uncontrolled net of a group of sites, as a series like any other."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vpp.domain.arrays import frozen
+from vpp.domain.forecast import ForecastRequest, Group, Series
+from vpp.domain.points import Quantity
+
+SIGN = {Quantity.POWER_KW: 1.0, Quantity.AVAILABLE_KW: -1.0}
+
+
+def net_series(request: ForecastRequest) -> Iterator[Series]:
+    """Loads less sun of each group, in their order, NaN where one of them was not recorded.
+
+    Members are recorded in the same slots; a group without a series has none.
+    """
+    for group in request.groups:
+        parts = members(request, group)
+        if parts:
+            net_kw = np.sum([SIGN[one.quantity] * one.values_kw for one in parts], axis=0)
+            yield Series(
+                subject=group.subject,
+                quantity=Quantity.UNCONTROLLED_KW,
+                start=parts[0].start,
+                step_s=parts[0].step_s,
+                values_kw=frozen(net_kw),
+            )
+
+
+def members(request: ForecastRequest, group: Group) -> list[Series]:
+    """Series of the group's sites."""
+    return [one for one in request.series if one.subject in group.members and one.quantity in SIGN]
