@@ -95,17 +95,25 @@ class Running:
         tell()
         out, err = self.process.communicate(timeout=PATIENCE_S)
         return Ended(
-            code=self.process.returncode, out=out, err=err, took_s=time.monotonic() - told_s
+            code=self.process.returncode,
+            out=out or "",
+            err=err or "",
+            took_s=time.monotonic() - told_s,
         )
 
 
 @contextmanager
-def vpp(home: Path, arguments: Sequence[object]) -> Iterator[Running]:
-    """Start ``vpp`` with its state under ``home``; killed when left, if it still runs."""
+def vpp(
+    home: Path, arguments: Sequence[object], *, prints_to: int = subprocess.PIPE
+) -> Iterator[Running]:
+    """Start ``vpp`` with its state under ``home``; killed when left, if it still runs.
+
+    ``prints_to``: a descriptor for both streams, instead of what ``Ended`` tells.
+    """
     environment = {**os.environ, "VPP_STATE_HOME": str(home), "COLUMNS": "160"}
     process = subprocess.Popen(
         [str(VPP), *map(str, arguments)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=prints_to, stderr=prints_to,
         text=True, env=environment, start_new_session=True,
     )  # fmt: skip
     with process:

@@ -21,6 +21,7 @@ from vpp.cli.exits import faults_as_exits
 from vpp.cli.past import past_means
 from vpp.cli.run import Address, address_of, end, on_fast_loop, stop_on_signals
 from vpp.cli.spans import instant, seconds
+from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
 from vpp.config.examples import example_city
 from vpp.control.safe_exit import Left
@@ -82,6 +83,7 @@ def demo(
     Real sockets all the way: Modbus TCP to batteries, roofs and meters, MQTT to charging stations.
     Ctrl-C leaves every device in its safe state.
     """
+    never_wait()
     with faults_as_exits():
         path = file or example_city()
         show = Show(

@@ -11,6 +11,7 @@ from rich.live import Live
 from vpp.cli.baselines import Baseline
 from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, percent, score_table
 from vpp.cli.run import reached_row, score_row
+from vpp.runtime.outlet import is_behind
 from vpp.runtime.view import View
 
 _SLOT = timedelta(minutes=15)
@@ -40,9 +41,9 @@ class Screen:
     def show(self, view: View) -> None:
         """Bring one view to the screen."""
         self._first, self._last = self._first or view.snapshot.at, view
-        if self._live is not None:
-            height = self._console.height
-            self._live.update(live_view(view, self.rows(view), height=height), refresh=True)
+        if self._live is not None and not is_behind(self._console.file):
+            shown = live_view(view, self.rows(view), height=self._console.height)
+            self._live.update(shown, refresh=True)
         elif not self._console.is_terminal:
             self._line(view)
 

@@ -15,13 +15,15 @@ from vpp.cli.check import BasePort
 from vpp.cli.exits import UNSAFE, errors, faults_as_exits
 from vpp.cli.live_view import ScoreRow, live_view
 from vpp.cli.spans import seconds
+from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
 from vpp.control.control_room import OnExit
 from vpp.control.safe_exit import Ending, Left
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.daemon import Daemon, Options, running
-from vpp.runtime.logs import to_standard_error
+from vpp.runtime.logs import to_file
+from vpp.runtime.outlet import is_behind
 from vpp.runtime.score import Reached
 from vpp.runtime.state_home import state_dir
 from vpp.runtime.view import View
@@ -30,6 +32,8 @@ from vpp.web.server import serving
 
 Result = TypeVar("Result")
 Address = tuple[str, int]
+LOG = "run.log"
+"""In the state directory, while the live view has the terminal."""
 
 
 def run(
@@ -54,13 +58,17 @@ def run(
         str | None, typer.Option("--redis", metavar="URL", help="Mirror the live state to Redis.")
     ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
-    watch: Annotated[bool, typer.Option("--watch", help="Show the live view here.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help=f"Show the live view here; log to {LOG} beside the record."),
+    ] = False,
     base_port: BasePort = None,
 ) -> None:
     """Run a city's batteries, chargers and sun as one plant until Ctrl-C or SIGTERM.
 
     On the way out every device is brought to its safe state and read back, within 5 s.
     """
+    never_wait()
     address = address_of(http)
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
@@ -74,8 +82,8 @@ def run(
             redis_url=redis,
             wire_period_s=1.0,
         )
-        if not watch:
-            to_standard_error()
+        if watch:
+            to_file(options.state_dir / LOG)
         left = on_fast_loop(_run(city, options, clocks, address, lasts, watch=watch))
     end(left)
 
@@ -115,6 +123,8 @@ def _watching(daemon: Daemon) -> Live:
     live = Live(auto_refresh=False, screen=True)
 
     def show(view: View) -> None:
+        if is_behind(live.console.file):
+            return
         live.update(live_view(view, [reached_row(view)], height=live.console.height), refresh=True)
 
     daemon.on_view(show)

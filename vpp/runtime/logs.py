@@ -1,9 +1,14 @@
-"""Where structured log lines go."""
+"""Where structured log lines go: to standard error, or to a file, and nobody waits for either."""
 
+import json
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+
+from vpp.runtime.outlet import unhurried
 
 _PROCESSORS = (
     structlog.contextvars.merge_contextvars,
@@ -25,9 +30,28 @@ def to_standard_error() -> None:
 
 def to_file(path: Path) -> None:
     """JSON lines in a file: the terminal belongs to the live view."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     structlog.configure(
         processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(path.open("a")),
+        logger_factory=structlog.PrintLoggerFactory(unhurried(file, missing_as_json)),
+    )
+
+
+def missing_in_words(lines: int) -> str:
+    """What stands where lines for a person are missing."""
+    return f"({lines} lines are missing here: nobody read them in time, or they found no room)"
+
+
+def missing_as_json(lines: int) -> str:
+    """What stands where log lines are missing."""
+    return json.dumps(
+        {
+            "event": "log lines are missing here",
+            "lines": lines,
+            "why": "nobody read them in time, or they found no room",
+            "level": "warning",
+            "timestamp": datetime.now(UTC).isoformat(),
+        }
     )
 
 
