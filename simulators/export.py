@@ -112,7 +112,9 @@ def battery_figures(batteries: list[Battery]) -> Row:
 def _check_span(start: datetime, end: datetime, step: timedelta) -> None:
     if start.tzinfo is None or end.tzinfo is None:
         raise ValueError("start and end of an export need their offset from UTC")
-    if step <= timedelta(0) or end <= start or (end - start) % step:
+    if end <= start:
+        raise ValueError(f"the end {end} of an export is not after its start {start}")
+    if step <= timedelta(0) or (end - start) % step:
         raise ValueError(f"from {start} to {end} is not a whole number of steps of {step}")
 
 

@@ -7,6 +7,7 @@ import typer
 
 from vpp.cli.exits import FAILED, LEGEND, errors, faults_as_exits
 from vpp.cli.override import City, Portfolio, directory
+from vpp.domain.errors import VppError
 from vpp.runtime.audit_chain import Verdict
 from vpp.runtime.audit_chain import verify as walk
 from vpp.runtime.audit_file import NAME, reserve_of
@@ -35,6 +36,8 @@ def verify(
     """
     path = file if file is not None else directory(city, portfolio) / NAME
     with faults_as_exits():
+        if not path.is_file():
+            raise VppError(f"there is no record {path}: 'vpp run' begins one when it starts")
         found = walk(path, reserve_of(path), holds)
         _tell(path, found, holds)
     if found.broken is not None or (holds and not found.seen):

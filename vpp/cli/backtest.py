@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from vpp.cli.console import console
 from vpp.cli.exits import errors, faults_as_exits
 from vpp.cli.spans import instant, seconds
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 UNFINISHED = ".unfinished"
 """Within the folder for the results: how far an interrupted run had come."""
+WHOLE_TABLE = 120
+"""Characters of a terminal from which on every column has room for its figures."""
+MAIN_COLUMNS = ("self-consumption", "self-sufficiency", "cost", "peak kW", "daily peak kW")
 INTERRUPTED = 130
 """As a shell says of a command that Ctrl-C ended."""
 
@@ -147,26 +151,31 @@ def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "An
 
 
 def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from vpp.backtest.report import COLUMNS
 
+    out = console()
+    columns = COLUMNS if out.width >= WHOLE_TABLE else [c for c in COLUMNS if c[0] in MAIN_COLUMNS]
     table = Table(
         title=f"{made.run.name}, order {made.goals.order}, forecast {made.ask.forecast}",
         title_justify="left",
     )
     table.add_column("controller")
-    for name, *_ in COLUMNS:
+    for name, *_ in columns:
         table.add_column(name, justify="right")
-    table.add_column("CityLearn 2022", justify="right")
+    if columns is COLUMNS:
+        table.add_column("CityLearn 2022", justify="right")
     for name, row in found.scores.items():
-        cells = [format(read(row), form) for _, read, form in COLUMNS]
-        table.add_row(name, *cells, f"{found.grid_scores[name]:.3f}")
-    console = Console()
-    console.print(table)
+        cells = [format(read(row), form) for _, read, form in columns]
+        if columns is COLUMNS:
+            cells.append(f"{found.grid_scores[name]:.3f}")
+        table.add_row(name, *cells)
+    out.print(table)
+    if columns is not COLUMNS:
+        out.print("a wider terminal, report.html and kpi.json show more of each", style="dim")
     regret = ", ".join(f"{name} {value:,.2f}" for name, value in found.regret.items())
-    console.print(f"regret in {found.unit}: {regret}")
+    out.print(f"regret in {found.unit}: {regret}")
     for fault in made.asked.refused[:3]:
-        console.print(f"[yellow]plan refused:[/] {fault}")
-    console.print(f"written: {', '.join(str(file) for file in files)}")
+        out.print(f"[yellow]plan refused:[/] {fault}")
+    out.print(f"written: {', '.join(str(file) for file in files)}")

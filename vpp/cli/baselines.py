@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -13,6 +12,9 @@ from vpp.domain import rules
 from vpp.domain.arrays import Floats
 from vpp.domain.portfolio import Portfolio
 from vpp.runtime.score import Reached
+
+Span = tuple[float, float]
+"""Beginning and end, seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,15 +32,20 @@ class Baseline:
     import_kw: Floats
     """Of all pools together, shape (slots,)."""
 
-    def reached(self, start: datetime, until: datetime) -> Reached:
-        """What it reached between two moments; whole slots count for the peak."""
-        span = (start.timestamp(), until.timestamp())
+    def reached(self, spans: Sequence[Span]) -> Reached | None:
+        """What it reached within these spans of time; slots inside one of them make the peak.
+
+        None beyond the days that are known.
+        """
+        edges_s = np.array(spans).reshape(-1, 2)
+        if np.any(edges_s < self.edges_s[0]) or np.any(edges_s > self.edges_s[-1]):
+            return None
 
         def between(cumulative: Floats) -> float:
-            first, last = np.interp(span, self.edges_s, cumulative)
-            return float(last - first)
+            return float(np.diff(np.interp(edges_s, self.edges_s, cumulative)).sum())
 
-        whole = (self.edges_s[:-1] >= span[0]) & (self.edges_s[1:] <= span[1])
+        from_s, to_s = self.edges_s[:-1, None], self.edges_s[1:, None]
+        whole = ((from_s >= edges_s[:, 0]) & (to_s <= edges_s[:, 1])).any(axis=1)
         return Reached(
             load_kwh=between(self.load_kwh),
             ev_kwh=between(self.ev_kwh),
@@ -46,7 +53,7 @@ class Baseline:
             export_kwh=between(self.export_kwh),
             renewable_kwh=between(self.renewable_kwh),
             credit_kwh=between(self.credit_kwh),
-            peak_kw=float(np.max(self.import_kw, initial=0.0, where=whole)),
+            peak_kw=float(self.import_kw[whole].max()) if whole.any() else None,
         )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vpp.cli.console import console
 from vpp.cli.exits import UNSAFE, faults_as_exits
 from vpp.config.advice import advice
 from vpp.config.city import City, load_city
@@ -37,25 +37,25 @@ def check(
 
     With --probe, also ask every device who it is and what it measures; nothing is written.
     """
-    console = Console()
+    out = console()
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
         measures = check_links(city)
         rows = prove(city.portfolio)
-        console.print(_summary(city))
-        console.print(_proof(rows, terms=terms))
+        out.print(_summary(city))
+        out.print(_proof(rows, terms=terms))
         found = asyncio.run(probe(city)) if contact else ()
     if contact:
-        console.print(_answers(found))
+        out.print(_answers(found))
     broken = [row for row in rows if not row.holds]
     for row in broken:
-        console.print(
+        out.print(
             f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
         )
     silent = [finding for finding in found if not finding.well]
     for note in advice(city, {**measures, **{one.device: one.points for one in found if one.well}}):
-        console.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
-    console.print(_verdict(rows, broken, found, silent))
+        out.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
+    out.print(_verdict(rows, broken, found, silent))
     if broken or silent:
         raise typer.Exit(UNSAFE)
 

@@ -16,7 +16,8 @@ import typer
 
 from vpp.backtest.data import read_recording
 from vpp.cli.baselines import Baseline, baselines
-from vpp.cli.demo_screen import Screen, wide_console
+from vpp.cli.console import console as wide_console
+from vpp.cli.demo_screen import Screen
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.past import past_means
 from vpp.cli.run import Address, address_of, end, on_fast_loop, stop_on_signals
@@ -40,8 +41,9 @@ from vpp.web.server import serving
 
 PAST = timedelta(days=8)
 SETTLING_S = 10.0
-LONGEST_SCORE = timedelta(days=2)
+LEAST_SCORE, LONGEST_SCORE = timedelta(days=7), timedelta(days=60)
 """Of the demo's own time, for which the score knows what others would have done."""
+SCORE_COLUMNS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,12 @@ class Show:
     start: datetime
     lasts_s: float | None
     http: Address | None
+
+    @property
+    def scored(self) -> timedelta:
+        """How long the score has rows to compare with: as long as the demo was asked to last."""
+        lasts_s = (self.lasts_s or 0.0) + SETTLING_S
+        return min(LEAST_SCORE + timedelta(seconds=lasts_s * self.speed), LONGEST_SCORE)
 
     @property
     def slow(self) -> float:
@@ -72,7 +80,9 @@ def demo(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", help="Begin at this time instead of the city's own sunrise."),
+        typer.Option(
+            "--start", help="Begin then, as 2026-01-12T07:30, instead of at the city's own sunrise."
+        ),
     ] = None,
     http: Annotated[
         str, typer.Option("--http", metavar="HOST:PORT", help="Serve health and metrics there.")
@@ -86,10 +96,11 @@ def demo(
     never_wait()
     with faults_as_exits():
         path = file or example_city()
+        city = load_city(path)
         show = Show(
             file=path,
             speed=speed,
-            start=instant(start) if start else _own_start(load_city(path)),
+            start=instant(start, city.portfolio.time_zone) if start else _own_start(city),
             lasts_s=seconds(lasts) if lasts else None,
             http=address_of(http),
         )
@@ -109,10 +120,12 @@ def _own_start(city: City) -> datetime:
 
 
 async def _demo(show: Show) -> Sequence[Left]:
-    stop, console = stop_on_signals(), wide_console()
+    stop, console = stop_on_signals(), wide_console(SCORE_COLUMNS)
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
-        with console.status("working out the city's last eight days, and its day without control"):
+        with console.status(
+            "working out the city's last eight days, and its next ones without control"
+        ):
             await _export(show, scratch)
         with console.status("starting the simulated city"):
             simulated = await stack.enter_async_context(_simulated(show))
@@ -125,12 +138,14 @@ async def _demo(show: Show) -> Sequence[Left]:
             running(city, Options(state_dir=home, speed=show.speed), _clocks(show, simulated.ready))
         )
         daemon.on_speed(simulated.change_speed)
+        screen = Screen(console, others)
+        daemon.on_view(screen.follow)
         if show.http is not None:
             await stack.enter_async_context(serving(application(daemon), *show.http))
         with console.status("reading every device before the city's time begins to run fast"):
             await _settled(daemon, stop)
         daemon.go_at(show.speed)
-        with Screen(console, others, show.start).shown() as screen:
+        with screen.shown():
             daemon.on_view(screen.show)
             await _first_of(stop, simulated.ended, timeout_s=show.lasts_s)
         lost = simulated.ended.is_set()
@@ -158,7 +173,7 @@ async def _export(show: Show, scratch: Path) -> None:
     """The world's truth before the start, and from the start on."""
     spans = {
         "past": (show.start - PAST, show.start),
-        "ahead": (show.start, show.start + LONGEST_SCORE),
+        "ahead": (show.start, show.start + show.scored),
     }
     for name, (first, last) in spans.items():
         edges = (_quarter(first), _quarter(last))

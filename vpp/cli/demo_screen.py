@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 
-from vpp.cli.baselines import Baseline
+from vpp.cli.baselines import Baseline, Span
 from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, percent, score_table
 from vpp.cli.run import reached_row, score_row
 from vpp.runtime.outlet import is_behind
@@ -18,12 +18,16 @@ _SLOT = timedelta(minutes=15)
 
 
 class Screen:
-    """Takes every view; keeps the newest for the final table."""
+    """Takes every view; keeps the newest for the final table.
 
-    def __init__(self, console: Console, others: Sequence[Baseline], start: datetime) -> None:
-        self._console, self._others, self._start = console, others, start
+    The others are scored over the very time that the daemon has measured: what it could not see
+    counts for nobody.
+    """
+
+    def __init__(self, console: Console, others: Sequence[Baseline]) -> None:
+        self._console, self._others = console, others
         self._live: Live | None = None
-        self._first: datetime | None = None
+        self._measured: list[Span] = []
         self._slot: datetime | None = None
         self._last: View | None = None
 
@@ -38,9 +42,17 @@ class Screen:
             yield self
         self._live = None
 
+    def follow(self, view: View) -> None:
+        """Take note of every view, also before the first is shown."""
+        now_s, last = view.snapshot.at.timestamp(), self._last
+        if last is not None and view.reached.unmeasured_s == last.reached.unmeasured_s:
+            self._measured[-1] = (self._measured[-1][0], now_s)
+        else:
+            self._measured.append((now_s, now_s))
+        self._last = view
+
     def show(self, view: View) -> None:
-        """Bring one view to the screen."""
-        self._first, self._last = self._first or view.snapshot.at, view
+        """Bring a view that was followed to the screen."""
         if self._live is not None and not is_behind(self._console.file):
             shown = live_view(view, self.rows(view), height=self._console.height)
             self._live.update(shown, refresh=True)
@@ -53,13 +65,15 @@ class Screen:
             self._console.print("No tick completed.")
             return
         self._console.print(score_table(self.rows(self._last)))
+        if unmeasured_s := self._last.reached.unmeasured_s:
+            minutes = f"{unmeasured_s / 60:.0f} min of the city's time were not measured in whole"
+            self._console.print(f"{minutes}: they count in no row", style="dim")
         for alarm in self._last.alarms:
             self._console.print(f"{alarm.code} {alarm.subject}: {alarm.text}", style="red")
 
     def rows(self, view: View) -> list[ScoreRow]:
         """This daemon, and the others over the same time."""
-        since = self._first or view.snapshot.at
-        compared = [score_row(o.name, o.reached(since, view.snapshot.at)) for o in self._others]
+        compared = [score_row(one.name, one.reached(self._measured)) for one in self._others]
         return [*compared, reached_row(view)]
 
     def _line(self, view: View) -> None:
@@ -87,9 +101,3 @@ class Screen:
             soft_wrap=True,
             highlight=False,
         )
-
-
-def wide_console() -> Console:
-    """The terminal as it is; elsewhere wide enough for a table to stay in one piece."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)

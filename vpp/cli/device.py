@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from vpp.cli.console import console
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.override import City, Portfolio, directory
 from vpp.domain.devices import Authority
@@ -55,4 +55,4 @@ def list_devices(city: City = None, portfolio: Portfolio = None) -> None:
         for row in answer["devices"]:
             who = row["who"] or "city file"
             table.add_row(*(who if name == "who" else str(row[name]) for name in _COLUMNS))
-        Console().print(table)
+        console().print(table)

@@ -30,12 +30,12 @@ _BAR = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow:
-    """One controller on the same input."""
+    """One controller on the same input; None where it is not known."""
 
     controller: str
-    self_consumption: float | None
-    self_sufficiency: float | None
-    import_kwh: float
+    self_consumption: float | None = None
+    self_sufficiency: float | None = None
+    import_kwh: float | None = None
     peak_kw: float | None = None
 
 
@@ -82,7 +82,7 @@ def score_table(rows: Sequence[ScoreRow], *, explained: bool = True) -> Table:
             row.controller,
             percent(row.self_consumption),
             percent(row.self_sufficiency),
-            f"{row.import_kwh:,.0f} kWh",
+            "–" if row.import_kwh is None else f"{row.import_kwh:,.0f} kWh",
             kw(row.peak_kw),
         )
     return table
@@ -93,7 +93,7 @@ def percent(share: float | None) -> str:
 
 
 def kw(power_kw: float | None) -> str:
-    return "–" if power_kw is None or math.isnan(power_kw) else f"{power_kw:,.1f} kW"
+    return "–" if power_kw is None or math.isnan(power_kw) else f"{power_kw:z,.1f} kW"
 
 
 def _online(view: View) -> str:

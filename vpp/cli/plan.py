@@ -8,16 +8,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from vpp.cli.check import BasePort
+from vpp.cli.console import console
 from vpp.cli.exits import FAILED, errors, faults_as_exits
 from vpp.cli.live_view import kw
 from vpp.cli.spans import instant
 from vpp.config.city import City, load_city
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.errors import VppError
 from vpp.domain.ids import AssetId
 from vpp.domain.plan import ForecastNote, Plan
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, plan_once
@@ -46,7 +47,7 @@ def plan(
         Path | None, typer.Option("--history", help="History file, instead of the daemon's.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--at", help="Plan from this time, as 2026-07-15T12:00+09:00.")
+        str | None, typer.Option("--at", help="Plan from this time, as 2026-07-15T12:00.")
     ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
     base_port: BasePort = None,
@@ -54,6 +55,8 @@ def plan(
     """Make one plan now and print it, hour by hour; nothing is written to any device."""
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
+        if history is not None and not history.is_file():
+            raise VppError(f"there is no history file {history}")
         home = state_dir(city.portfolio.id)
         request = Request(
             state_dir=home,
@@ -61,7 +64,7 @@ def plan(
             planner=planner,
             soc=dict(_stated(one) for one in soc or ()),
             offline=offline,
-            at=instant(at) if at else None,
+            at=instant(at, city.portfolio.time_zone) if at else None,
         )
         made = asyncio.run(plan_once(city, request))
     if as_json:
@@ -83,23 +86,23 @@ def _stated(text: str) -> tuple[AssetId, float]:
 
 
 def _show(city: City, made: OnePlan) -> None:
-    console = Console()
+    out = console()
     if made.unforecast:
         assumed = ", ".join(f"{site} {kw(mean)}" for site, mean in made.unforecast.items())
-        console.print(f"[bold yellow]load without a forecast, assumed: {assumed}[/]")
+        out.print(f"[bold yellow]load without a forecast, assumed: {assumed}[/]")
     for note in made.notes:
-        console.print(f"[yellow]{note}[/]")
+        out.print(f"[yellow]{note}[/]")
     for one in made.plans.values():
-        console.print(_hours(city, one))
+        out.print(_hours(city, one))
         for stage in one.explanation.stages:
-            console.print(f"  {stage.stage}: {stage.value:,.2f} {stage.unit}")
+            out.print(f"  {stage.stage}: {stage.value:,.2f} {stage.unit}")
         for slack in one.explanation.slacks:
-            console.print(
+            out.print(
                 f"  [yellow]{slack.what}: {slack.amount:.2f} {slack.unit}"
                 f" short because of {slack.limited_by} (dual {slack.dual:.3g})[/]"
             )
         for note in one.explanation.notes:
-            console.print(f"  [dim]{note}[/]")
+            out.print(f"  [dim]{note}[/]")
 
 
 def _hours(city: City, one: Plan) -> Table:

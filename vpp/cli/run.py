@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -135,7 +135,9 @@ def reached_row(view: View) -> ScoreRow:
     return score_row("this daemon", view.reached)
 
 
-def score_row(controller: str, reached: Reached) -> ScoreRow:
+def score_row(controller: str, reached: Reached | None) -> ScoreRow:
+    if reached is None:
+        return ScoreRow(controller=controller)
     return ScoreRow(
         controller=controller,
         self_consumption=reached.self_consumption,
@@ -172,10 +174,27 @@ def end(left: Sequence[Left]) -> None:
     if len(ours) < len(left):
         typer.echo(f"{len(left) - len(ours)} assets left alone: their authority lets nothing out")
     doubtful = [one for one in ours if one.ending is not Ending.READ_BACK]
-    for one in doubtful:
-        errors.print(f"[red]{one.asset} ({one.device}): {one.ending}[/] {one.detail}")
+    for (ending, detail), alike in _alike(doubtful).items():
+        named = ", ".join(f"{one.asset} ({one.device})" for one in alike)
+        errors.print(f"[red]{_ENDINGS[ending]}{f', {detail}' if detail else ''}:[/] {named}")
     if doubtful:
         raise typer.Exit(UNSAFE)
+
+
+def _alike(left: Sequence[Left]) -> Mapping[tuple[Ending, str], Sequence[Left]]:
+    """Those with the same ending for the same reason together."""
+    found: dict[tuple[Ending, str], list[Left]] = {}
+    for one in left:
+        found.setdefault((one.ending, one.detail), []).append(one)
+    return found
+
+
+_ENDINGS = {
+    Ending.READ_BACK: "read back",
+    Ending.SENT: "took the write, not read back in time",
+    Ending.UNKNOWN: "no answer in time, its own watchdog ends what it holds",
+    Ending.NOT_WRITTEN: "not written",
+}
 
 
 def _not_ours(one: Left) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -18,12 +19,17 @@ def seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def instant(text: str) -> datetime:
-    """An ISO time with its offset, away from the calendar's ends: days are added to it."""
+def instant(text: str, zone: str | None = None) -> datetime:
+    """An ISO time, away from the calendar's ends: days are added to it.
+
+    Without an offset it is local time of ``zone``; where there is none it is refused.
+    """
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no time; write 2026-07-15T05:30:00+09:00") from error
+    if at.tzinfo is None and zone is not None:
+        at = at.replace(tzinfo=ZoneInfo(zone))
     if at.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no offset; write 2026-07-15T05:30:00+09:00")
     if at.year not in _YEARS:

@@ -17,6 +17,27 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in entry_points(group=group)))
 
 
+def check(*asked: tuple[str, str]) -> None:
+    """That each name is installed in its group.
+
+    Raises:
+        ConfigurationError: every name that is not, and those that are.
+    """
+    mistakes = [
+        Mistake(
+            file="command line",
+            line=None,
+            path=group,
+            problem=f"{name!r} is not installed",
+            remedy=f"one of {', '.join(names(group))}",
+        )
+        for group, name in asked
+        if name not in names(group)
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
 def load(group: str, name: str) -> object:
     """The object behind one entry point; the caller checks it against its port.
 

@@ -93,8 +93,18 @@ async def ask(directory: Path, request: Mapping[str, Any], *, timeout_s: float =
             writer.write(json.dumps(dict(request)).encode() + b"\n")
             line = await reader.readline()
             writer.close()
-    except (OSError, TimeoutError) as fault:
-        raise VppError(f"no running daemon answers at {path}: {fault!r}") from fault
+    except (FileNotFoundError, ConnectionRefusedError) as fault:
+        raise VppError(
+            f"no running daemon of {directory.name} on this host (looked for {path}): start it with"
+            " 'vpp run', or name the one that is meant by --city or --portfolio; another"
+            " VPP_STATE_HOME hides it, too"
+        ) from fault
+    except PermissionError as fault:
+        raise VppError(f"{path} belongs to another user: ask as the daemon's own") from fault
+    except TimeoutError as fault:
+        raise VppError(f"the daemon at {path} did not answer within {timeout_s:.0f} s") from fault
+    except OSError as fault:
+        raise VppError(f"the daemon at {path} cannot be asked: {fault}") from fault
     if not line:
         raise VppError(f"the daemon at {path} closed the connection")
     answer = json.loads(line)

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from vpp.config.city import City
+from vpp.config.findings import instead
 from vpp.control import shadowing, state, tick
 from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
 from vpp.control.inputs import Alarm, Timing
@@ -24,7 +25,7 @@ from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.devices import Authority
-from vpp.domain.errors import ConfigurationError, InvariantError, Mistake
+from vpp.domain.errors import ConfigurationError, InvariantError
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
 from vpp.ports import plugins
@@ -129,7 +130,8 @@ class Daemon:
         """The command ``set-authority``: ``device``, ``authority``, ``who``, ``why``."""
         device = DeviceId(asked["device"])
         if device not in self.portfolio.devices:
-            raise InvariantError(f"no device is called {device!r}")
+            remedy = instead(device, self.portfolio.devices)
+            raise InvariantError(f"no device is called {device!r}; {remedy}")
         if not asked.get("why"):
             raise InvariantError("give a reason: it goes on record")
         authority = Authority(asked["authority"])
@@ -214,7 +216,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         ConfigurationError: an adapter refuses its options, or a plugin is not installed.
     """
     portfolio, timing = city.portfolio, _timing(clocks, options)
-    _check_plugins(options)
+    plugins.check((plugins.PLANNERS, options.planner), (plugins.FORECASTERS, options.forecaster))
     pace = Pace(clocks=clocks, timing=timing, speed=lambda: _speed(clocks))
     async with AsyncExitStack() as stack:
         lease = stack.enter_context(hold(options.state_dir, portfolio=portfolio.id))
@@ -304,23 +306,6 @@ def _governor(clocks: Clocks, timing: Timing) -> Governor | None:
 
 def _timing(clocks: Clocks, options: Options) -> Timing:
     return Timing.at_speed(options.speed or _speed(clocks), options.wire_period_s)
-
-
-def _check_plugins(options: Options) -> None:
-    asked = ((plugins.PLANNERS, options.planner), (plugins.FORECASTERS, options.forecaster))
-    mistakes = [
-        Mistake(
-            file="command line",
-            line=None,
-            path=group,
-            problem=f"{name!r} is not installed",
-            remedy=f"one of {', '.join(plugins.names(group))}",
-        )
-        for group, name in asked
-        if name not in plugins.names(group)
-    ]
-    if mistakes:
-        raise ConfigurationError(mistakes)
 
 
 def _check_watchdogs(city: City, ports: Mapping[DeviceId, DevicePort], timing: Timing) -> None:

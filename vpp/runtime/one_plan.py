@@ -21,6 +21,7 @@ from vpp.domain.portfolio import Portfolio
 from vpp.domain.quality import Quality
 from vpp.domain.session import EvSession
 from vpp.domain.snapshot import Column, DeviceState, Layout, Snapshot
+from vpp.ports import plugins
 from vpp.ports.clock import Clocks
 from vpp.ports.store import History
 from vpp.runtime.clocks import CityClock, WireClock
@@ -64,10 +65,12 @@ async def plan_once(city: City, request: Request) -> OnePlan:
     """Forecast, plan and check once.
 
     Raises:
+        ConfigurationError: planner or forecaster is not installed.
         InvariantError: a state of charge is stated for something that is no battery.
         VppError: a device is held by a running daemon, or no history can be read.
     """
     portfolio, wire = city.portfolio, WireClock()
+    plugins.check((plugins.PLANNERS, request.planner), (plugins.FORECASTERS, request.forecaster))
     _check_stated(portfolio, request.soc)
     clocks = Clocks(city=CityClock(wire, start=request.at), wire=wire)
     batches = () if request.offline else await measure_all(city)
@@ -128,7 +131,7 @@ async def _stored(
         if point.quantity is Quantity.SOC and quality == Quality.GOOD
     }
     found: dict[AssetId, float] = {}
-    notes: list[str] = []
+    unknown: list[AssetId] = []
     for asset in portfolio.assets.values():
         if not isinstance(asset, Battery):
             continue
@@ -139,9 +142,10 @@ async def _stored(
             known = past[~np.isnan(past)]
             stated = float(known[-1]) if len(known) else None
         if stated is None:
-            notes.append(f"{asset.id}: stored energy unknown, {USUAL_SOC:.0%} assumed (--soc)")
+            unknown.append(asset.id)
         found[asset.id] = USUAL_SOC if stated is None else stated
-    return found, notes
+    assumed = f"stored energy unknown, {USUAL_SOC:.0%} assumed (--soc): {', '.join(unknown)}"
+    return found, [assumed] if unknown else []
 
 
 def _snapshot(

@@ -64,7 +64,8 @@ async def _ask_all(city: City) -> list[tuple[Finding, Batch | None]]:
     portfolio = city.portfolio
     if holding := holder(state_dir(portfolio.id)):
         raise VppError(
-            f"{portfolio.id} is run by {holding}, which holds its devices; ask it instead"
+            f"{portfolio.id} is run by {holding}, which holds its devices; 'vpp device list' tells"
+            " what it hears of them, 'vpp plan --offline' plans from its record"
         )
     wire = WireClock()
     clocks = Clocks(city=CityClock(wire), wire=wire)

@@ -34,8 +34,8 @@ class Reached:
     export_kwh: float = 0.0
     renewable_kwh: float = 0.0
     credit_kwh: float = 0.0
-    peak_kw: float = 0.0
-    """Highest quarter-hour mean of the import of all pools together."""
+    peak_kw: float | None = None
+    """Highest mean of the import of all pools together in a wholly measured quarter hour."""
     unmeasured_s: float = 0.0
     """Time in which something was not measured; it counts for nothing."""
 
@@ -94,6 +94,7 @@ class Score:
         self._reached = Reached()
         self._last: _Measured | None = None
         self._last_s = float("nan")
+        self._gap = False
         self._settled = _Settlement(len(self._pools))
 
     @property
@@ -108,9 +109,11 @@ class Score:
             if lasts_s > 0:
                 unmeasured_s = self._reached.unmeasured_s + lasts_s
                 self._reached = replace(self._reached, unmeasured_s=unmeasured_s)
+                self._gap = True
             return
         was, hours = self._reached, lasts_s / 3600.0
-        self._settled.add(snapshot.at.timestamp(), now.nets_kw * hours)
+        self._settled.add(snapshot.at.timestamp(), now.nets_kw * hours, after_gap=self._gap)
+        self._gap = False
         self._reached = replace(
             was,
             load_kwh=was.load_kwh + now.load_kw * hours,
@@ -185,7 +188,7 @@ class _Settlement:
     SLOT_S = 900.0
 
     def __init__(self, pools: int) -> None:
-        self.peak_kw = 0.0
+        self.peak_kw: float | None = None
         self._closed_import_kwh = self._closed_export_kwh = 0.0
         self._slot, self._whole = -1, False
         self._net_kwh: Floats = np.zeros(pools)
@@ -198,18 +201,19 @@ class _Settlement:
     def export_kwh(self) -> float:
         return self._closed_export_kwh + float(np.maximum(-self._net_kwh, 0.0).sum())
 
-    def add(self, at_s: float, net_kwh: Floats) -> None:
+    def add(self, at_s: float, net_kwh: Floats, *, after_gap: bool) -> None:
         """Energy of each pool that flowed up to this moment."""
         slot = int(at_s // self.SLOT_S)
+        self._whole &= not after_gap
         if slot != self._slot:
-            self._close(follows=slot == self._slot + 1)
+            self._close(follows=slot == self._slot + 1 and not after_gap)
             self._slot = slot
         self._net_kwh = self._net_kwh + net_kwh
 
     def _close(self, *, follows: bool) -> None:
         imported_kwh = float(np.maximum(self._net_kwh, 0.0).sum())
         if self._whole:
-            self.peak_kw = max(self.peak_kw, imported_kwh * 3600.0 / self.SLOT_S)
+            self.peak_kw = max(self.peak_kw or 0.0, imported_kwh * 3600.0 / self.SLOT_S)
         self._closed_import_kwh += imported_kwh
         self._closed_export_kwh += float(np.maximum(-self._net_kwh, 0.0).sum())
         self._net_kwh, self._whole = np.zeros_like(self._net_kwh), follows

@@ -47,10 +47,12 @@ _log = structlog.get_logger(__name__)
 
 
 def read_scope(text: str, portfolio: Portfolio) -> Scope:
-    """A scope written as ``kind:id``, or as an id alone where it is unique.
+    """A scope written as ``kind:id``, or as an id alone: then the first kind that has it.
+
+    What settles is both a pool and a node: its id alone means the pool.
 
     Raises:
-        InvariantError: nothing or several things of this name exist.
+        InvariantError: nothing of this name exists.
     """
     kind, _, name = text.rpartition(":")
     known: dict[ScopeKind, Sequence[str]] = {
@@ -272,12 +274,20 @@ class OperatorProposals(_Standing):
         }
 
     async def end(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Withdraw by id, or all of a scope."""
-        scope = asked.get("scope")
-        meant = str(read_scope(str(scope), self._request.portfolio)) if scope else None
-        ended = [p.id for p in self.found if asked.get("id") == p.id or meant == str(p.scope)]
+        """Withdraw by id, or all of a scope; of an id alone, those of every kind of scope."""
+        scope = str(asked.get("scope") or "")
+        if scope:
+            read_scope(scope, self._request.portfolio)
+        ended = [
+            p.id
+            for p in self.proposals()
+            if asked.get("id") == p.id or scope in (p.scope.id, str(p.scope))
+        ]
         if not ended:
-            raise InvariantError("no override of this scope or id holds now")
+            held = ", ".join(f"{p.scope} ({p.id})" for p in self.proposals())
+            raise InvariantError(
+                f"no override of this scope or id holds now; {held or 'none at all'} does"
+            )
         unkept = await self._keep({k: v for k, v in self._given.items() if k not in ended})
         return {"ended": ended, "unkept": unkept}
 

@@ -85,7 +85,7 @@ def test_a_plan_without_any_device_says_what_it_assumed(home: dict[str, str]) ->
     done = vpp(home, *asked, "--json")
     assert done.returncode == exits.OK, done.stderr
     made = json.loads(done.stdout)
-    assert "house-bat: stored energy unknown" in made["notes"][0]
+    assert made["notes"] == ["stored energy unknown, 50% assumed (--soc): house-bat"]
     powers = made["plans"]["house"]["power_kw"]
     assert len(powers["house-bat"]) == len(made["plans"]["house"]["slots"])
     plan = made["plans"]["house"]
@@ -125,11 +125,34 @@ def test_a_wrong_state_of_charge_is_refused(
     assert words in done.stderr
 
 
+def test_a_planner_that_is_not_installed_is_named_with_those_that_are(home: dict[str, str]) -> None:
+    done = vpp(home, "plan", example_city("one-house"), "--offline", "--planner", "cplex")
+    assert done.returncode == exits.CONFIGURATION
+    assert "'cplex' is not installed (one of lp, rule)" in done.stderr
+
+
+def test_a_history_that_is_not_there_is_no_empty_one(home: dict[str, str], tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere.db"
+    done = vpp(home, "plan", example_city("one-house"), "--offline", "--history", missing)
+    assert done.returncode == exits.FAILED
+    assert str(missing) in done.stderr
+    assert not missing.exists()
+
+
+def test_a_record_that_is_not_there_yet_is_said_in_words(home: dict[str, str]) -> None:
+    done = vpp(home, "audit", "verify", "--portfolio", "one-house")
+    assert done.returncode == exits.FAILED
+    assert "there is no record" in done.stderr
+    assert "Errno" not in done.stderr
+
+
 def test_without_a_daemon_an_override_fails_and_says_where_it_looked(home: dict[str, str]) -> None:
     asked = ("override", "house-bat", "--power", "2", "--reason", "test", "--portfolio", "nobody")
     done = vpp(home, *asked)
     assert done.returncode == exits.FAILED
-    assert "no running daemon" in done.stderr
+    assert "no running daemon of nobody" in done.stderr
+    assert "nobody/command.sock" in done.stderr
+    assert "Errno" not in done.stderr
 
 
 @pytest.mark.parametrize(

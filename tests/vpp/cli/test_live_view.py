@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from tests.vpp.control.planning.cities import snapshot, two_sites
-from vpp.cli.live_view import ScoreRow, live_view
+from vpp.cli.live_view import ScoreRow, kw, live_view
 from vpp.control.inputs import Alarm
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
@@ -48,6 +48,10 @@ def test_what_is_not_measured_is_a_dash_and_never_a_zero() -> None:
     assert "0.0 kW" not in text.replace("no control", "")
     assert "–" in text
     assert "safe state" in text
+
+
+def test_next_to_nothing_has_no_sign() -> None:
+    assert (kw(-0.04), kw(-0.06), kw(None)) == ("0.0 kW", "-0.1 kW", "–")
 
 
 def authorised(authority: Authority) -> View:

@@ -20,7 +20,13 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
         seconds(text)
 
 
-def test_an_instant_needs_its_offset() -> None:
+def test_an_instant_without_an_offset_is_local_time_of_the_city() -> None:
+    assert instant("2026-07-15T05:00", "Asia/Seoul") == datetime(2026, 7, 14, 20, tzinfo=UTC)
+    given = instant("2026-07-15T05:00+00:00", "Asia/Seoul")
+    assert given == datetime(2026, 7, 15, 5, tzinfo=UTC)
+
+
+def test_where_there_is_no_city_an_instant_needs_its_offset() -> None:
     assert instant("2026-07-15T05:00:00+09:00") == datetime(2026, 7, 14, 20, tzinfo=UTC)
     for text in ("2026-07-15T05:00:00", "soon"):
         with pytest.raises(typer.BadParameter):

@@ -54,8 +54,18 @@ def test_within_a_quarter_hour_import_and_export_are_netted_and_beyond_it_not() 
 
 
 def test_the_peak_is_of_whole_quarter_hours_only() -> None:
-    assert reached(*(seen(m, net_kw=8.0) for m in range(14))).peak_kw == 0.0
+    assert reached(*(seen(m, net_kw=8.0) for m in range(30))).peak_kw is None
     assert reached(*(seen(m, net_kw=8.0) for m in range(46))).peak_kw == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(("minute", "peak_kw"), [(32, 8.0), (44, 2.0), (45, 2.0)])
+def test_a_quarter_hour_with_a_gap_makes_no_peak(minute: int, peak_kw: float) -> None:
+    def measured(m: int) -> Snapshot:
+        if m == minute:
+            return snapshot(PORTFOLIO, {}, at=NOON + timedelta(minutes=m), now_s=m * STEP_S)
+        return seen(m, net_kw=2.0 if m < 30 else 8.0)
+
+    assert reached(*map(measured, range(61))).peak_kw == pytest.approx(peak_kw)
 
 
 def test_a_gap_counts_for_nothing_on_either_side() -> None:

@@ -167,6 +167,23 @@ async def test_a_scope_that_nothing_is_called_is_answered_with_what_is_alike(
             await source.override({"scope": "stret", "hi_kw": 2, "reason": "t"})
 
 
+@pytest.mark.parametrize("given", ["node:street", "pool:street", "street"])
+async def test_an_id_alone_ends_what_was_given_for_any_kind_of_it(
+    tmp_path: Path, given: str
+) -> None:
+    async with command_source(
+        request(tmp_path, CommandSocket(tmp_path), StandingClock())
+    ) as source:
+        answer = await source.override({"scope": given, "hi_kw": 2, "reason": "t"})
+        with pytest.raises(
+            VppError, match=f"holds now; {answer['scope']} \\({answer['id']}\\) does"
+        ):
+            await source.end({"scope": "home-bat"})
+        assert (await source.end({"scope": "street"}))["ended"] == [answer["id"]]
+        with pytest.raises(VppError, match="holds now; none at all does"):
+            await source.end({"scope": "street"})
+
+
 @pytest.mark.parametrize(
     ("asked", "held", "bounds"),
     [

@@ -1,0 +1,12 @@
+"""Where tables and notes are printed."""
+
+from rich.console import Console
+
+_WIDE = 400
+"""Columns where no terminal says how many it has: a file or a program cuts nothing off."""
+
+
+def console(width: int = _WIDE) -> Console:
+    """The terminal as it is; elsewhere wide enough for every table to stay in one piece."""
+    found = Console()
+    return found if found.is_terminal else Console(width=width)
