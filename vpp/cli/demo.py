@@ -55,6 +55,7 @@ class Show:
     start: datetime
     lasts_s: float | None
     http: Address | None
+    picture: Path | None
 
     @property
     def scored(self) -> timedelta:
@@ -87,6 +88,10 @@ def demo(
     http: Annotated[
         str, typer.Option("--http", metavar="HOST:PORT", help="Serve health and metrics there.")
     ] = "off",
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="FILE.SVG", help="Draw the last live view into a file."),
+    ] = None,
 ) -> None:
     """Start the simulated city and run it as one plant, with a live view and a score.
 
@@ -103,6 +108,7 @@ def demo(
             start=instant(start, city.portfolio.time_zone) if start else _own_start(city),
             lasts_s=seconds(lasts) if lasts else None,
             http=address_of(http),
+            picture=picture,
         )
         left = on_fast_loop(_demo(show))
     end(left)
@@ -150,6 +156,8 @@ async def _demo(show: Show) -> Sequence[Left]:
             await _first_of(stop, simulated.ended, timeout_s=show.lasts_s)
         lost = simulated.ended.is_set()
     screen.final()
+    if show.picture is not None:
+        screen.draw(show.picture)
     if lost:
         raise VppError("the simulated city ended by itself: its devices are gone")
     return daemon.left

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Self
 
 from rich.console import Console
@@ -15,6 +17,8 @@ from vpp.runtime.outlet import is_behind
 from vpp.runtime.view import View
 
 _SLOT = timedelta(minutes=15)
+_PICTURE = 150, 55
+"""Columns and lines of a picture; all batteries of the example city fit."""
 
 
 class Screen:
@@ -70,6 +74,19 @@ class Screen:
             self._console.print(f"{minutes}: they count in no row", style="dim")
         for alarm in self._last.alarms:
             self._console.print(f"{alarm.code} {alarm.subject}: {alarm.text}", style="red")
+
+    def draw(self, file: Path) -> None:
+        """The newest live view as it fills a roomy terminal, as a picture.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        if self._last is None:
+            return
+        width, height = _PICTURE
+        paper = Console(record=True, file=StringIO(), width=width, force_terminal=True)
+        paper.print(live_view(self._last, self.rows(self._last), height=height))
+        paper.save_svg(str(file), title="vpp demo")
 
     def rows(self, view: View) -> list[ScoreRow]:
         """This daemon, and the others over the same time."""

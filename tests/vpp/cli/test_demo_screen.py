@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_what_the_daemon_could_not_see_counts_for_nobody() -> None:
 def test_a_quarter_hour_with_a_gap_makes_no_peak_for_the_others_either() -> None:
     screen, view = screen_after((0, 0.0), (70, 0.0), (71, 60.0), (80, 60.0))
     assert screen.rows(view)[0].peak_kw == pytest.approx(1.0)
+
+
+def test_the_newest_view_is_drawn_as_a_picture(tmp_path: Path) -> None:
+    screen, _ = screen_after((0, 0.0), (60, 0.0))
+    screen.draw(tmp_path / "view.svg")
+    drawn = (tmp_path / "view.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "home-bat" in drawn
+    assert "steady" in drawn
 
 
 def test_beyond_the_days_that_are_known_nothing_is_said_of_others() -> None:
