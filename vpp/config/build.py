@@ -140,22 +140,22 @@ def _node(entry: ConnectionEntry) -> GridNode:
 
 
 def _limits(entry: ConnectionEntry) -> Iterator[Limit]:
-    for name, stated in (("rating_kw", entry.rating_kw), ("contract_kw", entry.contract_kw)):
+    factor = POWER_FACTOR if entry.power_factor is None else entry.power_factor
+    for name, unit, stated in (
+        ("rating_kw", Unit.KW, entry.rating_kw),
+        ("contract_kw", Unit.KW, entry.contract_kw),
+        ("rating_kva", Unit.KVA, entry.rated_kva),
+        ("contract_kva", Unit.KVA, entry.contract_kva),
+    ):
         if stated != BothWays():
             yield Limit(
-                import_max=inf if stated.import_kw is None else stated.import_kw,
-                export_max=inf if stated.export_kw is None else stated.export_kw,
+                import_max=inf if stated.imports is None else stated.imports,
+                export_max=inf if stated.exports is None else stated.exports,
+                unit=unit,
                 source=f"{name} of {entry.id}",
-                hard=name == "rating_kw",
+                hard=name.startswith("rating"),
+                power_factor=factor,
             )
-    if entry.rating_kva is not None:
-        yield Limit(
-            import_max=entry.rating_kva,
-            export_max=entry.rating_kva,
-            unit=Unit.KVA,
-            source=f"rating_kva of {entry.id}",
-            power_factor=POWER_FACTOR if entry.power_factor is None else entry.power_factor,
-        )
     if entry.a_per_phase is not None:
         yield Limit(
             import_max=entry.a_per_phase,

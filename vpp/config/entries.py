@@ -75,10 +75,15 @@ class PortfolioEntry(Entry):
 
 
 class BothWays(Entry):
-    """A magnitude per direction; a direction left out is unlimited."""
+    """A magnitude per direction, kW or kVA by its key; a direction left out is unlimited."""
 
-    import_kw: Annotated[Rating | None, Field(alias="import")] = None
-    export_kw: Annotated[Rating | None, Field(alias="export")] = None
+    imports: Annotated[Rating | None, Field(alias="import")] = None
+    exports: Annotated[Rating | None, Field(alias="export")] = None
+
+    @property
+    def ways(self) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+        """Each direction by its key."""
+        return ("import", self.imports), ("export", self.exports)
 
 
 class ConnectionEntry(Entry):
@@ -88,12 +93,18 @@ class ConnectionEntry(Entry):
     parent: str | None = None
     rating_kw: BothWays = BothWays()
     contract_kw: BothWays = BothWays()
+    contract_kva: BothWays = BothWays()
     rating_kva: Rating | None = None
     power_factor: Annotated[Number, Field(gt=0, le=1)] | None = None
     a_per_phase: Rating | None = None
     settles: Flag = False
     tariff: str | None = None
     fee_per_kwh: Magnitude = 0.0
+
+    @property
+    def rated_kva(self) -> BothWays:
+        """``rating_kva``, which holds for both directions."""
+        return BothWays(**{"import": self.rating_kva, "export": self.rating_kva})
 
 
 class NodeEntry(ConnectionEntry):

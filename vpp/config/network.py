@@ -1,6 +1,6 @@
 """What nodes, sites and meters of a city file must say of one another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from vpp.config.draft import Draft
 from vpp.config.entries import BothWays, ConnectionEntry, MeterEntry, NodeEntry, SiteEntry
@@ -39,42 +39,42 @@ def _check_parent(path: Path, entry: ConnectionEntry, draft: Draft, findings: Fi
 
 
 def _check_limits(path: Path, entry: ConnectionEntry, findings: Findings) -> None:
-    for way, contract, rating in _both_ways(entry.contract_kw, entry.rating_kw):
-        if contract is not None and rating is not None and contract > rating:
-            findings.add(
-                (*path, "contract_kw", way),
-                f"the contract of {contract:g} kW is above the rating of {rating:g} kW",
-                "a contract is the soft limit within the rating",
-            )
-    _check_apparent(path, entry, findings)
-
-
-def _check_apparent(path: Path, entry: ConnectionEntry, findings: Findings) -> None:
-    """A power in kW is never above the apparent power in kVA that carries it."""
-    if entry.rating_kva is None:
-        if entry.power_factor is not None:
-            findings.add(
-                (*path, "power_factor"),
-                f"{entry.id!r} has a power_factor, but no rating in kVA",
-                "it says how much of 'rating_kva' counts as kW",
-            )
-        return
-    for key, stated in (("rating_kw", entry.rating_kw), ("contract_kw", entry.contract_kw)):
-        for way, kw in (("import", stated.import_kw), ("export", stated.export_kw)):
-            if kw is not None and kw > entry.rating_kva:
+    kva = entry.rated_kva
+    for unit, contracts, ratings in (
+        ("kW", entry.contract_kw, entry.rating_kw),
+        ("kVA", entry.contract_kva, kva),
+    ):
+        for (way, contract), (_, rating) in zip(contracts.ways, ratings.ways, strict=True):
+            if contract is not None and rating is not None and contract > rating:
                 findings.add(
-                    (*path, key, way),
-                    f"{kw:g} kW are more than the {entry.rating_kva:g} kVA that the same"
-                    " connection can carry",
-                    "at most 'rating_kva', or leave it out: the tighter one holds",
+                    (*path, f"contract_{unit.lower()}", way),
+                    f"the contract of {contract:g} {unit} is above the rating of {rating:g} {unit}",
+                    "a contract is the soft limit within the rating",
                 )
+    _check_apparent(path, "rating_kw", entry.rating_kw, "rating_kva", kva, findings)
+    _check_apparent(path, "contract_kw", entry.contract_kw, "rating_kva", kva, findings)
+    _check_apparent(
+        path, "contract_kw", entry.contract_kw, "contract_kva", entry.contract_kva, findings
+    )
+    if entry.power_factor is not None and kva == entry.contract_kva == BothWays():
+        findings.add(
+            (*path, "power_factor"),
+            f"{entry.id!r} has a power_factor, but neither rating nor contract in kVA",
+            "it says how much of 'rating_kva' and 'contract_kva' counts as kW",
+        )
 
 
-def _both_ways(
-    contract: BothWays, rating: BothWays
-) -> Iterator[tuple[str, float | None, float | None]]:
-    yield "import", contract.import_kw, rating.import_kw
-    yield "export", contract.export_kw, rating.export_kw
+def _check_apparent(
+    path: Path, key: str, powers: BothWays, kva_key: str, kva: BothWays, findings: Findings
+) -> None:
+    """A power in kW is never above the apparent power in kVA that carries it."""
+    for (way, power), (_, apparent) in zip(powers.ways, kva.ways, strict=True):
+        if power is not None and apparent is not None and power > apparent:
+            findings.add(
+                (*path, key, way),
+                f"{power:g} kW are more than the {apparent:g} kVA of {kva_key!r}",
+                f"at most {kva_key!r}, or leave it out: the tighter one holds",
+            )
 
 
 def _check_settling(path: Path, entry: ConnectionEntry, draft: Draft, findings: Findings) -> None:

@@ -61,6 +61,16 @@ def test_an_apparent_power_counts_as_power_wherever_the_tightest_limit_is_asked_
     assert north.tightest_kw(hard=False).import_max == 90
 
 
+def test_a_contract_in_kva_is_soft_and_counts_as_power_in_its_direction() -> None:
+    stated = "    contract_kw: {import: 90}\n"
+    text = spoilt((stated, f"{stated}    contract_kva: {{import: 100}}\n    power_factor: 0.8\n"))
+    north = read_city(text, "f").portfolio.nodes[NodeId("north")]
+    contract = north.tightest_kw(hard=False)
+    assert (contract.import_max, contract.export_max) == pytest.approx((80, math.inf))
+    assert contract.source.startswith("contract_kva of north at power factor 0.8")
+    assert north.tightest_kw(hard=True).import_max == 100
+
+
 def test_without_a_power_factor_it_is_a_usual_one() -> None:
     text = spoilt(("  - id: hub\n", "  - id: hub\n    rating_kva: 20\n"))
     hub = read_city(text, "f").portfolio.nodes[NodeId("hub")]

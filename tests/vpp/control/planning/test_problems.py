@@ -125,6 +125,14 @@ def test_a_rating_in_kva_reaches_the_plan_as_kw() -> None:
     np.testing.assert_allclose(nodes.export_kw[:, 0], [60.0, 20.0, 50.0])
 
 
+def test_a_contract_in_kva_reaches_the_plan_as_kw() -> None:
+    text = TWO_SITES.replace("contract_kw: {import: 40}", "contract_kva: {import: 40, export: 30}")
+    nodes = build(read_city(text, "two.yaml").portfolio, POOL, outlook()).nodes
+    np.testing.assert_allclose(nodes.contract_import_kw[:, 0], [38.0, np.inf, np.inf])
+    np.testing.assert_allclose(nodes.contract_export_kw[:, 0], [28.5, np.inf, np.inf])
+    assert nodes.import_kw[:, 0].tolist() == [100.0, 30.0, 50.0]
+
+
 def test_limits_prices_and_what_is_paid_already() -> None:
     problem = build(two_sites(), POOL, outlook(billing=Billing(peak_paid_kw=12.0)))
     assert problem.nodes.ids == ("street", "home", "shop")

@@ -25,12 +25,16 @@ CITY = Scope(kind=ScopeKind.NODE, id="city")
 
 
 def above(
-    import_kw: float = math.inf, export_kw: float = math.inf, *, kva: float = math.inf
+    import_kw: float = math.inf,
+    export_kw: float = math.inf,
+    *,
+    kva: float = math.inf,
+    hard: bool = True,
 ) -> Portfolio:
-    """Two pools of one site each under a node with a rating."""
+    """Two pools of one site each under a node with a rating, and one in kVA or a contract."""
     root = NodeId("city")
     rating = Limit(import_max=import_kw, export_max=export_kw)
-    apparent = Limit(import_max=kva, export_max=kva, unit=Unit.KVA, power_factor=0.7)
+    apparent = Limit(import_max=kva, export_max=kva, unit=Unit.KVA, power_factor=0.7, hard=hard)
     nodes = {root: GridNode(id=root, limits=(rating, apparent))}
     sites: dict[SiteId, Site] = {}
     assets: dict[AssetId, Asset] = {}
@@ -115,6 +119,13 @@ def test_a_city_rated_in_kva_is_shared_as_what_that_is_in_kw() -> None:
     assert 60.0 < held.nets[-1] <= 70.0 + 0.01
     nets = {PoolId("east"): np.array([40.0, 40.0]), PoolId("west"): np.array([29.0, 31.0])}
     assert Parents(portfolio).overloaded(nets).tolist() == [False, True]
+
+
+def test_a_contract_of_a_city_in_kva_is_a_preference_of_plans_alone() -> None:
+    portfolio = above(kva=100.0, hard=False)
+    nets = {PoolId("east"): np.array([40.0, 40.0]), PoolId("west"): np.array([29.0, 31.0])}
+    assert Parents(portfolio, contracts=True).overloaded(nets).tolist() == [False, True]
+    assert Parents(portfolio).overloaded(nets).tolist() == [False, False]
 
 
 def test_one_pool_discharges_for_the_other_when_the_city_is_full() -> None:
