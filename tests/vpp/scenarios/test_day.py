@@ -25,7 +25,10 @@ from vpp.domain.ladder import Rung
 from vpp.domain.points import Quantity
 from vpp.domain.rules import community, inverter
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("the day"),  # one worker lives it, once
+]
 
 MINUTE = 1 / 60
 
