@@ -192,6 +192,7 @@ async def _served(arguments: argparse.Namespace) -> None:
         start=_aware(arguments.start, city),
         broker=arguments.broker,
         write_log=arguments.write_log,
+        writes_kept=0,  # nobody in this process looks at them
     )
     async with simulated:
         stop = asyncio.Event()

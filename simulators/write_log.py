@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +35,18 @@ class Write:
 
 
 class WriteLog(Sequence[Write]):
-    """In memory, oldest first; appended to `file` as JSON lines where one is given."""
+    """In memory, oldest first; appended to `file` as JSON lines where one is given.
 
-    def __init__(self, clock: CityClock, file: Path | None = None) -> None:
+    In memory are the newest `kept` alone: every one by default, for whoever asks this object what
+    his devices were told. A city that stands for days keeps few, so that its memory does not grow;
+    the file has them all.
+    """
+
+    def __init__(
+        self, clock: CityClock, file: Path | None = None, *, kept: int | None = None
+    ) -> None:
         self._clock = clock
-        self._writes: list[Write] = []
+        self._writes: deque[Write] = deque(maxlen=kept)
         self._stream: TextIO | None = file.open("a", encoding="utf-8") if file else None
 
     def record(
@@ -70,4 +78,6 @@ class WriteLog(Sequence[Write]):
         return len(self._writes)
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return list(self._writes)[index]
         return self._writes[index]

@@ -36,12 +36,13 @@ class SimulatedCity:
 
     At speed 0 its time stands still and is moved by `advance`. `broker` names an external broker;
     without it one is embedded at every MQTT link's address, if the city has such a link.
+    `write_log` is a file for every write; in memory stay the newest `writes_kept`, or all.
 
     Attributes:
         world: The physics.
         clock: The city's time; its speed may be changed.
         faults: The script, to which `inject` adds.
-        write_log: Every write that a device received.
+        write_log: The writes that devices received.
         devices: Modbus devices by id.
         stations: MQTT stations by id.
         ports: Modbus ports by link id.
@@ -55,11 +56,12 @@ class SimulatedCity:
         start: datetime | None = None,
         broker: BrokerAddress | None = None,
         write_log: Path | None = None,
+        writes_kept: int | None = None,
     ) -> None:
         self.city = city
         self.world = World(city, start)
         self.clock = CityClock(start or city.start, speed)
-        self.write_log = WriteLog(self.clock, write_log)
+        self.write_log = WriteLog(self.clock, write_log, kept=writes_kept)
         self.faults = Faults()
         self.base_port = city.base_port
         self.devices: dict[str, ModbusDevice] = {}
