@@ -1,6 +1,7 @@
 """Follows every command from the gate to its outcome, and says what became of it."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -47,6 +48,8 @@ class OutcomeBook:
         self._alarms = OutcomeAlarms(authority)
         self._at: datetime | None = None
         self._witness: Witness | None = None
+        self.ended: Counter[Outcome] = Counter()
+        """Outcomes that went on record."""
 
     def take(self, dispatch: Dispatch) -> None:
         """What the gate tells of a write."""
@@ -174,6 +177,7 @@ class OutcomeBook:
         )
 
     def _record(self, command: Command, outcome: Outcome, why: str) -> None:
+        self.ended[outcome] += 1
         record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
         self._audit.note(record)
 

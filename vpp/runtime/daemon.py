@@ -32,6 +32,7 @@ from vpp.ports import plugins
 from vpp.ports.clock import Clocks
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source, SourceFactory, SourceRequest
+from vpp.ports.store import LiveState
 from vpp.runtime.audit_file import NAME as AUDIT
 from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.clocks import CityClock, Governor
@@ -75,12 +76,18 @@ class Daemon:
     """A portfolio under control. Made by ``running``; lives until that context is left."""
 
     def __init__(
-        self, city: City, room: ControlRoom[ControlState], replanner: Replanner, clocks: Clocks
+        self,
+        city: City,
+        room: ControlRoom[ControlState],
+        replanner: Replanner,
+        clocks: Clocks,
+        store: LiveState,
     ) -> None:
         self.portfolio = city.portfolio
         self._room, self._replanner, self._clocks = room, replanner, clocks
         self._score = Score(city.portfolio, room.table.layout)
-        self._metrics = DaemonMetrics()
+        self._mirror = Mirror(store, lambda: self.view.fields() if self.view else {})
+        self._metrics = DaemonMetrics(room.gate.ledger.written, room.outcomes.ended)
         self._fleet = FleetMetrics(city.portfolio, room.table.layout)
         self._listeners: list[Callable[[View], None]] = []
         self._speed_listeners: list[Callable[[float, float], None]] = []
@@ -120,6 +127,7 @@ class Daemon:
     def metrics(self) -> bytes:
         self._metrics.speed.set(_speed(self._clocks))
         self._metrics.plan_rounds.set(self._replanner.rounds)
+        self._metrics.store_failures.set(self._mirror.failures)
         if self.view is None:
             return self._metrics.text()
         shadows = self._room.shadows.setpoints
@@ -175,8 +183,13 @@ class Daemon:
             plan_rounds=self._replanner.rounds,
             shadows=self._room.shadows.setpoints,
         )
+        self._mirror.touch()
         for listener in self._listeners:
             listener(self.view)
+
+    async def mirror(self) -> None:
+        """Show the newest view to other processes, until cancelled."""
+        await self._mirror.run()
 
     def go_at(self, speed: float) -> None:
         """Let the city run at this speed from now on, and tell who must know.
@@ -255,20 +268,14 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)
         if history.set_aside is not None:
             room.board.last(_lost_history(history.set_aside))
-        daemon = Daemon(city, room, replanner, clocks)
+        store = _store(options, portfolio)
+        await stack.enter_async_context(store)
+        daemon = Daemon(city, room, replanner, clocks, store)
         commands.answer("set-authority", daemon.set_authority)
         commands.answer("status", daemon.status)
         commands.answer("devices", daemon.devices)
-        store: MemoryLiveState | RedisLiveState = (
-            RedisLiveState(options.redis_url, portfolio.id)
-            if options.redis_url
-            else MemoryLiveState()
-        )
-        await stack.enter_async_context(store)
-        mirror = Mirror(store, lambda: daemon.view.fields() if daemon.view else {})
-        daemon.on_view(lambda _: mirror.touch())
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
-        tasks.watch("live state", _work(mirror.run))
+        tasks.watch("live state", _work(daemon.mirror))
         for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
             _lifecycle(audit, clocks, portfolio, why)
         stack.enter_context(settled())
@@ -322,6 +329,12 @@ def _check_watchdogs(city: City, ports: Mapping[DeviceId, DevicePort], timing: T
     ]
     if mistakes:
         raise ConfigurationError(mistakes)
+
+
+def _store(options: Options, portfolio: Portfolio) -> MemoryLiveState | RedisLiveState:
+    if options.redis_url:
+        return RedisLiveState(options.redis_url, portfolio.id)
+    return MemoryLiveState()
 
 
 async def _sources(

@@ -2,26 +2,31 @@
 
 Values of the fleet are written straight from the newest snapshot, with names and labels prepared
 once (a gauge object per series would hold the loop 27 times as long); counters and histograms of
-the daemon itself are ``prometheus_client``'s. Labels are ids of the configuration only, so their
-number is bounded.
+the daemon itself are ``prometheus_client``'s. Labels are ids of the configuration or words of the
+vocabulary, so their number is bounded.
 """
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Generic, TypeVar
 
 import numpy as np
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     Histogram,
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from vpp.domain.arrays import Floats
+from vpp.domain.command import WriteClass
 from vpp.domain.ids import AssetId
+from vpp.domain.outcome import Outcome
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.quality import Quality
@@ -29,6 +34,7 @@ from vpp.domain.setpoint import Setpoint
 from vpp.domain.snapshot import Column, Layout, Snapshot
 from vpp.runtime.score import Reached
 
+_Word = TypeVar("_Word", bound=StrEnum)
 WATTS, JOULES = 1e3, 3.6e6
 _FLEET = (
     (Quantity.POWER_KW, "vpp_asset_power_watts", "Power into the asset.", WATTS),
@@ -41,7 +47,8 @@ _METERS = ((Quantity.POWER_KW, "vpp_meter_power_watts", "Power at the meter, + i
 class DaemonMetrics:
     """Counters of the daemon itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, written: Mapping[WriteClass, int], ended: Mapping[Outcome, int]) -> None:
+        """``written``, ``ended``: so many commands so far, counted elsewhere, read when asked."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.tick_seconds = Histogram(
@@ -60,11 +67,12 @@ class DaemonMetrics:
             "vpp_speed_ratio", "City seconds per second, now.", registry=self.registry
         )
         self.tasks = Gauge("vpp_tasks", "Tasks of the event loop.", registry=self.registry)
-        self.commands = Counter(
-            "vpp_commands", "Writes by class.", ["write_class"], registry=self.registry
+        ends = [outcome for outcome in Outcome if outcome.final]
+        self.registry.register(
+            _Counts("vpp_commands", "Writes that left.", "write_class", WriteClass, written)
         )
-        self.outcomes = Counter(
-            "vpp_outcomes", "Ends of commands.", ["outcome"], registry=self.registry
+        self.registry.register(
+            _Counts("vpp_outcomes", "What became of commands.", "outcome", ends, ended)
         )
         self.plan_rounds = Gauge(
             "vpp_plan_rounds", "Rounds of planning since the start.", registry=self.registry
@@ -78,6 +86,22 @@ class DaemonMetrics:
         """Everything, as of now; asked on the daemon's own loop."""
         self.tasks.set(len(asyncio.all_tasks()))
         return generate_latest(self.registry)
+
+
+class _Counts(Collector, Generic[_Word]):
+    """Counters that somebody keeps anyhow, one for each word of a vocabulary."""
+
+    def __init__(
+        self, name: str, text: str, label: str, words: Iterable[_Word], counts: Mapping[_Word, int]
+    ) -> None:
+        self._name, self._text, self._label = name, text, label
+        self._words, self._counts = tuple(words), counts
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
+        for word in self._words:
+            family.add_metric([word], self._counts.get(word, 0))
+        yield family
 
 
 class FleetMetrics:
