@@ -43,6 +43,8 @@ A fault script stands in the city file under `simulation.faults`; its kinds are 
 simulators/faults.py.
 """
 UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
+TERMINAL = (signal.SIGINT, signal.SIGHUP)
+"""What a terminal sends: at Ctrl-C, and when it is closed."""
 
 
 def main() -> None:
@@ -111,9 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--stop-with-parent",
         action="store_true",
-        help="end when standard input closes, ignore SIGINT, run in a session of its own: for a"
-        " parent that must outlive its devices when Ctrl-C reaches the whole foreground group; a"
-        " line 'speed X' on standard input changes the speed",
+        help="end when standard input closes, ignore SIGINT and SIGHUP, run in a session of its"
+        " own: for a parent that must see its devices safe when Ctrl-C or a closed terminal reaches"
+        " the whole foreground group; a line 'speed X' on standard input changes the speed",
     )
     group = parser.add_argument_group("export the world's truth instead of serving it")
     group.add_argument("--export", type=Path, metavar="DIR", help="write tables into DIR and end")
@@ -163,7 +165,8 @@ def _duration_s(text: str) -> float:
 def _serve(arguments: argparse.Namespace) -> None:
     if arguments.stop_with_parent:
         _need_a_pipe()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in TERMINAL:
+            signal.signal(number, signal.SIG_IGN)
         with suppress(PermissionError):  # it leads its session already
             os.setsid()
     _loop_runner()(_served(arguments))
@@ -226,11 +229,12 @@ def _aware(instant: datetime | None, city: City) -> datetime | None:
 
 
 def _stop_on(stop: asyncio.Event) -> None:
-    """SIGINT as well, unless it is ignored."""
+    """The terminal's as well, unless they are ignored."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        loop.add_signal_handler(signal.SIGINT, stop.set)
+    for number in TERMINAL:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
 
 
 def _ready(simulated: SimulatedCity) -> dict[str, Any]:

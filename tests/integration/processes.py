@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +87,15 @@ class Running:
     def terminate(self) -> Ended:
         return self._end(self.process.terminate)
 
+    def hang_up(self) -> Ended:
+        """What a closed terminal does, twice."""
+
+        def tell() -> None:
+            self.process.send_signal(signal.SIGHUP)
+            self.process.send_signal(signal.SIGHUP)
+
+        return self._end(tell)
+
     def wait(self) -> Ended:
         return self._end(lambda: None)
 
@@ -103,19 +112,39 @@ class Running:
 
 
 @contextmanager
+def as_from_a_shell(ignores: Collection[signal.Signals] = ()) -> Iterator[None]:
+    """Processes that are started inside are not deaf because whoever started the tests is."""
+    before = {
+        number: signal.signal(number, signal.SIG_IGN if number in ignores else signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def vpp(
-    home: Path, arguments: Sequence[object], *, prints_to: int = subprocess.PIPE
+    home: Path,
+    arguments: Sequence[object],
+    *,
+    prints_to: int = subprocess.PIPE,
+    ignores: Collection[signal.Signals] = (),
 ) -> Iterator[Running]:
     """Start ``vpp`` with its state under ``home``; killed when left, if it still runs.
 
-    ``prints_to``: a descriptor for both streams, instead of what ``Ended`` tells.
+    ``prints_to``: a descriptor for both streams, instead of what ``Ended`` tells. ``ignores``: as
+    ``nohup`` does.
     """
     environment = {**os.environ, "VPP_STATE_HOME": str(home), "COLUMNS": "160"}
-    process = subprocess.Popen(
-        [str(VPP), *map(str, arguments)],
-        stdin=subprocess.DEVNULL, stdout=prints_to, stderr=prints_to,
-        text=True, env=environment, start_new_session=True,
-    )  # fmt: skip
+    with as_from_a_shell(ignores):
+        process = subprocess.Popen(
+            [str(VPP), *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=prints_to, stderr=prints_to,
+            text=True, env=environment, start_new_session=True,
+        )  # fmt: skip
     with process:
         try:
             yield Running(process)

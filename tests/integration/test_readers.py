@@ -1,84 +1,136 @@
-"""Whoever reads what the daemon prints, or does not: it goes on controlling."""
+"""Whoever reads what the daemon prints, or does not, or is gone: it controls, and ends safely."""
 
 import fcntl
+import json
 import os
 import pty
 import re
+import signal
 import struct
 import termios
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
 from simulators.wire.free_ports import free_base_port
-from tests.integration.processes import until, vpp
+from tests.integration.processes import Ended, Running, simulated, until, vpp
 from vpp.cli import exits
 from vpp.config.examples import example_city
 
+HOUSE = example_city("one-house")
 PIPE = 4096
-TICKS = 4
+TICKS = 2
 WIDE, HIGH = 400, 200
 """Of a terminal that one or two frames of the live view fill."""
 
 
-@contextmanager
-def full_pipe() -> Iterator[tuple[int, int]]:
-    """Reader and writer; it has no room left."""
+class Reader:
+    """Of both streams; it reads nothing."""
+
+    def __init__(self, ends: tuple[int, int], *options: str) -> None:
+        self._reads, self.prints_to = ends
+        self.options = options
+
+    def leave(self) -> None:
+        os.close(self._reads)
+        self._reads = -1
+
+    def close(self) -> None:
+        """Both ends."""
+        for end in (self._reads, self.prints_to):
+            if end >= 0:
+                os.close(end)
+
+
+def full_pipe() -> Reader:
     reads, writes = os.pipe()
-    try:
-        fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PIPE)
-        os.write(writes, b"x" * PIPE)
-        yield reads, writes
-    finally:
-        os.close(reads)
-        os.close(writes)
+    fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PIPE)
+    os.write(writes, b"x" * PIPE)
+    return Reader((reads, writes))
+
+
+def large_terminal() -> Reader:
+    reads, writes = pty.openpty()
+    fcntl.ioctl(writes, termios.TIOCSWINSZ, struct.pack("HHHH", HIGH, WIDE, 0, 0))
+    return Reader((reads, writes), "--watch")
+
+
+@pytest.fixture(params=[full_pipe, large_terminal], ids=["pipe", "terminal"])
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    found = request.param()
+    yield found
+    found.close()
 
 
 @contextmanager
-def large_terminal() -> Iterator[tuple[int, int]]:
-    """The person's side, and the process's."""
-    reads, writes = pty.openpty()
-    try:
-        fcntl.ioctl(writes, termios.TIOCSWINSZ, struct.pack("HHHH", HIGH, WIDE, 0, 0))
-        yield reads, writes
-    finally:
-        os.close(reads)
-        os.close(writes)
+def daemon_of(reader: Reader, home: Path, base_port: int, port: int) -> Iterator[Running]:
+    words = ["run", HOUSE, "--base-port", base_port, "--http", f"127.0.0.1:{port}"]
+    with vpp(home, [*words, *reader.options], prints_to=reader.prints_to) as daemon:
+        yield daemon
+
+
+def gone(reader: Reader, daemon: Running) -> Ended:
+    """Reader and session end together, as with a window that is closed."""
+    reader.leave()
+    return daemon.hang_up()
 
 
 def ticks(port: int) -> float:
     try:
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1.0) as answer:
             text = answer.read().decode()
-    except (URLError, TimeoutError):
+    except (URLError, TimeoutError, ConnectionError):
         return 0.0
     found = re.search(r"^vpp_tick_duration_seconds_count (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
-@pytest.mark.parametrize(
-    ("reader", "more"), [(full_pipe, ()), (large_terminal, ("--watch",))], ids=["pipe", "terminal"]
-)
-def test_a_reader_that_does_not_read_stops_nothing(
-    tmp_path: Path,
-    reader: Callable[[], AbstractContextManager[tuple[int, int]]],
-    more: tuple[str, ...],
+def turns(port: int) -> None:
+    """Wait until the loop has turned some more."""
+    until(lambda: ticks(port) > 0, "the first tick")
+    first = ticks(port)
+    until(lambda: ticks(port) > first + TICKS, "more ticks")
+
+
+def test_a_reader_who_does_not_read_stops_nothing_and_hides_no_unsafe_end(
+    reader: Reader, tmp_path: Path
 ) -> None:
     """None of its devices is there, so that there is something to log at once."""
     port = free_base_port([0])
-    arguments = ["run", example_city("one-house"), "--base-port", free_base_port([10])]
+    with daemon_of(reader, tmp_path, free_base_port([10]), port) as daemon:
+        turns(port)
+        assert daemon.hang_up().code == exits.UNSAFE
+
+
+def audit(home: Path) -> list[dict[str, Any]]:
+    (file,) = home.glob("*/audit.jsonl")
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_a_reader_who_leaves_with_the_session_leaves_the_battery_safe(
+    reader: Reader, tmp_path: Path
+) -> None:
     with (
-        reader() as (_, prints),
-        vpp(
-            tmp_path, [*arguments, "--http", f"127.0.0.1:{port}", *more], prints_to=prints
-        ) as daemon,
+        simulated(HOUSE, tmp_path) as city,
+        daemon_of(reader, tmp_path, city.base_port, free_base_port([0])) as daemon,
     ):
-        until(lambda: ticks(port) > 0, "the first tick")
-        first = ticks(port)
-        until(lambda: ticks(port) > first + TICKS, "ticks of a daemon that nobody reads")
-        ended = daemon.terminate()
-    assert ended.code == exits.UNSAFE
+        until(city.writes, "a write to the battery")
+        assert gone(reader, daemon).code == exits.OK
+    *_, last = (record for record in audit(tmp_path) if record["event"] == "intent")
+    assert (last["form"], last["why"]) == ("stop", "safe state: zero")
+    assert audit(tmp_path)[-1]["why"] == "stopped: safe"
+
+
+def test_what_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
+    port = free_base_port([0])
+    words = ["run", HOUSE, "--base-port", free_base_port([10]), "--http", f"127.0.0.1:{port}"]
+    with vpp(tmp_path, words, ignores=[signal.SIGHUP]) as daemon:
+        turns(port)
+        daemon.process.send_signal(signal.SIGHUP)
+        turns(port)
+        assert daemon.terminate().code == exits.UNSAFE

@@ -64,7 +64,7 @@ def run(
     ] = False,
     base_port: BasePort = None,
 ) -> None:
-    """Run a city's batteries, chargers and sun as one plant until Ctrl-C or SIGTERM.
+    """Run a city's batteries, chargers and sun as one plant until Ctrl-C, SIGTERM or SIGHUP.
 
     On the way out every device is brought to its safe state and read back, within 5 s.
     """
@@ -148,11 +148,24 @@ def score_row(controller: str, reached: Reached | None) -> ScoreRow:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set; leaving is bounded, so a second one changes nothing."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    """An event that SIGINT, SIGTERM and SIGHUP set: Ctrl-C, a manager, a terminal that was closed.
+
+    Leaving is bounded, so a second one changes nothing, not even after the loop has ended. Where
+    the parent ignores SIGHUP, as ``nohup`` does, it stays ignored.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+
+    def heard(*_: object) -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    for number in signals:
+        signal.signal(number, heard)
     return stop
 
 

@@ -1,8 +1,7 @@
 """The other end of the planning worker's pipe.
 
 Started as ``python -m vpp.runtime.worker_process PLANNER FORECASTER MEMORY_MB``. Ends when the
-parent's pipe closes; ignores the terminal's interrupt, since the parent must first make devices
-safe.
+parent's pipe closes; ignores what a terminal sends, since the parent must first make devices safe.
 """
 
 import os
@@ -25,6 +24,7 @@ def main(arguments: list[str]) -> None:
     """Serve requests until the pipe closes."""
     planner_name, forecaster_name, memory_mb = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.nice(POLITENESS)
     cap = int(memory_mb) << 20
     resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))

@@ -10,6 +10,9 @@ from starlette.types import ASGIApp
 
 from vpp.domain.errors import VppError
 
+GRACE_S = 0.5
+"""What answers on their way get when the server is left."""
+
 
 class _Server(uvicorn.Server):
     """Leaves signals to the daemon, which has devices to make safe first."""
@@ -18,10 +21,17 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    def hang_up(self) -> None:
+        """End every connection, whatever is still on its way to a client."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
 
 @asynccontextmanager
 async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve until left; gives the port, which the system chooses where 0 is asked for.
+
+    Leaving is bounded: a client that does not read its answer keeps nobody waiting.
 
     Raises:
         VppError: the address is taken or not ours.
@@ -38,4 +48,6 @@ async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[i
             yield listening.getsockname()[1]
         finally:
             server.should_exit = True
+            await asyncio.wait([serves], timeout=GRACE_S)
+            server.hang_up()
             await serves

@@ -22,6 +22,7 @@ from simulators.clock import CityClock
 from simulators.wire import SimulatedCity
 from simulators.wire.free_ports import free_base_port
 from tests.adapters.mqtt.brokers import mosquitto
+from tests.integration.processes import as_from_a_shell
 from tests.simulators.wire.cities import HOUSE, street
 from tests.simulators.wire.clients import RawClient, read_pdu
 
@@ -35,10 +36,11 @@ def city_file(tmp_path: Path) -> Path:
 
 @contextmanager
 def served(city: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "simulators", str(city), "--base-port", "0", *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+    with as_from_a_shell():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "simulators", str(city), "--base-port", "0", *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -62,6 +64,7 @@ def test_it_says_when_everything_listens_and_ends_with_its_parent_s_pipe(
             assert client.read_holding_registers(40000, count=2).registers == [0x5375, 0x6E53]
             client.write_register(40372, 1)
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGHUP)
         time.sleep(0.3)
         assert process.poll() is None
         assert os.getsid(process.pid) == process.pid
@@ -91,9 +94,10 @@ def test_its_parent_may_let_the_city_run_faster_or_slower(city_file: Path, tmp_p
     assert passed > timedelta(seconds=100)
 
 
-def test_alone_it_ends_at_once_by_sigint(city_file: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP])
+def test_alone_it_ends_at_once_with_its_terminal(city_file: Path, how: signal.Signals) -> None:
     with served(city_file) as (process, _):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         assert process.wait(timeout=5) == 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.integration.processes import as_from_a_shell
 from tests.vpp.backtest.folders import hourly, signals, write_folder
 from vpp.cli import exits
 from vpp.cli.main import app
@@ -82,7 +83,9 @@ def test_a_killed_run_goes_on_when_the_command_is_given_again(
     command = [sys.executable, "-c", "from vpp.cli.main import app; app()", "backtest", str(folder)]
     command += ["--workers", "1", "--plan-every", "12h", "--out"]
     kept = tmp_path / "out" / ".unfinished" / "plan.run"
-    with subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.PIPE) as process:
+    with as_from_a_shell():
+        running = subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.PIPE)
+    with running as process:
         while not kept.exists() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(how)

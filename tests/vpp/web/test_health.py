@@ -9,9 +9,13 @@ from vpp.domain.errors import VppError
 from vpp.web.health import application
 from vpp.web.server import serving
 
+PATIENCE_S = 10.0
+
 
 class Patient:
     """A daemon of which one thing is wrong."""
+
+    measured = b"vpp_ticks_total 3\n"
 
     def __init__(self, *, ills: Sequence[str] = (), lacks: Sequence[str] = ()) -> None:
         self._ills, self._lacks = ills, lacks
@@ -23,7 +27,7 @@ class Patient:
         return self._lacks
 
     def metrics(self) -> bytes:
-        return b"vpp_ticks_total 3\n"
+        return self.measured
 
 
 async def get(port: int, path: str) -> tuple[int, bytes]:
@@ -50,6 +54,17 @@ async def test_what_is_wrong_is_said_with_503() -> None:
         assert (status, json.loads(body)["because"]) == (503, ["no tick for 12 s"])
         status, body = await get(port, "/readyz")
         assert (status, json.loads(body)["because"]) == (503, ["device apt-01-ess not read"])
+
+
+async def test_a_client_that_does_not_read_its_answer_keeps_nobody_waiting() -> None:
+    patient = Patient()
+    patient.measured = bytes(20_000_000)
+    async with asyncio.timeout(PATIENCE_S):
+        async with serving(application(patient), host="127.0.0.1", port=0) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
 
 
 async def test_a_taken_port_is_a_clear_fault() -> None:
