@@ -30,6 +30,7 @@ SPEED = 60.0
 NOT_IN_THIS_HOUSE = {
     "vpp_asset_shadow_setpoint_watts",  # nothing is in shadow
     "vpp_ev_joules",  # no car
+    "vpp_pool_rung",  # the best one is 0, and a plan is soon there
     "vpp_export_joules",  # its battery takes the morning's surplus
 }
 

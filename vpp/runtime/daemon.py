@@ -43,7 +43,7 @@ from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.lease import hold
 from vpp.runtime.links import open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
-from vpp.runtime.metrics import DaemonMetrics, FleetMetrics
+from vpp.runtime.metrics import DaemonMetrics, FleetMetrics, standing
 from vpp.runtime.mirror import Mirror
 from vpp.runtime.one_plan import HISTORY
 from vpp.runtime.score import Score
@@ -130,9 +130,10 @@ class Daemon:
         self._metrics.store_failures.set(self._mirror.failures)
         if self.view is None:
             return self._metrics.text()
-        shadows = self._room.shadows.setpoints
-        fleet = self._fleet.text(self.view.snapshot, self.view.reached, shadows)
-        return self._metrics.text() + fleet
+        view = self.view
+        rungs = {pool: view.rung(pool) for pool in self.portfolio.pools}
+        fleet = self._fleet.text(view.snapshot, view.reached, view.shadows)
+        return self._metrics.text() + standing(rungs, view.alarms) + fleet
 
     async def set_authority(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command ``set-authority``: ``device``, ``authority``, ``who``, ``why``."""

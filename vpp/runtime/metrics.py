@@ -8,6 +8,7 @@ vocabulary, so their number is bounded.
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -23,9 +24,11 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from vpp.control.inputs import Alarm
 from vpp.domain.arrays import Floats
 from vpp.domain.command import WriteClass
-from vpp.domain.ids import AssetId
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.ladder import Rung
 from vpp.domain.outcome import Outcome
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -102,6 +105,17 @@ class _Counts(Collector, Generic[_Word]):
         for word in self._words:
             family.add_metric([word], self._counts.get(word, 0))
         yield family
+
+
+def standing(rungs: Mapping[PoolId, Rung], alarms: Iterable[Alarm]) -> bytes:
+    """Gauges of what an operator should know now: each pool's rung, alarms by code."""
+    parts = [_head("vpp_pool_rung", "0 fresh plan, 1 last plan, 2 surplus rule, 3 safe state.")]
+    parts += [f'vpp_pool_rung{{pool="{pool}"}} {int(rung)}\n' for pool, rung in rungs.items()]
+    codes = Counter(alarm.code for alarm in alarms)
+    if codes:
+        parts.append(_head("vpp_alarms_by_code", "Alarms that hold now, by code."))
+    parts += [f'vpp_alarms_by_code{{code="{c}"}} {n}\n' for c, n in sorted(codes.items())]
+    return "".join(parts).encode()
 
 
 class FleetMetrics:

@@ -3,14 +3,15 @@
 import pytest
 
 from tests.vpp.control.living.fakes import battery, battery_device, battery_facts, city_of
-from vpp.control.inputs import Timing
+from vpp.control.inputs import Alarm, Timing
 from vpp.control.state_table import StateTable
 from vpp.domain.capability import Form
 from vpp.domain.devices import Authority
-from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.ids import AssetId, DeviceId, PoolId
+from vpp.domain.ladder import Rung
 from vpp.domain.setpoint import Setpoint, ceiling, target
 from vpp.runtime.clocks import WireClock
-from vpp.runtime.metrics import FleetMetrics
+from vpp.runtime.metrics import FleetMetrics, standing
 from vpp.runtime.score import Reached
 
 B1 = AssetId("b1")
@@ -39,6 +40,13 @@ def test_the_authority_of_every_device_is_a_series() -> None:
 )
 def test_what_a_device_in_shadow_would_hold_is_a_gauge(setpoint: Setpoint, watts: str) -> None:
     assert f'vpp_asset_shadow_setpoint_watts{{asset="b1"}} {watts}\n' in told({B1: setpoint})
+
+
+def test_rungs_and_alarms_are_gauges_that_a_rule_can_watch() -> None:
+    alarms = [Alarm(code="OFFLINE", subject=device, text="t") for device in ("d1", "d2")]
+    text = standing({PoolId("north"): Rung.SURPLUS_RULE}, alarms).decode()
+    assert 'vpp_pool_rung{pool="north"} 2\n' in text
+    assert 'vpp_alarms_by_code{code="OFFLINE"} 2\n' in text
 
 
 def test_a_release_asks_for_no_power() -> None:
