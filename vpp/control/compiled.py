@@ -1,5 +1,6 @@
 """One pool as arrays: whatever of it stays the same from tick to tick, worked out once."""
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,6 +103,12 @@ class CompiledPool:
     def rating_kw(self) -> Floats:
         """Largest magnitude of each asset's nameplate."""
         return np.maximum(np.abs(self.lo_kw), np.abs(self.hi_kw))
+
+    @cached_property
+    def jitter(self) -> Floats:
+        """A number of each asset's own, 0..1, the same for ever: so that not all begin at once."""
+        digests = (hashlib.blake2b(asset.encode(), digest_size=4) for asset in self.assets)
+        return np.array([int.from_bytes(digest.digest()) / 2.0**32 for digest in digests])
 
     @cached_property
     def writable(self) -> Bools:

@@ -151,10 +151,9 @@ def _room(scene: Scene, nets: Bounds, other: Floats, members: Bools) -> Bounds:
     """What the storages may sum up to in each row, the ramp after a start counted."""
     pool, stood = scene.pool, scene.standing
     bounds = safety.room_left(pool, nets, scene.ground, other)
-    enabled = np.where(members, np.nan_to_num(stood.memory.enabled_kw), 0.0)
-    held = np.where(members, np.nan_to_num(stood.held_kw), 0.0)
-    age_s = scene.sight.now_s - scene.state.started_s
-    return limits.start_ramp(pool, bounds, enabled, held, age_s, scene.timing.start_ramp_per_min)
+    held = pool.rows.sums(np.where(members, np.nan_to_num(stood.held_kw), 0.0))
+    ramp = np.maximum(scene.ground.memory.ramp_kw - pool.rows.sums(other), held)
+    return replace(bounds, most_kw=np.minimum(bounds.most_kw, ramp))
 
 
 def _drawn(scene: Scene, other: Floats, directed: Bools) -> float:

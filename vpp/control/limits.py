@@ -46,39 +46,3 @@ def _inside(outer: Bounds, least: Floats, most: Floats) -> Bounds:
         least_kw=np.clip(least, outer.least_kw, outer.most_kw),
         most_kw=np.clip(most, outer.least_kw, outer.most_kw),
     )
-
-
-def start_ramp(
-    pool: CompiledPool,
-    bounds: Bounds,
-    enabled_kw: Floats,
-    held_kw: Floats,
-    age_s: float,
-    per_min: float,
-) -> Bounds:
-    """After a start consumption may rise by a part of each feeder's rating per minute.
-
-    It never forces a decrease.
-
-    Args:
-        pool: The pool.
-        bounds: On the sum of controlled assets in each row.
-        enabled_kw: Power of each controlled asset when it came under control; 0 for others.
-        held_kw: What each is held to now; 0 for others.
-        age_s: Since the start.
-        per_min: Part of the rating; the sum of nameplates where no rating is stated.
-    """
-    if per_min <= 0 or age_s * per_min >= 60.0:
-        return bounds
-    inner = np.zeros(len(pool.rows), dtype=np.bool_)
-    inner[pool.rows.parent[1:]] = True
-    inner[pool.site_row] = False
-    stated = np.where(
-        np.isfinite(pool.rows.import_kw), pool.rows.import_kw, pool.rows.sums(pool.rating_kw)
-    )
-    risen = pool.rows.sums(enabled_kw) + stated * per_min * age_s / 60.0
-    most = np.maximum(risen, pool.rows.sums(held_kw))
-    return Bounds(
-        least_kw=bounds.least_kw,
-        most_kw=np.where(inner, np.minimum(bounds.most_kw, most), bounds.most_kw),
-    )

@@ -70,17 +70,16 @@ def inside_energy(pool: CompiledPool, stored: Stored, life_s: Floats) -> Range:
 def enabling(pool: CompiledPool, enabled_kw: Floats, age_s: Floats) -> Range:
     """A storage's first setpoint equals its measured power, then the range opens.
 
-    A car is served at once.
+    A car cannot begin slowly: one that does not charge waits for a moment of its station's own. One
+    that has just plugged in (NaN) is served at once.
     """
-    span = np.where(
-        np.isfinite(age_s) & (age_s < ENABLING_S),
-        (pool.most_kw - pool.least_kw) * age_s / ENABLING_S,
-        np.inf,
-    )
-    known = pool.battery & np.isfinite(enabled_kw) & np.isfinite(span)
+    known = np.isfinite(enabled_kw) & (age_s < ENABLING_S)
+    span = np.where(known, (pool.most_kw - pool.least_kw) * age_s / ENABLING_S, np.inf)
+    storage = known & pool.battery
+    waits = known & pool.car & (enabled_kw <= 0) & (age_s < ENABLING_S * pool.jitter)
     return Range(
-        lo_kw=np.where(known, enabled_kw - span, -np.inf),
-        hi_kw=np.where(known, enabled_kw + span, np.inf),
+        lo_kw=np.where(storage, enabled_kw - span, -np.inf),
+        hi_kw=np.where(storage, enabled_kw + span, np.where(waits, 0.0, np.inf)),
     )
 
 

@@ -13,6 +13,7 @@ from vpp.control import (
     phase_currents,
     residual,
     standing,
+    start_ramp,
     stored_energy,
     trust,
 )
@@ -72,8 +73,11 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
     )
     row_memory, dark = residual.watched(pool, sight, state.row_memory, timing.freshness_s)
     here = standing.cars_present(pool, snapshot.sessions)
-    able = standing.eligible(pool, sight, memory, stored, verdict.asset_wish_kw, here)
+    able = standing.eligible(pool, sight, memory, stored, verdict.asset_wish_kw)
     stood = standing.stand(pool, sight, memory, able & ~pool.rows.below(dark), here, timing)
+    row_memory = start_ramp.followed(
+        pool, row_memory, stood, sight.now_s, dt_s, timing.start_ramp_per_min
+    )
     trace = remembered(state.trace, pool, sight, stood.memory.told_kw, _horizon_s(pool, timing))
     recall = Recall.of(trace, pool)
     steered = stood.controlled & ~pool.pv

@@ -41,15 +41,16 @@ def eligible(
     memory: AssetMemory,
     stored: Stored,
     wish_kw: Floats,
-    cars_here: Bools,
 ) -> Bools:
-    """Writable, identified, online, read back, with the measurements that control needs."""
+    """Writable, identified, online, read back, with the measurements that control needs.
+
+    A charger without a car is eligible too.
+    """
     able = (
         pool.writable & sight.reachable & sight.power.good & (sight.now_s >= memory.barred_until_s)
     )
     directed = sight.manual & np.isfinite(wish_kw)
-    ready = np.where(pool.battery, stored.known, np.where(pool.car, cars_here, True))
-    return able & (sight.auto | directed) & ready
+    return able & (sight.auto | directed) & (stored.known | ~pool.battery)
 
 
 def cars_present(pool: CompiledPool, sessions: Mapping[AssetId, EvSession | None]) -> Bools:
@@ -66,13 +67,18 @@ def stand(
     pool: CompiledPool,
     sight: Sight,
     memory: AssetMemory,
-    controlled: Bools,
+    ready: Bools,
     cars_here: Bools,
     timing: Timing,
 ) -> Standing:
-    """Who is taken over, who leaves, and who may be written."""
+    """Who is taken over, who leaves, and who may be written.
+
+    ``ready``: who could be controlled, but for a car.
+    """
     told = np.isfinite(memory.told_kw)
+    controlled = ready & (cars_here | ~pool.car)
     first = controlled & ~told & ~pool.pv
+    plugged = first & pool.car & memory.ready
     gone_car = pool.car & ~cars_here
     allowed = sight.reachable & (sight.auto | sight.manual)
     leaving = told & ~controlled & allowed & ~memory.safe & ~pool.pv & ~gone_car
@@ -83,8 +89,11 @@ def stand(
         told_kw=np.where(kept, memory.told_kw, np.nan),
         enabled_s=np.where(first, sight.now_s, np.where(enabled, memory.enabled_s, np.nan)),
         enabled_kw=np.where(
-            first, sight.power.values, np.where(enabled, memory.enabled_kw, np.nan)
+            first & ~plugged,
+            sight.power.values,
+            np.where(enabled & ~plugged, memory.enabled_kw, np.nan),
         ),
+        ready=ready,
     )
     return Standing(
         controlled=controlled,

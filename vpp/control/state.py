@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +37,9 @@ class AssetMemory:
     enabled_s: Floats
     """When it came under control; NaN while it is not."""
     enabled_kw: Floats
-    """Power it had then."""
+    """Power it had then; NaN for a car that plugged in at a station in operation."""
+    ready: Bools
+    """It could be controlled in the tick before, but for a car."""
     writes: Floats
     """Writes in the running day."""
     barred_until_s: Floats
@@ -85,6 +87,11 @@ class RowMemory:
 
     What is beneath stays in its safe state until it has been good for one.
     """
+    ramp_s: Floats
+    """When the newest ramp after a start began; at the start, the start."""
+    ramp_kw: Floats
+    """Most that what is controlled may sum up to in the tick before; infinite while no ramp runs,
+    -inf before its first tick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -252,6 +259,7 @@ def _blank_assets(count: int) -> AssetMemory:
         expires_s=floats(never),
         enabled_s=floats(nan),
         enabled_kw=floats(nan),
+        ready=np.zeros(count, dtype=np.bool_),
         writes=floats(0.0),
         barred_until_s=floats(never),
         strikes=floats(0.0),
@@ -276,4 +284,6 @@ def _blank_rows(count: int, now_s: float) -> RowMemory:
         good_s=np.full(count, now_s),
         good_since_s=np.full(count, np.inf),
         blind=np.zeros(count, dtype=np.bool_),
+        ramp_s=np.full(count, now_s),
+        ramp_kw=np.full(count, -np.inf),
     )

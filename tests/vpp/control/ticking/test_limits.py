@@ -7,7 +7,6 @@ from tests.vpp.control.ticking.city import House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
 from tests.vpp.control.ticking.runs import houses, session, surplus
 from tests.vpp.control.ticking.weather import always
-from vpp.control.inputs import Timing
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
@@ -29,15 +28,6 @@ def test_enabling_is_bumpless() -> None:
     ]
     assert np.diff(told).max() <= 30.0 / 60 * 7
     assert run.battery_kw()[-1][0] == pytest.approx(12.0, abs=0.3)
-
-
-def test_increases_after_a_start_ramp_with_the_feeder() -> None:
-    of = city(houses(10), rating_kw=200.0, timing=Timing(start_ramp_per_min=0.1))
-    run = surplus(of, 12.0).ticks(301)
-    power = run.battery_kw().sum(axis=1)
-    minutes = (np.arange(len(power)) + 1) / 60
-    assert (power <= 20.0 * minutes + 1e-6).all()
-    assert power[-1] >= 90.0
 
 
 def test_a_site_limit_holds_whatever_the_pool_wants() -> None:
@@ -78,7 +68,7 @@ def test_room_that_a_charger_nobody_hears_has_left_is_not_given_away() -> None:
     run = Run(Plant(city=of, load=always(0.0, -40.0)))
     car = run.plant.pool.asset_at[AssetId("car0-0")]
     session(run, "car0-0", 30.0, 2.0)
-    run.ticks(60)
+    run.ticks(100)
     assert run.plant.power[car] == pytest.approx(11.0)
     run.plant.offline, run.plant.expires[car] = {"car0-0"}, np.inf
     run.ticks(5)
