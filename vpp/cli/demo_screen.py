@@ -69,7 +69,7 @@ class Screen:
             self._console.print("No tick completed.")
             return
         self._console.print(score_table(self.rows(self._last)))
-        if unmeasured_s := self._last.reached.unmeasured_s:
+        if (unmeasured_s := self._last.reached.unmeasured_s) >= 30.0:
             minutes = f"{unmeasured_s / 60:.0f} min of the city's time were not measured in whole"
             self._console.print(f"{minutes}: they count in no row", style="dim")
         for alarm in self._last.alarms:

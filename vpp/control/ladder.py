@@ -2,23 +2,14 @@
 
 Which rung holds for the pool, for each site and each asset.
 
-==================  =============================================================
-===========================================
-rung                entered when                                                   left when
-==================  =============================================================
-===========================================
-fresh plan          a plan not older than ``FRESH_S`` covers now                   it grows older
-last plan           the same plan up to ``LAST_S``, while its inputs hold          a newer plan, or
-its inputs no longer hold
-surplus rule        no such plan                                                   a plan that holds
-safe state          pool: its residual is blind; site: its meter past three        the meter has
-been good for one freshness
-                    freshness limits; asset: unheard, barred, no energy known,     limit; the asset
-                    is heard, and then taken
-                    or under another authority                                     over at its
-                    measured power
-==================  =============================================================
-===========================================
+- Fresh plan: a plan not older than ``FRESH_S`` covers now. Left when it grows older.
+- Last plan: the same one up to ``LAST_S``, while its inputs hold. Left by a newer plan, or when its
+  inputs no longer hold.
+- Surplus rule: there is no such plan. Left by a plan that holds.
+- Safe state: of the pool when its residual is blind; of a site when its meter is past three
+  freshness limits; of an asset that is unheard, barred, of unknown energy or under another
+  authority. Left when the meter has been good for one freshness limit, or the asset is heard and
+  then taken over at its measured power.
 """
 
 from datetime import datetime

@@ -32,11 +32,13 @@ class Lease:
 def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
     """Take the portfolio's lock and the next epoch, on disk before anything is written to a device.
 
+    The directory itself is locked, too, shared: what cleans up old temporary files leaves it alone.
+
     Raises:
         AlreadyRunning: another process holds the lock; the message names it.
         ConfigurationError: the last epoch cannot be read.
     """
-    with (directory / "lock").open("a+") as lock:
+    with (directory / "lock").open("a+") as lock, _kept(directory):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -78,6 +80,16 @@ def holder(directory: Path) -> str | None:
                 f"process {said.get('pid', 'unknown')} since {said.get('since', 'an unknown time')}"
             )
     return None
+
+
+@contextmanager
+def _kept(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_at(held: os.stat_result, path: Path) -> bool:

@@ -1,6 +1,10 @@
+import fcntl
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,24 @@ def test_a_clock_set_back_does_not_lower_the_epoch(tmp_path: Path) -> None:
     (tmp_path / "epoch").write_text(str(ahead))
     with hold(tmp_path, portfolio="city") as lease:
         assert lease.epoch == ahead + 1
+
+
+def test_what_cleans_up_old_files_finds_the_directory_locked_as_long_as_it_is_held(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as cleaning:
+        with hold(tmp_path, portfolio="city"), pytest.raises(BlockingIOError):
+            fcntl.flock(cleaning, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(cleaning, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def test_a_second_daemon_is_told_who_holds_it_and_a_killed_one_holds_nothing(
