@@ -12,10 +12,10 @@ from adapters.modbus.pdu import answer_to, told
 from vpp.domain.errors import ConnectionLost, DeviceError, NoAnswer, ProtocolViolation
 
 _REMEMBERED = 32
-"""Given-up requests whose late replies are dropped quietly."""
+"""Given-up requests of which each may still be answered once, too late."""
 _CLOSE_S = 0.5
 _HUNG_AFTER = 2
-"""Time-outs in a row without a byte from the other side: the connection is taken for dead."""
+"""Time-outs in a row without a whole reply to anything: the connection is taken for dead."""
 
 
 class Connection(asyncio.Protocol):
@@ -101,7 +101,6 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.lost is not None:
             return
-        self._silent = 0
         try:
             for frame in self._deframer.feed(data):
                 self._take(frame)
@@ -125,11 +124,15 @@ class Connection(asyncio.Protocol):
         return self._last
 
     def _take(self, frame: Frame) -> None:
+        self._silent = 0
         waiting = self._outstanding.get(frame.transaction)
         if waiting is None:
             if frame.transaction in self._given_up:
+                self._given_up.remove(frame.transaction)
                 return
-            raise ProtocolViolation(f"a reply to transaction {frame.transaction}, never sent")
+            raise ProtocolViolation(
+                f"a reply to transaction {frame.transaction}, for which none is awaited"
+            )
         unit, reply = waiting
         if frame.unit != unit:
             raise ProtocolViolation(f"unit {frame.unit} answered for unit {unit}")

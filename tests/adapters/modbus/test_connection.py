@@ -166,6 +166,30 @@ async def test_a_late_reply_is_dropped_and_the_next_one_counts(
     assert connection.lost is None
 
 
+async def test_a_stream_of_late_replies_ends_the_connection_at_the_second(
+    server: FaultyServer, connection: Connection
+) -> None:
+    server.reply = lambda request: [TIMEOUT_S + 0.1, good(request) * 2]
+    with pytest.raises(NoAnswer):
+        await connection.ask(1, READ, TIMEOUT_S)
+    with pytest.raises(ProtocolViolation, match="for which none is awaited"):
+        await connection.ask(1, READ, 10 * TIMEOUT_S)
+
+    assert connection.lost is not None
+
+
+async def test_bytes_that_never_become_a_reply_are_no_sign_of_life(
+    server: FaultyServer, connection: Connection
+) -> None:
+    longest = frame(1, 1, bytes(253))
+    server.reply = lambda _: [longest[:20], 0.02, longest[20:30], 0.02, longest[30:40]]
+    for _ in range(2):
+        with pytest.raises(NoAnswer):
+            await connection.ask(1, READ, 0.1)
+
+    assert connection.lost is not None
+
+
 async def test_a_connection_that_stays_silent_is_given_up(
     server: FaultyServer, connection: Connection
 ) -> None:
