@@ -13,6 +13,7 @@ import structlog
 from vpp.control.connection import PATIENCE
 from vpp.control.dispatch import Dispatch
 from vpp.control.gate_rules import AUDIT, EXPIRY
+from vpp.control.hand import Hand
 from vpp.control.intents import Intents
 from vpp.control.supervision import Health
 from vpp.domain.command import Command, WriteClass
@@ -20,7 +21,6 @@ from vpp.domain.errors import DeviceError, Refused, WrongDevice
 from vpp.domain.ids import AssetId
 from vpp.domain.outcome import GateRefusal, Outcome
 from vpp.ports.clock import Clock
-from vpp.ports.device import Writable
 
 PROTECTION_WAIT_S = 0.1
 """Wire seconds for which a protection waits for the disk."""
@@ -51,7 +51,7 @@ class DeviceWriter:
 
     def __init__(
         self,
-        port: Writable,
+        hand: Hand,
         *,
         intents: Intents,
         city: Clock,
@@ -60,14 +60,12 @@ class DeviceWriter:
         report: Callable[[Dispatch, GateRefusal | None], None],
     ) -> None:
         """``interval_s``: least city seconds between writes of an asset, but for protections."""
-        self._port, self._intents, self._city = port, intents, city
+        self.hand, self._intents, self._city = hand, intents, city
         self._interval_s, self._check, self._report = interval_s, check, report
         self._waiting: dict[AssetId, Pending] = {}
         self._arrived = asyncio.Event()
         self._left_s: dict[AssetId, float] = {}
         self._seq = 0
-        self.hand = asyncio.Lock()
-        """Held while something is in flight to the device, heartbeats included."""
 
     def put(self, pending: Pending) -> None:
         """Queue a command; what waits for the same asset gives way, unless it would go in vain."""
@@ -172,8 +170,10 @@ class DeviceWriter:
         return False
 
     async def _carry(self, pending: Pending) -> None:
-        async with self.hand:
+        async with self.hand.held:
             refused = self._check(pending)
+            if refused is None and await self.hand.rouse():
+                refused = self._check(pending)
             if refused is not None:
                 self._refuse(pending, refused)
                 return
@@ -188,8 +188,8 @@ class DeviceWriter:
     async def _send(self, pending: Pending) -> tuple[Outcome, str]:
         """Send once. Whatever happens, it is not repeated."""
         try:
-            async with asyncio.timeout(PATIENCE * self._port.facts.timeout_s):
-                answer = await self._port.send(pending.command)
+            async with asyncio.timeout(PATIENCE * self.hand.port.facts.timeout_s):
+                answer = await self.hand.port.send(pending.command)
         except asyncio.CancelledError:
             self._tell(pending, Outcome.UNKNOWN, "cut off by the end of the daemon")
             raise

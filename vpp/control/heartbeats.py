@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from vpp.control.dispatch import DAEMON
+from vpp.control.hand import BEATS_PER_CHANGE
 from vpp.control.pace import Pace
 from vpp.control.supervision import Health, Supervisor
 from vpp.control.write_gate import WriteGate
@@ -16,12 +17,9 @@ from vpp.domain.ids import DeviceId
 from vpp.ports.device import Beating, DevicePort
 from vpp.ports.store import Audit
 
-BEATS_PER_CHANGE = 2
-"""So often within the time in which the device wants to see a change."""
-
 
 @dataclass(slots=True)
-class _Pulse:
+class _Told:
     beating: bool = False
     failed: bool = False
 
@@ -51,25 +49,25 @@ class Heartbeats:
         await self._tasks.__aexit__(kind, error, trace)
 
     async def _beat(self, device: DeviceId, period_s: float, health: Health) -> None:
-        pulse = _Pulse()
+        told = _Told()
         while True:
-            await self._once(device, pulse)
+            await self._once(device, told)
             health.good()
             await self._pace.city.sleep(period_s)
 
-    async def _once(self, device: DeviceId, pulse: _Pulse) -> None:
+    async def _once(self, device: DeviceId, told: _Told) -> None:
         try:
             refused = await self._gate.beat(device)
         except DeviceError as fault:
-            if not pulse.failed:
+            if not told.failed:
                 self._note(device, "failed", str(fault))
-            pulse.failed = True
+            told.failed = True
             return
-        if refused is None and (pulse.failed or not pulse.beating):
+        if refused is None and (told.failed or not told.beating):
             self._note(device, "started", "decided, with a live setpoint")
-        elif refused is not None and pulse.beating:
+        elif refused is not None and told.beating:
             self._note(device, "stopped", refused.detail)
-        pulse.beating, pulse.failed = refused is None, False
+        told.beating, told.failed = refused is None, False
 
     def _note(self, device: DeviceId, outcome: str, why: str) -> None:
         self._audit.note(

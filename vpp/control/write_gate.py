@@ -7,11 +7,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from vpp.control.connection import PATIENCE
 from vpp.control.device_writer import DeviceWriter, Pending
 from vpp.control.dispatch import Dispatch
 from vpp.control.gate_ledger import GateLedger
 from vpp.control.gate_rules import WRITER, Situation, refusal
+from vpp.control.hand import Hand
 from vpp.control.inputs import Decision
 from vpp.control.intents import Intents
 from vpp.control.pace import Pace
@@ -22,7 +22,6 @@ from vpp.control.tenure import Tenure
 from vpp.domain.capability import Form
 from vpp.domain.command import Command, WriteClass
 from vpp.domain.devices import Authority
-from vpp.domain.errors import NoAnswer
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import GateRefusal, Outcome
 from vpp.domain.portfolio import Portfolio
@@ -131,16 +130,10 @@ class WriteGate:
         port, writer = self._ports[device], self._writers.get(device)
         if writer is None or not isinstance(port, Beating):
             return GateRefusal(rule="writer", detail=f"{device} takes no heartbeat")
-        async with writer.hand:
+        async with writer.hand.held:
             refused = self._beat_refused(device)
             if refused is None:
-                limit_s = PATIENCE * port.facts.timeout_s
-                try:
-                    async with asyncio.timeout(limit_s):
-                        await port.beat()
-                except TimeoutError as late:
-                    raise NoAnswer(f"the heartbeat did not end within {limit_s:g} s") from late
-                self.ledger.written[WriteClass.HEARTBEAT] += 1
+                await writer.hand.beat(port)
         return refused
 
     def _queue(self, pending: Pending) -> None:
@@ -214,7 +207,7 @@ class WriteGate:
     def _writer(self, port: Writable) -> DeviceWriter:
         interval_s = max(port.facts.min_write_interval_s, self._pace.timing.write_interval_s)
         return DeviceWriter(
-            port,
+            Hand(port, ledger=self.ledger, city=self._pace.city),
             intents=self._intents,
             city=self._pace.city,
             interval_s=interval_s,

@@ -190,8 +190,13 @@ class FakeBattery:
         await asyncio.sleep(3600.0 if self.reads_hang else 0.01)
 
 
+@dataclass
 class BeatingBattery(FakeBattery):
+    hears_beats: bool = True
+
     async def beat(self) -> None:
+        if not self.hears_beats:
+            raise NoAnswer("no answer to the beat")
         self.beats.append(self.clock.monotonic())
 
 
