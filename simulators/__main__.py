@@ -32,11 +32,12 @@ The last two are one moment on both clocks: city seconds since the start, and th
 monotonic clock.
 
 examples:
-  python -m simulators city-20.yaml
+  python -m simulators deploy/examples/city-20.yaml
       serve the city at its own pace until Ctrl-C; any Modbus or MQTT client may talk to it
-  python -m simulators city-20.yaml --base-port 0 --speed 60 --for 60s --write-log writes.jsonl
+  python -m simulators deploy/examples/city-20.yaml --base-port 0 --speed 60 --for 60s \\
+      --write-log writes.jsonl
       an hour of the city in a minute on free ports, with every write it received
-  python -m simulators city-20.yaml --export truth --from 2026-07-07 --to 2026-07-15
+  python -m simulators deploy/examples/city-20.yaml --export truth --from 2026-07-07 --to 2026-07-15
       write eight days of the world's truth as tables, and end
 
 A fault script stands in the city file under `simulation.faults`; its kinds are described in

@@ -189,7 +189,7 @@ def end(left: Sequence[Left]) -> None:
     doubtful = [one for one in ours if one.ending is not Ending.READ_BACK]
     for (ending, detail), alike in _alike(doubtful).items():
         named = ", ".join(f"{one.asset} ({one.device})" for one in alike)
-        errors.print(f"[red]{_ENDINGS[ending]}{f', {detail}' if detail else ''}:[/] {named}")
+        errors.print(f"[red]{_ENDINGS[ending]}{f' ({detail})' if detail else ''}:[/] {named}")
     if doubtful:
         raise typer.Exit(UNSAFE)
 

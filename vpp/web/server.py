@@ -41,7 +41,8 @@ async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[i
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
-        raise VppError(f"cannot serve HTTP at {host}:{port}: {error.strerror}") from error
+        why = f"cannot serve HTTP at {host}:{port}: {error.strerror}"
+        raise VppError(f"{why}; --http names another address, or off") from error
     with listening:
         serves = asyncio.create_task(server.serve([listening]), name="http")
         try:
