@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vpp.domain.arrays import frozen
-from vpp.domain.forecast import ForecastRequest, Group, Series
+from vpp.domain.forecast import ForecastRequest, Series
 from vpp.domain.points import Quantity
 
 SIGN = {Quantity.POWER_KW: 1.0, Quantity.AVAILABLE_KW: -1.0}
@@ -14,11 +14,13 @@ SIGN = {Quantity.POWER_KW: 1.0, Quantity.AVAILABLE_KW: -1.0}
 def net_series(request: ForecastRequest) -> Iterator[Series]:
     """Loads less sun of each group, in their order, NaN where one of them was not recorded.
 
-    Members are recorded in the same slots; a group without a series has none.
+    A group whose members were not recorded in the same slots has none.
     """
     for group in request.groups:
-        parts = members(request, group)
-        if parts:
+        parts = [
+            one for one in request.series if one.subject in group.members and one.quantity in SIGN
+        ]
+        if len({(one.start, one.step_s, len(one.values_kw)) for one in parts}) == 1:
             net_kw = np.sum([SIGN[one.quantity] * one.values_kw for one in parts], axis=0)
             yield Series(
                 subject=group.subject,
@@ -27,8 +29,3 @@ def net_series(request: ForecastRequest) -> Iterator[Series]:
                 step_s=parts[0].step_s,
                 values_kw=frozen(net_kw),
             )
-
-
-def members(request: ForecastRequest, group: Group) -> list[Series]:
-    """Series of the group's sites."""
-    return [one for one in request.series if one.subject in group.members and one.quantity in SIGN]

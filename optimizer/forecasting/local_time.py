@@ -19,10 +19,10 @@ def days_before(times_s: Floats, days: int, zone: ZoneInfo) -> Floats:
     Where clocks were changed in between, the local time is kept and not the distance.
     """
     earlier = times_s - days * DAY_S
-    return np.asarray(earlier + _offsets_s(times_s, zone) - _offsets_s(earlier, zone))
+    return np.asarray(earlier + offsets_s(times_s, zone) - offsets_s(earlier, zone))
 
 
-def _offsets_s(times_s: Floats, zone: ZoneInfo) -> Floats:
+def offsets_s(times_s: Floats, zone: ZoneInfo) -> Floats:
     """Local time minus UTC; looked up once an hour, since clocks change on whole hours."""
     if not times_s.size:
         return np.zeros(times_s.shape)

@@ -10,13 +10,13 @@ import numpy as np
 
 from optimizer.forecasting.groups import net_series
 from optimizer.forecasting.local_time import DAY_S, days_before
+from optimizer.forecasting.most import most_kw
 from optimizer.forecasting.recorded import Recorded
 from optimizer.forecasting.scale import Scale, scale_of
 from optimizer.forecasting.spread import spread_kw, usual_width
 from vpp.domain.arrays import Floats, Ints, frozen
 from vpp.domain.forecast import Forecast, ForecastRequest, Series
 from vpp.domain.points import Quantity
-from vpp.domain.slots import SlotGrid
 
 WEEK, YESTERDAY, FLAT, NOTHING = (
     "same time last week",
@@ -28,9 +28,6 @@ RUNGS: tuple[tuple[str, int], ...] = ((WEEK, 7), (YESTERDAY, 1), (YESTERDAY, 2))
 """Name and distance in days; the day before yesterday serves slots further than a day ahead."""
 RECENT_S = 3 * DAY_S
 LEARNT_S = 28 * DAY_S
-MOST_DAYS = range(1, 10)
-LEAST_DAYS = 3
-"""Days over which the most at a time of day is taken, and how many must be on record."""
 UNKNOWN_PART = 0.3
 """Of the bound, where nothing was ever recorded."""
 UNKNOWN_LOAD_KW = 1.0
@@ -54,7 +51,8 @@ class PersistenceForecaster:
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         """Each slot takes the best rung that has data for it; the band is of that rung's errors."""
-        asked = tuple(map(_lately, (*request.series, *net_series(request))))
+        issued_s = request.issued_at.timestamp()
+        asked = [_lately(one, issued_s) for one in (*request.series, *net_series(request))]
         found: dict[int, Forecast] = {}
         for places in of_same_slots(asked):
             series = [asked[place] for place in places]
@@ -62,10 +60,11 @@ class PersistenceForecaster:
         return tuple(found[place] for place in range(len(asked)))
 
 
-def _lately(series: Series) -> Series:
-    """The newest slots, from which it learns."""
-    older = max(len(series.values_kw) - int(LEARNT_S // series.step_s), 0)
-    if not older:
+def _lately(series: Series, issued_s: float) -> Series:
+    """The newest slots before the issue, from which it learns."""
+    known = int((issued_s - series.start.timestamp() + 1e-6) // series.step_s)
+    older = min(known, len(series.values_kw)) - int(LEARNT_S // series.step_s)
+    if older <= 0:
         return series
     start = series.start + timedelta(seconds=older * series.step_s)
     return replace(series, start=start, values_kw=series.values_kw[older:])
@@ -102,7 +101,7 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
     values = np.stack([np.minimum(low, middle), middle, high], axis=1)
     values = frozen(np.clip(values, floor[:, None], scale.bound_kw[:, None]))
     ages_s = np.maximum(recorded.age_s(issued_s), 0.0)
-    most = _most_kw(request.grid, recorded, scale)
+    most = most_kw(request.grid, recorded, scale.bound_kw)
     for at, one in enumerate(series):
         yield Forecast(
             subject=one.subject,
@@ -114,19 +113,6 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
             input_age_s=float(ages_s[at]),
             most_kw=most[at] if np.isfinite(most[at]).all() else None,
         )
-
-
-def _most_kw(grid: SlotGrid, recorded: Recorded, scale: Scale) -> Floats:
-    """The most of the last days at the same time of the sun's day, where enough are on record.
-
-    Else the bound; shape (series, slots).
-    """
-    begin_s, end_s = grid.edges_s[:-1], grid.edges_s[1:]
-    seen = np.stack(
-        [recorded.mean_kw(begin_s - days * DAY_S, end_s - days * DAY_S) for days in MOST_DAYS]
-    )
-    enough = np.isfinite(seen).sum(axis=0) >= LEAST_DAYS
-    return np.where(enough, np.minimum(np.fmax.reduce(seen), scale.bound_kw), scale.bound_kw)
 
 
 def _rungs(

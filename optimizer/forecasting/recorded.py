@@ -17,12 +17,12 @@ class Recorded:
     def __init__(self, series: Sequence[Series], issued_s: float) -> None:
         """Slots that end after the issue are not known yet."""
         first = series[0]
-        start_s, self._step_s = first.start.timestamp(), first.step_s
-        slots = int((issued_s - start_s + 1e-6) // self._step_s)
+        start_s, self.step_s = first.start.timestamp(), first.step_s
+        slots = int((issued_s - start_s + 1e-6) // self.step_s)
         known = max(0, min(len(first.values_kw), slots))
         self.values_kw = np.stack([one.values_kw[:known] for one in series])
         """Shape (series, slots)."""
-        self.edges_s: Floats = np.asarray(start_s + self._step_s * np.arange(known + 1), np.float64)
+        self.edges_s: Floats = np.asarray(start_s + self.step_s * np.arange(known + 1), np.float64)
         self.valid = np.isfinite(self.values_kw)
 
     def __len__(self) -> int:
@@ -31,9 +31,9 @@ class Recorded:
 
     def mean_kw(self, begin_s: Floats, end_s: Floats) -> Floats:
         """Shape (series, intervals); NaN where less than half of an interval was recorded."""
-        slot = np.round((begin_s - self.edges_s[0]) / self._step_s).astype(np.int64)
-        is_slot = (begin_s == self.edges_s[0] + slot * self._step_s) & (
-            end_s == begin_s + self._step_s
+        slot = np.round((begin_s - self.edges_s[0]) / self.step_s).astype(np.int64)
+        is_slot = (begin_s == self.edges_s[0] + slot * self.step_s) & (
+            end_s == begin_s + self.step_s
         )
         return self._of_slots(slot) if is_slot.all() else self._of_parts(begin_s, end_s)
 
@@ -52,8 +52,8 @@ class Recorded:
         return found
 
     def _of_parts(self, begin_s: Floats, end_s: Floats) -> Floats:
-        covered = self._until(np.where(self.valid, self._step_s, 0.0), begin_s, end_s)
-        amounts = np.where(self.valid, self.values_kw, 0.0) * self._step_s
+        covered = self._until(np.where(self.valid, self.step_s, 0.0), begin_s, end_s)
+        amounts = np.where(self.valid, self.values_kw, 0.0) * self.step_s
         amount = self._until(amounts, begin_s, end_s)
         enough = covered >= COVERED * (end_s - begin_s)
         return np.where(enough, amount / np.maximum(covered, 1e-9), np.nan)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.forecasting.recorded import Recorded
-from optimizer.forecasting.sun import Plane, bound_kw, brightest_w_per_m2
+from optimizer.forecasting.sun import Plane, bound_kw, bounds_kw, brightest_w_per_m2
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.forecast import Series
-from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
 
 
@@ -32,24 +31,17 @@ class Scale:
 
 def scale_of(series: Sequence[Series], grid: SlotGrid, recorded: Recorded) -> Scale:
     """The sky over each plane is worked out once."""
-    bound = np.full((len(series), len(grid)), np.inf)
+    bound = bounds_kw(series, grid)
     ahead, past = np.ones(bound.shape), np.ones(recorded.values_kw.shape)
-    scaled = np.zeros(len(series), dtype=bool)
-    skies: dict[tuple[Plane, bool], Floats] = {}
+    scaled = np.array([len(recorded) > 0 and bool(np.isfinite(one).all()) for one in bound])
+    skies: dict[Plane, Floats] = {}
     for row, one in enumerate(series):
-        if one.quantity is not Quantity.AVAILABLE_KW:
+        if not scaled[row]:
             continue
         plane = Plane.of(one)
-        now, then = ((plane, False), (plane, True))
-        if now not in skies:
-            skies[now] = brightest_w_per_m2(grid.edges_s, plane)
-        bound[row] = bound_kw(one.peak_kw, skies[now], plane)
-        if not (len(recorded) and np.isfinite(bound[row]).all()):
-            continue
-        if then not in skies:
-            skies[then] = brightest_w_per_m2(recorded.edges_s, plane)
-        ahead[row], past[row] = bound[row], bound_kw(one.peak_kw, skies[then], plane)
-        scaled[row] = True
+        if plane not in skies:
+            skies[plane] = brightest_w_per_m2(recorded.edges_s, plane)
+        ahead[row], past[row] = bound[row], bound_kw(one.peak_kw, skies[plane], plane)
     telling = np.ones(past.shape, dtype=bool)
     telling[scaled] = past[scaled] > 0.05 * past[scaled].max(axis=1, initial=0.0, keepdims=True)
     return Scale(bound_kw=bound, ahead=ahead, past=past, telling=telling, scaled=scaled)

@@ -1,11 +1,13 @@
 """Where the sun stands, and the most that it gives a plane under a clear sky."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vpp.domain.arrays import Floats
 from vpp.domain.forecast import Series
+from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
 
 HAURWITZ = 1098.0
@@ -93,6 +95,22 @@ def clear_sky_bound_kw(grid: SlotGrid, series: Series) -> Floats:
     """
     plane = Plane.of(series)
     return bound_kw(series.peak_kw, brightest_w_per_m2(grid.edges_s, plane), plane)
+
+
+def bounds_kw(series: Sequence[Series], grid: SlotGrid) -> Floats:
+    """Of several subjects, infinite where nothing bounds them; shape (series, slots).
+
+    The sky over each plane is worked out once.
+    """
+    bounds = np.full((len(series), len(grid)), np.inf)
+    skies: dict[Plane, Floats] = {}
+    for row, one in enumerate(series):
+        if one.quantity is Quantity.AVAILABLE_KW:
+            plane = Plane.of(one)
+            if plane not in skies:
+                skies[plane] = brightest_w_per_m2(grid.edges_s, plane)
+            bounds[row] = bound_kw(one.peak_kw, skies[plane], plane)
+    return bounds
 
 
 def bound_kw(peak_kw: float | None, irradiance: Floats, plane: Plane) -> Floats:

@@ -55,7 +55,7 @@ class Ask:
     controller: Controller = Controller.PLAN
     order: Order | None = None
     """None: that of the city, else local."""
-    forecast: str = "persistence"
+    forecast: str = "model"
     """Name of an installed forecaster, or ``perfect``, or ``none``: no plan, only the tick."""
     planner: str = "lp"
     allowance: float | None = None
@@ -256,7 +256,7 @@ def _asked(scene: _Scene, progress: Callable[[int], None], name: str = "plan") -
 def _thinking(ask: Ask, recording: Recording) -> Thinking | None:
     if ask.forecast == "none":
         return None
-    made = installed(ask.planner, "persistence" if ask.forecast == "perfect" else ask.forecast)
+    made = installed(ask.planner, "model" if ask.forecast == "perfect" else ask.forecast)
     if ask.forecast == "perfect":
         made = replace(made, forecaster=Foresight(recording, arrivals_kw(recording)))
     every = max(round(ask.plan_every_s / (recording.hours * 3600.0)), 1)

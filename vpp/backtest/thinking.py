@@ -14,7 +14,7 @@ from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
 from vpp.control.billing import Billing, interval_s
 from vpp.control.coupling import Coupling
-from vpp.control.outlook import Record
+from vpp.control.outlook import MEMORY, Record
 from vpp.control.problems import Outlook, build
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Pv
@@ -31,8 +31,6 @@ from vpp.domain.snapshot import Snapshot
 from vpp.ports import plugins
 from vpp.ports.planner import Forecaster, Planner
 
-MEMORY_S = 28 * 86400.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thinking:
@@ -46,7 +44,7 @@ class Thinking:
     deadline_s: float = 20.0
 
 
-def installed(planner: str = "lp", forecaster: str = "persistence") -> Thinking:
+def installed(planner: str = "lp", forecaster: str = "model") -> Thinking:
     """Planner and forecaster by their entry-point names.
 
     Raises:
@@ -206,7 +204,7 @@ class Thinker:
 
     def _series(self, slot: int, step_s: float) -> list[Series]:
         now = self._before + slot
-        first = max(now - round(MEMORY_S / step_s), 0)
+        first = max(now - round(MEMORY.total_seconds() / step_s), 0)
         start = datetime.fromtimestamp(self._start.timestamp() + first * step_s, self._start.tzinfo)
         found: list[Series] = []
         for at, site in enumerate(self._sites):

@@ -38,8 +38,9 @@ def backtest(
         str | None, typer.Option("--objective", help="local, cost or grid.")
     ] = None,
     forecast: Annotated[
-        str, typer.Option("--forecast", help="An installed name, perfect, or none.")
-    ] = "persistence",
+        str,
+        typer.Option("--forecast", help="model, persistence, an installed one, perfect, or none."),
+    ] = "model",
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
     allowance: Annotated[
         float | None,

@@ -50,6 +50,9 @@ def plan(
         str | None, typer.Option("--at", help="Plan from this time, as 2026-07-15T12:00.")
     ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
+    forecaster: Annotated[
+        str, typer.Option("--forecast", help="model, persistence or an installed one.")
+    ] = "model",
     base_port: BasePort = None,
 ) -> None:
     """Make one plan now and print it, hour by hour; nothing is written to any device."""
@@ -62,6 +65,7 @@ def plan(
             state_dir=home,
             history=history or home / HISTORY,
             planner=planner,
+            forecaster=forecaster,
             soc=dict(_stated(one) for one in soc or ()),
             offline=offline,
             at=instant(at, city.portfolio.time_zone) if at else None,

@@ -58,6 +58,9 @@ def run(
         str | None, typer.Option("--redis", metavar="URL", help="Mirror the live state to Redis.")
     ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
+    forecaster: Annotated[
+        str, typer.Option("--forecast", help="model, persistence or an installed one.")
+    ] = "model",
     watch: Annotated[
         bool,
         typer.Option("--watch", help=f"Show the live view here; log to {LOG} beside the record."),
@@ -79,6 +82,7 @@ def run(
             observe=observe,
             on_exit=on_exit,
             planner=planner,
+            forecaster=forecaster,
             redis_url=redis,
             wire_period_s=1.0,
         )

@@ -20,7 +20,10 @@ from vpp.domain.slots import SlotGrid
 from vpp.ports.store import History
 
 SLOT_S = 900.0
-MEMORY = timedelta(days=28)
+MEMORY = timedelta(days=63)
+"""What forecasters are given: eight weeks to learn from, and what has come since."""
+LATELY = timedelta(days=28)
+"""Over which the largest net is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +57,7 @@ class Record:
         return float(max(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)), 0.0))
 
     def largest_net_kw(self, sites: tuple[SiteId, ...]) -> float | None:
-        """Largest unmanaged net of these sites in the record.
+        """Largest unmanaged net of these sites lately.
 
         None with less than seven days of it.
         """
@@ -67,8 +70,9 @@ class Record:
         ]
         if len(nets) < len(sites):
             return None
-        net = np.sum(nets, axis=0)
-        known, step_s = np.isfinite(net), self.series[0].step_s
+        step_s = self.series[0].step_s
+        net = np.sum(nets, axis=0)[-round(LATELY.total_seconds() / step_s) :]
+        known = np.isfinite(net)
         return float(net[known].max()) if known.sum() * step_s >= 7 * 86400 else None
 
 

@@ -64,7 +64,7 @@ class Options:
     """Run the whole loop and write not one byte to any device."""
     on_exit: OnExit = OnExit.SAFE
     planner: str = "lp"
-    forecaster: str = "persistence"
+    forecaster: str = "model"
     redis_url: str | None = None
     speed: float | None = None
     """Speed that ticks, polls and expiries are made for; None: the one the city begins with."""

@@ -42,7 +42,7 @@ class Request:
     state_dir: Path
     history: Path
     planner: str = "lp"
-    forecaster: str = "persistence"
+    forecaster: str = "model"
     soc: Mapping[AssetId, float]
     """Stated by hand; wins over everything."""
     offline: bool = False

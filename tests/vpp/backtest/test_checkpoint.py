@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.vpp.backtest.weather import unlike
+from tests.vpp.backtest.weather import hourly
 from vpp.backtest.checkpoint import Keeper, digest
 from vpp.backtest.data import Recording
 from vpp.backtest.figures import figures, plain
+from vpp.backtest.plan_run import PlanRun, Watching, run_plan
+from vpp.backtest.setting import of_recording
 from vpp.backtest.study import Answer, Ask, answer
+from vpp.backtest.thinking import installed
 from vpp.domain.arrays import frozen
 from vpp.domain.order import Order
 
@@ -21,17 +24,7 @@ DAYS, WEEK = 9, 7 * 24
 @pytest.fixture(scope="module")
 def recording() -> Recording:
     """Nine days in hours, prices included."""
-    fine = unlike(DAYS)
-    hours = slice(None, None, 4)
-    grid = replace(fine.grid, edges_s=fine.grid.edges_s[hours])
-    dear = np.arange(len(grid)) % 24 >= 18
-    return replace(
-        fine,
-        grid=grid,
-        load_kw=frozen(fine.load_kw[:, hours]),
-        pv_kw=frozen(fine.pv_kw[:, hours]),
-        price_per_kwh=frozen(np.where(dear, 0.5, 0.2)),
-    )
+    return hourly(DAYS)
 
 
 def asked(
@@ -76,6 +69,31 @@ def test_a_run_that_goes_on_ends_as_one_that_ran_through(
     assert digest(curves[0]) == digest(curves[1])
     assert plain(resumed, figures(resumed)) == plain(through, figures(through))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_with_a_trained_forecast_goes_on_as_if_it_had_trained_itself(tmp_path: Path) -> None:
+    """What was fitted is not kept: it is fitted again from the same record, to the same bits."""
+    recording, keeper = hourly(16), Keeper(tmp_path / "run", "this question")
+
+    def run(forecaster: str, progress: Callable[[int], None] = lambda _slot: None) -> PlanRun:
+        thinking = replace(installed("rule", forecaster), every=6, horizon_s=24 * 3600.0)
+        watching = Watching(progress=progress, keeper=keeper)
+        setting = of_recording(recording)
+        return run_plan("x", recording, setting, thinking=thinking, watching=watching)
+
+    with pytest.raises(KeyboardInterrupt):
+        run("model", interrupted_after(15 * 24))
+    resumed = run("model")
+    keeper.forget()
+    through = run("model")
+    keeper.forget()
+    naive = run("persistence")
+    first, second, other = (
+        np.array(one.expected_kw, dtype=float) for one in (resumed, through, naive)
+    )
+    assert np.array_equal(first, second, equal_nan=True)
+    assert not np.array_equal(first, other, equal_nan=True)
+    assert np.array_equal(resumed.run.battery_kw, through.run.battery_kw)
 
 
 def test_another_question_begins_at_the_beginning(recording: Recording, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A made-up record of unlike batteries under changing weather, and forecasters of every kind."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,6 +42,20 @@ def unlike(days: int, *, seed: int = 7, first_day: int = 20_000) -> Recording:
         ),
         start_kwh=np.array([5.0, 1.0, 2.0]),
         meta={"time_zone": "Asia/Seoul", "latitude": 35.0, "longitude": 127.0, "country": "KR"},
+    )
+
+
+def hourly(days: int) -> Recording:
+    """The same in hours, each as its first quarter, with prices."""
+    fine, hours = unlike(days), slice(None, None, 4)
+    grid = SlotGrid(edges_s=fine.grid.edges_s[hours])
+    dear = np.arange(len(grid)) % 24 >= 18
+    return replace(
+        fine,
+        grid=grid,
+        load_kw=frozen(fine.load_kw[:, hours]),
+        pv_kw=frozen(fine.pv_kw[:, hours]),
+        price_per_kwh=frozen(np.where(dear, 0.5, 0.2)),
     )
 
 

@@ -1,0 +1,140 @@
+"""Forecasts of a panel from its fit: bounded, with the spread of their own errors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.forecasting import gates
+from optimizer.forecasting.calendar import local_days, sun_days
+from optimizer.forecasting.fit import PanelFit, Place
+from optimizer.forecasting.foreseeing import foreseen_kw
+from optimizer.forecasting.local_time import DAY_S
+from optimizer.forecasting.most import most_kw
+from optimizer.forecasting.onto import onto
+from optimizer.forecasting.own_errors import HOURS
+from optimizer.forecasting.panel import Panel
+from optimizer.forecasting.recorded import Recorded
+from optimizer.forecasting.sun import bounds_kw
+from vpp.domain.arrays import Floats, frozen
+from vpp.domain.forecast import Forecast, ForecastRequest, Series
+from vpp.domain.points import Quantity
+from vpp.domain.slots import SlotGrid
+
+STALE_S = 2 * DAY_S
+"""A series whose newest value is older is not foreseen by its model."""
+ENOUGH = 0.5
+"""Part of a group, by size, that must be foreseen by its models for its net to be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """One row of what is foreseen: a load, a plant or a net."""
+
+    subject: str
+    quantity: Quantity
+    age_s: float
+    bound_kw: Floats
+    most_kw: Floats | None = None
+    least_kw: float = 0.0
+    known: bool = True
+    """Whether enough is."""
+
+
+def forecasts(
+    panel: Panel,
+    place: Place,
+    fitted: PanelFit,
+    recorded: Recorded,
+    series: Sequence[Series],
+    request: ForecastRequest,
+) -> Iterator[Forecast]:
+    """Of the series and groups of which enough is known."""
+    asked = list(_asked(panel, fitted, recorded, series, request))
+    middle, deviation = _foreseen(panel, place, fitted, recorded, request.grid)
+    errors = fitted.errors
+    low, high = errors.quantiles[:, :, None] * deviation
+    least = np.array([one.least_kw for one in asked])[:, None, None]
+    bound = np.array([one.bound_kw for one in asked]).reshape(len(asked), 1, -1)
+    values = np.stack([middle + low, middle, middle + high], axis=1)
+    values = frozen(np.sort(np.clip(values, least, bound), axis=1))
+    for row, one in enumerate(asked):
+        if one.known:
+            yield Forecast(
+                subject=one.subject,
+                quantity=one.quantity,
+                grid=request.grid,
+                issued_at=request.issued_at,
+                values_kw=values[row],
+                source=f"model of {fitted.until:%Y-%m-%d}",
+                input_age_s=max(one.age_s, 0.0),
+                most_kw=one.most_kw,
+                deviation_kw=deviation[row],
+                persistence=float(errors.persistence[row]),
+            )
+
+
+def _asked(
+    panel: Panel,
+    fitted: PanelFit,
+    recorded: Recorded,
+    series: Sequence[Series],
+    request: ForecastRequest,
+) -> Iterator[_Asked]:
+    """In the order of the fit's errors."""
+    bound = bounds_kw(series, request.grid)
+    most = most_kw(request.grid, recorded, bound)
+    age_s = recorded.age_s(request.issued_at.timestamp())
+    fresh = np.array(fitted.usable & (age_s <= STALE_S), dtype=bool)
+    negative = np.fmin.reduce(recorded.values_kw, axis=1, initial=0.0) < 0.0
+    for at in (*panel.loads, *panel.plants):
+        one = series[at]
+        yield _Asked(
+            subject=one.subject,
+            quantity=one.quantity,
+            age_s=float(age_s[at]),
+            bound_kw=bound[at],
+            most_kw=most[at] if np.isfinite(most[at]).all() else None,
+            least_kw=-np.inf if negative[at] and one.quantity is Quantity.POWER_KW else 0.0,
+            known=bool(fresh[at]),
+        )
+    for net in panel.nets:
+        members = panel.members(net)
+        size_kw, counted = fitted.size_kw[members], fresh[members]
+        yield _Asked(
+            subject=net.subject,
+            quantity=Quantity.UNCONTROLLED_KW,
+            age_s=float(age_s[members].max(initial=0.0, where=counted)),
+            bound_kw=np.full(len(request.grid), np.inf),
+            least_kw=-np.inf,
+            known=bool(size_kw @ counted >= ENOUGH * size_kw.sum()) and bool(counted.any()),
+        )
+
+
+def _foreseen(
+    panel: Panel, place: Place, fitted: PanelFit, recorded: Recorded, grid: SlotGrid
+) -> tuple[Floats, Floats]:
+    """Middle and standard deviation of loads, plants and nets, shape (rows, slots) each."""
+    step_s, end_s = recorded.step_s, float(recorded.edges_s[-1])
+    count = max(int(np.ceil((grid.edges_s[-1] - end_s) / step_s)), 1)
+    first = int(np.searchsorted(recorded.edges_s, fitted.until_s))
+    past = len(recorded) - first
+    starts_s: Floats = fitted.until_s + step_s * np.arange(past + count, dtype=np.float64)
+    day = round(DAY_S / step_s)
+    believed = gates.believed_kw(recorded.values_kw[:, first - day :], fitted.usual, step_s)
+    newest = panel.with_sums(believed[:, day:], fitted.usable, fitted.size_kw)
+    clock = local_days(starts_s, step_s, place.zone, place.country)
+    found = [
+        np.maximum(foreseen_kw(one, rows, days.part(0, past), days.part(past, past + count)), floor)
+        for one, rows, days, floor in (
+            (fitted.loads, newest[0], clock, -np.inf),
+            (fitted.plants, newest[1], sun_days(starts_s, step_s), 0.0),
+        )
+    ]
+    loads_kw, plants_kw = (onto(grid, end_s, step_s, rows) for rows in found)
+    hour = clock.place[past:] * HOURS // day
+    distance_h: Floats = step_s / 3600.0 * np.arange(1, count + 1, dtype=np.float64)
+    deviation = fitted.errors.ahead_kw(distance_h, hour)
+    rows = [loads_kw[: len(panel.loads)], plants_kw[: len(panel.plants)]]
+    middle = np.concatenate([*rows, panel.nets_kw(loads_kw, plants_kw)])
+    return middle, frozen(onto(grid, end_s, step_s, deviation))
