@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,12 +20,11 @@ from vpp.cli.console import console as wide_console
 from vpp.cli.demo_screen import Screen
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.past import past_means
-from vpp.cli.run import Address, address_of, end, on_fast_loop, stop_on_signals
+from vpp.cli.run import Address, address_of, end, first_of, on_fast_loop, stop_on_signals
 from vpp.cli.spans import instant, seconds
 from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
 from vpp.config.examples import example_city
-from vpp.control.safe_exit import Left
 from vpp.domain.errors import ConfigurationError, VppError
 from vpp.domain.ids import PortfolioId
 from vpp.ports.clock import Clocks
@@ -110,8 +109,7 @@ def demo(
             http=address_of(http),
             picture=picture,
         )
-        left = on_fast_loop(_demo(show))
-    end(left)
+        end(on_fast_loop(_demo(show)))
 
 
 def _own_start(city: City) -> datetime:
@@ -125,7 +123,7 @@ def _own_start(city: City) -> datetime:
     return given
 
 
-async def _demo(show: Show) -> Sequence[Left]:
+async def _demo(show: Show) -> Daemon:
     stop, console = stop_on_signals(), wide_console(SCORE_COLUMNS)
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
@@ -153,28 +151,21 @@ async def _demo(show: Show) -> Sequence[Left]:
         daemon.go_at(show.speed)
         with screen.shown():
             daemon.on_view(screen.show)
-            await _first_of(stop, simulated.ended, timeout_s=show.lasts_s)
+            await first_of(stop, daemon.over, simulated.ended, timeout_s=show.lasts_s)
         lost = simulated.ended.is_set()
     screen.final()
     if show.picture is not None:
         screen.draw(show.picture)
     if lost:
         raise VppError("the simulated city ended by itself: its devices are gone")
-    return daemon.left
-
-
-async def _first_of(*events: asyncio.Event, timeout_s: float | None) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
+    return daemon
 
 
 async def _settled(daemon: Daemon, stop: asyncio.Event) -> None:
     """Wait until every device is heard and every pool has a plan, for a bounded time."""
     ready = asyncio.Event()
     daemon.on_view(lambda _: ready.set() if daemon.planned and not daemon.lacks() else None)
-    await _first_of(ready, stop, timeout_s=SETTLING_S)
+    await first_of(ready, stop, timeout_s=SETTLING_S)
 
 
 async def _export(show: Show, scratch: Path) -> None:

@@ -1,7 +1,6 @@
 """``vpp run``: a city under control, day and night."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -88,8 +87,8 @@ def run(
         )
         if watch:
             to_file(options.state_dir / LOG)
-        left = on_fast_loop(_run(city, options, clocks, address, lasts, watch=watch))
-    end(left)
+        daemon = on_fast_loop(_run(city, options, clocks, address, lasts, watch=watch))
+        end(daemon)
 
 
 async def _run(
@@ -100,7 +99,7 @@ async def _run(
     lasts: str | None,
     *,
     watch: bool,
-) -> Sequence[Left]:
+) -> Daemon:
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         daemon = await stack.enter_async_context(running(city, options, clocks))
@@ -108,9 +107,8 @@ async def _run(
             await stack.enter_async_context(serving(application(daemon), *http))
         if watch:
             stack.enter_context(_watching(daemon))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds(lasts) if lasts else None)
-    return daemon.left
+        await first_of(stop, daemon.over, timeout_s=seconds(lasts) if lasts else None)
+    return daemon
 
 
 def address_of(text: str) -> Address | None:
@@ -173,6 +171,14 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
+async def first_of(*events: asyncio.Event, timeout_s: float | None) -> None:
+    """Wait until one of them is set, or so long."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
 def on_fast_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Run on uvloop where it is installed."""
     try:
@@ -182,8 +188,13 @@ def on_fast_loop(work: Coroutine[Any, Any, Result]) -> Result:
     return uvloop.run(work)
 
 
-def end(left: Sequence[Left]) -> None:
-    """Say how devices were left; exit as unsafe if one of ours was not made safe."""
+def end(daemon: Daemon) -> None:
+    """Say how devices were left; exit as unsafe if one of ours was not made safe.
+
+    Raises:
+        VppError: they are safe, but that the daemon ended was nobody's wish.
+    """
+    left = daemon.left
     ours = [one for one in left if not _not_ours(one)]
     sure = sum(one.ending is Ending.READ_BACK for one in ours)
     if ours:
@@ -195,7 +206,11 @@ def end(left: Sequence[Left]) -> None:
         named = ", ".join(f"{one.asset} ({one.device})" for one in alike)
         errors.print(f"[red]{_ENDINGS[ending]}{f' ({detail})' if detail else ''}:[/] {named}")
     if doubtful:
+        if daemon.fault is not None:
+            errors.print(f"ended because {daemon.fault}", markup=False)
         raise typer.Exit(UNSAFE)
+    if daemon.fault is not None:
+        raise daemon.fault
 
 
 def _alike(left: Sequence[Left]) -> Mapping[tuple[Ending, str], Sequence[Left]]:

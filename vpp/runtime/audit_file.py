@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from errno import EEXIST, EPERM
 from pathlib import Path
 
 from vpp.runtime.audit_chain import REACH, continuing, last_chain, link_of, sealed
@@ -10,6 +11,7 @@ from vpp.runtime.audit_reserve import USUAL_BYTES, Reserve
 
 NAME = "audit.jsonl"
 """In a daemon's state directory."""
+_MODE = os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 
 def reserve_of(path: Path) -> Path:
@@ -20,19 +22,28 @@ def reserve_of(path: Path) -> Path:
 class AuditFile:
     """Opened, used and closed by one thread at a time."""
 
-    def __init__(self, path: Path, *, sync: Callable[[int], None], reserve: int = USUAL_BYTES):
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sync: Callable[[int], None],
+        ours: Callable[[], bool],
+        reserve: int = USUAL_BYTES,
+    ) -> None:
         """Open for appending, and bring in what an earlier daemon left in the reserve.
 
-        ``unfinished`` is what a power cut or a full disk left of a last line; it is cut off.
+        ``ours``: nobody else may write it now. ``unfinished`` is what a power cut or a full disk
+        left of a last line; it is cut off.
 
         Raises:
             OSError: it cannot be opened.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._sync = sync
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._path, self._sync, self._ours = path, sync, ours
+        self._file = os.open(path, _MODE, 0o600)
         self.unfinished = _cut_tail(self._file)
         self._size = os.fstat(self._file).st_size
+        self._torn = False
         self._chain = self._main_chain = last_chain(path)
         """Of the newest line, and of the newest one outside the reserve."""
         self._reserve = Reserve(reserve_of(path), size=reserve, sync=sync)
@@ -48,6 +59,7 @@ class AuditFile:
         Raises:
             OSError: there is no room, or the disk is broken; not one of them was put there.
         """
+        self._be_there()
         self._empty_reserve()
         lines, chain = sealed(texts, self._chain)
         self._put(lines)
@@ -59,6 +71,7 @@ class AuditFile:
         Raises:
             OSError: as ``append``.
         """
+        self._be_there()
         lines, chain = sealed(texts, self._chain)
         self._reserve.put(lines)
         self._chain = chain
@@ -75,13 +88,40 @@ class AuditFile:
         self._main_chain = self._chain
         self._reserve.clear()
 
+    def _be_there(self) -> None:
+        """What was removed under the running daemon is put back, from what it still has open."""
+        if not self._ours():
+            raise OSError(EPERM, "not ours to write: the lock of the portfolio is lost")
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            self._put_back()
+            return
+        if not os.path.samestat(there, os.fstat(self._file)):
+            raise OSError(EEXIST, "another file stands in its place", str(self._path))
+
+    def _put_back(self) -> None:
+        replacement = os.open(self._path, _MODE | os.O_EXCL, 0o600)
+        try:
+            at = 0
+            while part := os.pread(self._file, min(self._size - at, REACH), at):
+                at += os.write(replacement, part)
+            self._sync(replacement)
+        except OSError:
+            os.close(replacement)
+            with suppress(OSError):
+                self._path.unlink()
+            raise
+        os.close(self._file)
+        self._file = replacement
+
     def _put(self, lines: bytes) -> None:
         """All of it or nothing."""
-        found = os.fstat(self._file).st_size
         try:
-            if found > self._size:
+            if self._torn:
                 os.ftruncate(self._file, self._size)
-            self._size = min(self._size, found)
+            self._size = os.fstat(self._file).st_size
+            self._torn = True
             left = memoryview(lines)
             while left:
                 left = left[os.write(self._file, left) :]
@@ -89,8 +129,10 @@ class AuditFile:
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)
+                self._torn = False
             raise
         self._size += len(lines)
+        self._torn = False
 
 
 def _cut_tail(file: int) -> bytes:

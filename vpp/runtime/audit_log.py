@@ -42,10 +42,11 @@ class AuditLog:
         path: Path,
         *,
         sync: Callable[[int], None] = os.fsync,
+        ours: Callable[[], bool] = lambda: True,
         reserve: int = USUAL_BYTES,
     ) -> None:
-        """``reserve``: bytes kept for a full disk."""
-        self._path, self._sync, self._reserve = path, sync, reserve
+        """``ours``: nobody else may write it now. ``reserve``: bytes kept for a full disk."""
+        self._path, self._sync, self._ours, self._reserve = path, sync, ours, reserve
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._kept: list[_Entry] = []
         self._thread = threading.Thread(target=self._write_all, name="audit", daemon=True)
@@ -56,7 +57,7 @@ class AuditLog:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._file = await asyncio.to_thread(
-            AuditFile, self._path, sync=self._sync, reserve=self._reserve
+            AuditFile, self._path, sync=self._sync, ours=self._ours, reserve=self._reserve
         )
         self._thread.start()
         self.healed = _healed(self._file.unfinished)
@@ -107,7 +108,6 @@ class AuditLog:
         """Only what must not be lost, into the reserve."""
         fault = AuditUnavailable(f"{self._path}: {error}; free space or repair the disk")
         vital = [entry for entry in entries if not entry.record.discretionary]
-        self._settle([entry for entry in entries if entry.record.discretionary], fault)
         try:
             self._file.append_in_reserve(self._texts(vital))
         except OSError:
@@ -116,6 +116,7 @@ class AuditLog:
         else:
             self._kept = []
             self._settle(vital, None)
+        self._settle([entry for entry in entries if entry.record.discretionary], fault)
 
     def _texts(self, entries: Sequence[_Entry]) -> list[bytes]:
         return [self._encode(entry.record) for entry in entries]

@@ -6,7 +6,9 @@ A request is ``{"verb": ..., ...}``, the answer ``{"ok": true, ...}`` or ``{"ok"
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +39,7 @@ class CommandSocket:
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
         self._path.chmod(0o600)
+        self._made = self._path.stat()
         return self
 
     async def __aexit__(
@@ -46,7 +49,9 @@ class CommandSocket:
         trace: TracebackType | None,
     ) -> None:
         self._server.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or in a place that can be read only
+            if os.path.samestat(self._made, self._path.stat()):
+                self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

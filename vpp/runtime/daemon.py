@@ -1,5 +1,6 @@
 """The composition root: everything that lives while a portfolio is under control."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,12 +26,11 @@ from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.devices import Authority
-from vpp.domain.errors import ConfigurationError, InvariantError
+from vpp.domain.errors import AlreadyRunning, InvariantError, VppError
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
 from vpp.ports import plugins
 from vpp.ports.clock import Clocks
-from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source, SourceFactory, SourceRequest
 from vpp.ports.store import LiveState
 from vpp.runtime.audit_file import NAME as AUDIT
@@ -40,8 +40,8 @@ from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.device_list import listed
 from vpp.runtime.history_sqlite import SqliteHistory
-from vpp.runtime.lease import hold
-from vpp.runtime.links import open_links
+from vpp.runtime.lease import Lease, hold
+from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
 from vpp.runtime.metrics import DaemonMetrics, FleetMetrics, standing
 from vpp.runtime.mirror import Mirror
@@ -82,8 +82,9 @@ class Daemon:
         replanner: Replanner,
         clocks: Clocks,
         store: LiveState,
+        lease: Lease,
     ) -> None:
-        self.portfolio = city.portfolio
+        self.portfolio, self._lease = city.portfolio, lease
         self._room, self._replanner, self._clocks = room, replanner, clocks
         self._score = Score(city.portfolio, room.table.layout)
         self._mirror = Mirror(store, lambda: self.view.fields() if self.view else {})
@@ -97,6 +98,8 @@ class Daemon:
         """Of the newest tick."""
         self.left: Sequence[Left] = ()
         """How devices were left, after the end."""
+        self.over = asyncio.Event()
+        """Set when it must be left: its right to control is in doubt."""
         room.loop.on_tick(self._observe)
 
     def on_view(self, listener: Callable[[View], None]) -> None:
@@ -113,7 +116,14 @@ class Daemon:
             return [f"no tick completed for {silent_s:.0f} s"]
         return []
 
+    @property
+    def fault(self) -> VppError | None:
+        """Why it is over."""
+        return self._lease.fault
+
     def lacks(self) -> Sequence[str]:
+        if self.fault is not None or not self._lease.stands():
+            return [str(self.fault or "its lock file cannot be seen: nothing is written")]
         if self.view is None:
             return ["no tick has completed yet"]
         states = self.view.snapshot.devices
@@ -165,6 +175,7 @@ class Daemon:
 
     def _observe(self, seen: TickView[ControlState]) -> None:
         self._ticked_s = self._clocks.wire.monotonic()
+        self._look_at_lease()
         self._govern(seen.late_s)
         self._replanner.observe(seen.snapshot)
         self._score.observe(seen.snapshot)
@@ -191,6 +202,13 @@ class Daemon:
     async def mirror(self) -> None:
         """Show the newest view to other processes, until cancelled."""
         await self._mirror.run()
+
+    def _look_at_lease(self) -> None:
+        self._lease.stands()
+        if self.fault is None or self.over.is_set():
+            return
+        self.over.set()
+        _log.error("the right to control is lost", why=str(self.fault))
 
     def go_at(self, speed: float) -> None:
         """Let the city run at this speed from now on, and tell who must know.
@@ -234,13 +252,15 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
     pace = Pace(clocks=clocks, timing=timing, speed=lambda: _speed(clocks))
     async with AsyncExitStack() as stack:
         lease = stack.enter_context(hold(options.state_dir, portfolio=portfolio.id))
-        audit = await stack.enter_async_context(AuditLog(options.state_dir / AUDIT))
+        audit = await stack.enter_async_context(
+            AuditLog(options.state_dir / AUDIT, ours=lease.stands)
+        )
         history = await stack.enter_async_context(SqliteHistory(options.state_dir / HISTORY))
         commands = await stack.enter_async_context(CommandSocket(options.state_dir))
         sources = await _sources(portfolio, options, commands, clocks, stack)
         links = await open_links(city, clocks, stack, epoch=lease.epoch)
         ports = {d.id: links[d.link].port(d.id) for d in portfolio.devices.values()}
-        _check_watchdogs(city, ports, timing)
+        check_watchdogs(city, ports, timing)
         worker = await stack.enter_async_context(
             PlanningWorker(
                 planner=options.planner,
@@ -271,7 +291,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             room.board.last(_lost_history(history.set_aside))
         store = _store(options, portfolio)
         await stack.enter_async_context(store)
-        daemon = Daemon(city, room, replanner, clocks, store)
+        daemon = Daemon(city, room, replanner, clocks, store, lease)
         commands.answer("set-authority", daemon.set_authority)
         commands.answer("status", daemon.status)
         commands.answer("devices", daemon.devices)
@@ -285,8 +305,10 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             try:
                 yield daemon
             finally:
-                daemon.left = await room.stop(options.on_exit)
-                _lifecycle(audit, clocks, portfolio, f"stopped: {options.on_exit}")
+                taken = isinstance(lease.fault, AlreadyRunning)
+                daemon.left = await room.stop(OnExit.RELEASE if taken else options.on_exit)
+                why = f": {lease.fault}" if lease.fault is not None else ""
+                _lifecycle(audit, clocks, portfolio, f"stopped: {options.on_exit}{why}")
 
 
 _BRAIN = Brain(
@@ -314,22 +336,6 @@ def _governor(clocks: Clocks, timing: Timing) -> Governor | None:
 
 def _timing(clocks: Clocks, options: Options) -> Timing:
     return Timing.at_speed(options.speed or _speed(clocks), options.wire_period_s)
-
-
-def _check_watchdogs(city: City, ports: Mapping[DeviceId, DevicePort], timing: Timing) -> None:
-    """Refuse a speed at which a device's own watchdog would fire between two refreshes."""
-    mistakes = [
-        city.mistake(
-            city.path("devices", device),
-            f"its watchdog of {port.facts.watchdog_s:g} s is shorter than two refreshes of"
-            f" {timing.refresh_s:g} s at this speed",
-            "a lower --speed",
-        )
-        for device, port in ports.items()
-        if port.facts.watchdog_s is not None and port.facts.watchdog_s < 2 * timing.refresh_s
-    ]
-    if mistakes:
-        raise ConfigurationError(mistakes)
 
 
 def _store(options: Options, portfolio: Portfolio) -> MemoryLiveState | RedisLiveState:

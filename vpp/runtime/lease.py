@@ -3,29 +3,96 @@
 import fcntl
 import json
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake
+import structlog
+
+from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake, VppError
+
+LOCK, EPOCH = "lock", "epoch"
+"""In a daemon's state directory."""
+_log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Held from entering to leaving ``hold``; the operating system ends it with the process."""
 
-    epoch: int
-    """Higher than any epoch a daemon of this portfolio has used on this host.
+    def __init__(self, directory: Path, lock: int, portfolio: str) -> None:
+        self._directory, self._lock, self._portfolio = directory, lock, portfolio
+        self._asking = threading.Lock()
+        self.epoch = max(_last_epoch(directory / EPOCH) + 1, int(time.time()))
+        """Higher than any epoch a daemon of this portfolio has used on this host.
 
-    Never below the seconds since 1970, so that devices which remember an epoch obey again after
-    the state directory was lost, or the portfolio was given another id or host.
-    """
-    stands: Callable[[], bool]
-    """Whether the lock is still the one that a second daemon would find; cheap."""
+        Never below the seconds since 1970, so that devices which remember an epoch obey again after
+        the state directory was lost, or the portfolio was given another id or host.
+        """
+        self.fault: VppError | None = None
+        """Why the daemon must end; with ``AlreadyRunning`` it must not write any more."""
+        _put_epoch(directory / EPOCH, self.epoch)
+        self._sign()
+
+    def stands(self) -> bool:
+        """Whether a second daemon would be turned away; cheap, of any thread.
+
+        A lock file that was removed is made anew. That is enough while the epoch on disk is still
+        ours: nobody else has run meanwhile. Else there is a fault, and what is left is to make the
+        devices safe, or nothing if another daemon has them.
+        """
+        with self._asking:
+            if isinstance(self.fault, AlreadyRunning):
+                return False
+            return _is_at(self._lock, self._directory / LOCK) or self._retaken()
+
+    def end(self) -> None:
+        with suppress(OSError):
+            os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+    def _retaken(self) -> bool:
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = _locked(self._directory / LOCK)
+        except BlockingIOError:
+            self.fault = _taken(self._directory, self._portfolio)
+            return False
+        except OSError:  # nobody can say now; it is asked again
+            return False
+        os.close(self._lock)
+        self._lock = lock
+        self._sign()
+        _log.warning("the lock file was gone and is made anew", directory=str(self._directory))
+        if not self._undisturbed():
+            self.fault = VppError(
+                f"{self._directory} was removed or replaced under the running daemon:"
+                " see to it, and start again"
+            )
+        return True
+
+    def _undisturbed(self) -> bool:
+        """Whether the newest epoch is still ours; where there is none, it is put there again."""
+        path = self._directory / EPOCH
+        with suppress(ConfigurationError, OSError):
+            last = _last_epoch(path)
+            if last < self.epoch:
+                _put_epoch(path, self.epoch)
+            return last == self.epoch
+        return False
+
+    def _sign(self) -> None:
+        """It names us to others, which on a full disk they go without."""
+        signature = {
+            "pid": os.getpid(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            "epoch": self.epoch,
+        }
+        with suppress(OSError):
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, json.dumps(signature).encode(), 0)
 
 
 @contextmanager
@@ -38,37 +105,41 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
         AlreadyRunning: another process holds the lock; the message names it.
         ConfigurationError: the last epoch cannot be read.
     """
-    with (directory / "lock").open("a+") as lock, _kept(directory):
+    try:
+        lock = _locked(directory / LOCK)
+    except BlockingIOError as error:
+        raise _taken(directory, portfolio) from error
+    with _kept(directory):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(
-                f"portfolio {portfolio} is run by {holder(directory) or 'another process'}"
-            ) from error
-        epoch = _next_epoch(directory / "epoch")
-        lock.seek(0)
-        lock.truncate()
-        json.dump(
-            {
-                "pid": os.getpid(),
-                "since": datetime.now(UTC).isoformat(timespec="seconds"),
-                "epoch": epoch,
-            },
-            lock,
-        )
-        lock.flush()
+            lease = Lease(directory, lock, portfolio)
+        except BaseException:
+            os.close(lock)
+            raise
         try:
-            yield Lease(
-                epoch=epoch, stands=partial(_is_at, os.fstat(lock.fileno()), directory / "lock")
-            )
+            yield lease
         finally:
-            lock.seek(0)
-            lock.truncate()
+            lease.end()
+
+
+def _locked(path: Path) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _taken(directory: Path, portfolio: str) -> AlreadyRunning:
+    return AlreadyRunning(
+        f"portfolio {portfolio} is run by {holder(directory) or 'another process'}"
+    )
 
 
 def holder(directory: Path) -> str | None:
     """Who holds the lock now, in words; None if nobody does."""
-    path = directory / "lock"
+    path = directory / LOCK
     if not path.exists():
         return None
     with path.open("r") as lock:
@@ -92,15 +163,14 @@ def _kept(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _is_at(held: os.stat_result, path: Path) -> bool:
+def _is_at(lock: int, path: Path) -> bool:
     try:
-        return os.path.samestat(held, path.stat())
+        return os.path.samestat(os.fstat(lock), path.stat())
     except OSError:
         return False
 
 
-def _next_epoch(path: Path) -> int:
-    epoch = max(_last_epoch(path) + 1, int(time.time()))
+def _put_epoch(path: Path, epoch: int) -> None:
     replacement = path.with_suffix(".new")
     with replacement.open("w") as file:
         file.write(str(epoch))
@@ -112,7 +182,6 @@ def _next_epoch(path: Path) -> int:
         os.fsync(parent)
     finally:
         os.close(parent)
-    return epoch
 
 
 def _last_epoch(path: Path) -> int:

@@ -6,12 +6,13 @@ from typing import cast
 
 from vpp.config.city import City
 from vpp.config.findings import instead
+from vpp.control.inputs import Timing
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.ids import AssetId, DeviceId, LinkId
 from vpp.domain.points import Point
 from vpp.ports import plugins
 from vpp.ports.clock import Clocks
-from vpp.ports.device import Adapter, Described, LinkRequest, OpenLink
+from vpp.ports.device import Adapter, Described, DevicePort, LinkRequest, OpenLink
 from vpp.runtime.clocks import CityClock, WireClock
 
 
@@ -101,3 +102,23 @@ def _placed(city: City, mistake: Mistake) -> Mistake:
         return mistake
     path = city.path(section, name) + (f".{inner}" if inner else "")
     return city.mistake(path, mistake.problem, mistake.remedy)
+
+
+def check_watchdogs(city: City, ports: Mapping[DeviceId, DevicePort], timing: Timing) -> None:
+    """Refuse a speed at which a device's own watchdog would fire between two refreshes.
+
+    Raises:
+        ConfigurationError: it names every such device.
+    """
+    mistakes = [
+        city.mistake(
+            city.path("devices", device),
+            f"its watchdog of {port.facts.watchdog_s:g} s is shorter than two refreshes of"
+            f" {timing.refresh_s:g} s at this speed",
+            "a lower --speed",
+        )
+        for device, port in ports.items()
+        if port.facts.watchdog_s is not None and port.facts.watchdog_s < 2 * timing.refresh_s
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)

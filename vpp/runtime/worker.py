@@ -41,6 +41,7 @@ class PlanningWorker:
         self._one = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
+        self._printed = await asyncio.to_thread(self._log.open, "ab")
         return self
 
     async def __aexit__(
@@ -50,6 +51,7 @@ class PlanningWorker:
         trace: TracebackType | None,
     ) -> None:
         await self._kill()
+        self._printed.close()
 
     async def plan(self, problem: Problem) -> Plan:
         """The plan, within the problem's deadline on the wire.
@@ -100,15 +102,13 @@ class PlanningWorker:
         return answer
 
     async def _start(self) -> asyncio.subprocess.Process:
-        log = await asyncio.to_thread(self._log.open, "ab")
-        with log:
-            return await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=self._printed,
+            start_new_session=True,
+        )
 
     async def _kill(self) -> None:
         child, self._child = self._child, None
@@ -122,7 +122,10 @@ class PlanningWorker:
 
 
 def _last_words(log: Path) -> str:
-    lines = log.read_bytes().decode(errors="replace").strip().splitlines()
+    try:
+        lines = log.read_bytes().decode(errors="replace").strip().splitlines()
+    except OSError as error:
+        return f"its last words cannot be read: {error}"
     return lines[-1] if lines else f"nothing is said in {log}"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import AuditUnavailable
+from vpp.runtime.audit_chain import verify
+from vpp.runtime.audit_file import reserve_of
 from vpp.runtime.audit_log import AuditLog
 
 
@@ -15,6 +17,10 @@ def record(why: str) -> AuditRecord:
     return AuditRecord(
         event=Event.INTENT, at=datetime(2026, 7, 15, tzinfo=UTC), subject="bat", who="plan", why=why
     )
+
+
+def whys(path: Path) -> list[str]:
+    return [json.loads(line)["why"] for line in path.read_text().splitlines()]
 
 
 async def test_intent_is_on_disk_before_it_returns(tmp_path: Path) -> None:
@@ -63,3 +69,49 @@ async def test_a_torn_last_line_is_cut_and_told_and_the_rest_kept(tmp_path: Path
     assert audit.healed.startswith("cut off 27 bytes")
     assert audit.healed.endswith('"why":"to')
     assert [json.loads(line)["why"] for line in path.read_text().splitlines()] == ["whole", "after"]
+
+
+async def test_a_record_that_was_removed_is_put_back_whole_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    async with AuditLog(path) as audit:
+        await audit.intend(record("before"))
+        path.unlink()
+        await audit.intend(record("after"))
+    assert whys(path) == ["before", "after"]
+    assert verify(path, reserve_of(path)).broken is None
+
+
+async def test_what_stands_in_the_place_of_a_record_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    async with AuditLog(path) as audit:
+        await audit.intend(record("before"))
+        path.rename(tmp_path / "away")
+        path.write_text("another\n")
+        with pytest.raises(AuditUnavailable, match="another file stands in its place"):
+            await audit.intend(record("after"))
+    assert path.read_text() == "another\n"
+    assert whys(tmp_path / "away") == ["before"]
+
+
+async def test_whoever_has_lost_the_lock_writes_no_line(tmp_path: Path) -> None:
+    path, ours = tmp_path / "audit.jsonl", [True]
+    async with AuditLog(path, ours=lambda: ours[0]) as audit:
+        await audit.intend(record("before"))
+        ours[0] = False
+        with pytest.raises(AuditUnavailable, match="lock"):
+            await audit.intend(record("after"))
+        audit.note(record("note"))
+    assert whys(path) == ["before"]
+
+
+async def test_lines_that_another_wrote_are_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    async with AuditLog(path) as audit:
+        await audit.intend(record("before"))
+        with path.open("ab") as file:
+            file.write(b'{"why":"theirs"}\n')
+        await audit.intend(record("after"))
+    assert whys(path) == ["before", "theirs", "after"]
+    found = verify(path, reserve_of(path)).broken
+    assert found is not None
+    assert found.line == 2

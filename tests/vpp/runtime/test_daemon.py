@@ -89,5 +89,22 @@ async def test_a_damaged_history_is_set_aside_under_an_alarm(tmp_path: Path) -> 
     assert "history.db.damaged-" in alarms["HISTORY_LOST"]
 
 
+async def test_a_daemon_whose_lock_nobody_can_see_is_not_ready_and_goes_on(tmp_path: Path) -> None:
+    clocks = Clocks(city=CityClock(WireClock(), speed=60.0, start=DAWN), wire=WireClock())
+    directory, away, ticked = tmp_path / "state", tmp_path / "away", asyncio.Event()
+    directory.mkdir()
+    options = Options(state_dir=directory)
+    async with running(load_city(example_city("one-house")), options, clocks) as daemon:
+        directory.rename(away)
+        directory.write_text("in its way")
+        daemon.on_view(lambda _: ticked.set())
+        await asyncio.wait_for(ticked.wait(), 30)
+        assert daemon.lacks() == ["its lock file cannot be seen: nothing is written"]
+        assert not daemon.over.is_set()
+        directory.unlink()
+        away.rename(directory)
+        assert any("is not heard" in lack for lack in daemon.lacks())
+
+
 def damage(history: Path) -> None:
     history.write_bytes(b"no database at all" * 500)

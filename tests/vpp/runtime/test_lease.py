@@ -1,5 +1,6 @@
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -98,11 +99,61 @@ def test_a_damaged_epoch_is_named_with_its_remedy(tmp_path: Path, damaged: bytes
         pass
 
 
-def test_a_lock_that_was_removed_or_replaced_stands_no_longer(tmp_path: Path) -> None:
+def test_a_lock_file_that_was_removed_is_made_anew_while_nobody_else_has_run(
+    tmp_path: Path,
+) -> None:
     with hold(tmp_path, portfolio="city") as lease:
-        assert lease.stands()
         (tmp_path / "lock").unlink()
-        assert not lease.stands()
+        assert lease.stands()
+        assert lease.fault is None
+        with pytest.raises(AlreadyRunning, match="process"), hold(tmp_path, portfolio="city"):
+            pass
+        assert lease.stands()
+    assert holder(tmp_path) is None
+
+
+def test_whoever_took_a_lock_that_was_removed_has_it(tmp_path: Path) -> None:
+    with hold(tmp_path, portfolio="city") as lease:
+        (tmp_path / "lock").unlink()
         with hold(tmp_path, portfolio="city") as second:
             assert not lease.stands()
+            assert isinstance(lease.fault, AlreadyRunning)
             assert second.stands()
+        assert not lease.stands(), "its time is over for good"
+
+
+def test_after_another_daemon_has_run_devices_are_made_safe_and_no_more(tmp_path: Path) -> None:
+    with hold(tmp_path, portfolio="city") as lease:
+        (tmp_path / "lock").unlink()
+        with hold(tmp_path, portfolio="city"):
+            pass
+        assert lease.stands()
+        assert "removed or replaced" in str(lease.fault)
+        assert not isinstance(lease.fault, AlreadyRunning)
+
+
+def test_a_state_directory_that_was_removed_is_made_anew_to_end_in_order(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir()
+    with hold(directory, portfolio="city") as lease:
+        shutil.rmtree(directory)
+        assert lease.stands()
+        assert "removed or replaced" in str(lease.fault)
+        with pytest.raises(AlreadyRunning), hold(directory, portfolio="city"):
+            pass
+    with hold(directory, portfolio="city") as after:
+        assert after.epoch > lease.epoch
+
+
+def test_a_directory_that_nobody_can_look_into_is_a_matter_of_time(tmp_path: Path) -> None:
+    directory, away = tmp_path / "state", tmp_path / "away"
+    directory.mkdir()
+    with hold(directory, portfolio="city") as lease:
+        directory.rename(away)
+        directory.write_text("in its way")
+        assert not lease.stands()
+        assert lease.fault is None
+        directory.unlink()
+        away.rename(directory)
+        assert lease.stands()
+        assert lease.fault is None
