@@ -5,12 +5,13 @@ first one follows the SHA-256 of everything that stood in the file before.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-_MARK, _END, _HEX = b',"chain":"', b'"}', 64
+_BEGIN, _MARK, _END, _HEX = b'{"event":', b',"chain":"', b'"}', 64
 _TAIL = len(_MARK) + _HEX + len(_END)
 REACH = 1 << 16
 """Bytes of a file's end in which its last line is looked for."""
@@ -107,12 +108,13 @@ class _Walk:
 
     def along(self, path: Path, lines: Iterable[bytes]) -> None:
         for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                self._unfinished = True
-                return
-            problem = self._step(line)
+            whole = line.endswith(b"\n")
+            problem = self._step(line) if whole else _unfinished(line)
             if problem:
                 self.broken = Break(file=path, line=number, problem=problem)
+                return
+            if not whole:
+                self._unfinished = True
                 return
             self._lines += 1
             self._seen |= self.chain == self._holds
@@ -133,6 +135,8 @@ class _Walk:
         if link is None:
             if self._chained:
                 return "it carries no chain"
+            if not _is_record(line):
+                return "it is no record: records are JSON objects that tell an event"
             self._before.update(line)
             self.chain, self._unchained = self._before.hexdigest(), self._unchained + 1
             return ""
@@ -140,6 +144,22 @@ class _Walk:
             return "it was changed, or lines before it were changed, removed, added or moved"
         self.chain, self._chained = link.chain, True
         return ""
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "event" in found
+
+
+def _unfinished(line: bytes) -> str:
+    """What is wrong with a line that was cut off, perhaps with zeros after it."""
+    text = line.rstrip(b"\0")
+    if text[: len(_BEGIN)] == _BEGIN[: len(text)]:
+        return ""
+    return "it is not finished, and not the beginning of a record"
 
 
 def last_chain(path: Path) -> str:

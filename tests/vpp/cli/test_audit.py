@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from typer.testing import CliRunner
@@ -54,6 +55,9 @@ TOUCHES: dict[str, tuple[Touch, int]] = {
     "added": (lambda x: [*x[:3], x[2], *x[3:]], 4),
     "unchained": (lambda x: [*x[:6], b'{"event":"authority"}\n', *x[6:]], 7),
     "beheaded": (lambda x: x[2:], 1),
+    "something else": (lambda x: [b"\x93\xff\x00 \xc3\n", *x], 1),
+    "not a record": (lambda x: [b"[1]\n", *x], 1),
+    "ends in something else": (lambda x: [*x, b"\x93\xff\x00"], 11),
 }
 
 
@@ -64,6 +68,24 @@ def test_the_first_break_is_named_with_file_and_line(record: Path, how: str) -> 
     code, said = verify(record)
     assert code == exits.FAILED
     assert f"{record}:{line}: " in said.replace("\n", "")
+
+
+def test_random_bytes_are_no_record(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage"
+    for seed in range(20):
+        garbage.write_bytes(Random(seed).randbytes(2000))
+        code, said = verify(garbage)
+        assert code == exits.FAILED
+        assert f"{garbage}:1: it is no" in said.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "tail", [b'{"ev', b'{"event":"intent","at":"2026', b'{"event"' + bytes(512)]
+)
+def test_a_line_that_is_being_written_is_no_break(record: Path, tail: bytes) -> None:
+    record.write_bytes(record.read_bytes() + tail)
+    code, said = verify(record)
+    assert (code, "last line is not finished" in said) == (exits.OK, True)
 
 
 def test_a_cut_end_is_found_by_a_chain_that_was_noted(record: Path) -> None:
