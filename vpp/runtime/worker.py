@@ -21,6 +21,9 @@ from vpp.domain.problem import Problem
 
 LENGTH = struct.Struct(">Q")
 FORECAST_DEADLINE_S = 20.0
+START_S = 60.0
+"""Longest for a cold worker to load its libraries. It is no part of a request's deadline: a machine
+on which loading takes longer than that would start cold again and again and never see a plan."""
 
 
 class PlanningWorker:
@@ -54,7 +57,7 @@ class PlanningWorker:
         self._printed.close()
 
     async def plan(self, problem: Problem) -> Plan:
-        """The plan, within the problem's deadline on the wire.
+        """The plan, within the problem's deadline on the wire from when the worker is ready.
 
         Raises:
             PlanningError: rejected, failed, crashed or late; the next request finds a cold worker.
@@ -73,13 +76,9 @@ class PlanningWorker:
         async with self._one:
             answered = False
             try:
-                async with asyncio.timeout(deadline_s):
-                    answer = await self._exchange(request)
+                await self._make_ready()
+                answer = await self._exchange(request, deadline_s)
                 answered = True
-            except TimeoutError as error:
-                raise PlannerFailed(
-                    f"no {request[0]} within {deadline_s:.0f} s; the worker was killed"
-                ) from error
             except (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError) as error:
                 words = await asyncio.to_thread(_last_words, self._log)
                 raise PlannerFailed(f"the worker died during a {request[0]}: {words}") from error
@@ -90,16 +89,40 @@ class PlanningWorker:
             raise answer
         return answer
 
-    async def _exchange(self, request: tuple[str, object]) -> object:
-        child = self._child = self._child or await self._start()
-        if child.stdin is None or child.stdout is None:
+    async def _make_ready(self) -> None:
+        if self._child is not None:
+            return
+        try:
+            async with asyncio.timeout(START_S):
+                self._child = await self._start()
+                await self._read()
+        except TimeoutError as error:
+            raise PlannerFailed(
+                f"the worker was not ready within {START_S:.0f} s and was killed"
+            ) from error
+
+    async def _exchange(self, request: tuple[str, object], deadline_s: float) -> object:
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._write(pickle.dumps(request, protocol=pickle.HIGHEST_PROTOCOL))
+                answer: object = pickle.loads(await self._read())  # noqa: S301 - our own child
+                return answer
+        except TimeoutError as error:
+            raise PlannerFailed(
+                f"no {request[0]} within {deadline_s:.0f} s; the worker was killed"
+            ) from error
+
+    async def _write(self, body: bytes) -> None:
+        if self._child is None or self._child.stdin is None:
             raise ConnectionError("the worker has no pipes")
-        body = pickle.dumps(request, protocol=pickle.HIGHEST_PROTOCOL)
-        child.stdin.write(LENGTH.pack(len(body)) + body)
-        await child.stdin.drain()
-        (length,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
-        answer: object = pickle.loads(await child.stdout.readexactly(length))  # noqa: S301 - our own child
-        return answer
+        self._child.stdin.write(LENGTH.pack(len(body)) + body)
+        await self._child.stdin.drain()
+
+    async def _read(self) -> bytes:
+        if self._child is None or self._child.stdout is None:
+            raise ConnectionError("the worker has no pipes")
+        (length,) = LENGTH.unpack(await self._child.stdout.readexactly(LENGTH.size))
+        return await self._child.stdout.readexactly(length)
 
     async def _start(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

@@ -1,7 +1,8 @@
 """The other end of the planning worker's pipe.
 
-Started as ``python -m vpp.runtime.worker_process PLANNER FORECASTER MEMORY_MB``. Ends when the
-parent's pipe closes; ignores what a terminal sends, since the parent must first make devices safe.
+Started as ``python -m vpp.runtime.worker_process PLANNER FORECASTER MEMORY_MB``. Says with an empty
+message that it is ready, then answers one request after the other. Ends when the parent's pipe
+closes; ignores what a terminal sends, since the parent must first make devices safe.
 """
 
 import os
@@ -32,17 +33,20 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)
     planner = cast("type[Planner]", plugins.load(plugins.PLANNERS, planner_name))()
     forecaster = cast("type[Forecaster]", plugins.load(plugins.FORECASTERS, forecaster_name))()
+    _send(answers, b"")
     _serve(sys.stdin.buffer, answers, planner, forecaster)
+
+
+def _send(answers: BinaryIO, body: bytes) -> None:
+    answers.write(LENGTH.pack(len(body)) + body)
+    answers.flush()
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO, planner: Planner, forecaster: Forecaster) -> None:
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         kind, payload = pickle.loads(requests.read(LENGTH.unpack(head)[0]))  # noqa: S301 - our own parent
-        body = pickle.dumps(
-            _answer(kind, payload, planner, forecaster), protocol=pickle.HIGHEST_PROTOCOL
-        )
-        answers.write(LENGTH.pack(len(body)) + body)
-        answers.flush()
+        answer = _answer(kind, payload, planner, forecaster)
+        _send(answers, pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL))
 
 
 def _answer(kind: str, payload: object, planner: Planner, forecaster: Forecaster) -> object:

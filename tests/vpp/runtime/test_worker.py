@@ -1,10 +1,14 @@
 import asyncio
+import os
+import signal
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.soak.sample import family
 from tests.vpp.control.planning.cities import NOON, forecast, snapshot, two_sites
 from vpp.control.problems import Outlook, build
 from vpp.domain.errors import PlannerFailed
@@ -14,9 +18,11 @@ from vpp.domain.plan_check import broken_rules
 from vpp.domain.points import Quantity
 from vpp.domain.problem import Problem
 from vpp.domain.slots import SlotGrid
+from vpp.ports.plugins import PLANNERS
 from vpp.runtime.worker import PlanningWorker
 
 GRID = SlotGrid.regular(NOON, count=96, step_s=900.0)
+DEADLINE_S = 1.2
 
 
 def problem(**changes: object) -> Problem:
@@ -65,9 +71,40 @@ async def test_a_late_worker_is_killed_and_the_next_request_finds_a_cold_one(
     tmp_path: Path,
 ) -> None:
     async with worker(tmp_path) as planning:
-        with pytest.raises(PlannerFailed, match="no plan within 0 s"):
-            await planning.plan(problem(deadline_s=0.01))
         await planning.plan(problem())
+        (warm,) = workers()
+        os.kill(warm, signal.SIGSTOP)  # it thinks for ever
+        with pytest.raises(PlannerFailed, match="no plan within 0 s; the worker was killed"):
+            await planning.plan(problem(deadline_s=0.2))
+        assert workers() == []
+        await planning.plan(problem())
+        assert workers() != [warm]
+
+
+async def test_loading_the_libraries_is_no_part_of_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "heavy", f"import time\n\ntime.sleep({DEADLINE_S})\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    async with worker(tmp_path, "heavy") as planning:
+        asked = problem(deadline_s=DEADLINE_S)
+        assert broken_rules(await planning.plan(asked), asked) == []
+
+
+def install(directory: Path, name: str, code: str) -> None:
+    """A planner from elsewhere, of which this code runs when it is loaded."""
+    imports = "from optimizer.fallback import RulePlanner\n"
+    (directory / f"{name}_planner.py").write_text(f"{imports}{code}")
+    metadata = directory / f"{name}-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    entry = f"[{PLANNERS}]\n{name} = {name}_planner:RulePlanner\n"
+    (metadata / "entry_points.txt").write_text(entry)
+
+
+def workers() -> list[int]:
+    """Their process ids."""
+    return [one.pid for one in family(os.getpid()) if one.name == "worker"]
 
 
 async def test_a_planner_that_is_not_there_is_a_fault_that_says_so(tmp_path: Path) -> None:
