@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from simulators.city_file import parse_city
@@ -72,8 +73,6 @@ class Plant:
     overrides: Overrides
     views: list[TickView[ControlState]] = field(default_factory=list)
     sent: list[Dispatch] = field(default_factory=list)
-    peer_late_s: list[float] = field(default_factory=list)
-    """Of ``ess-peer``, one per tick."""
 
     async def until(
         self, true: Callable[[], bool], what: str, within_s: float = PATIENCE_S
@@ -96,6 +95,12 @@ class Plant:
     def heard_s(self, device: str) -> float:
         """When it brought something last, city monotonic."""
         return self.views[-1].snapshot.devices[DeviceId(device)].arrived_s
+
+    def heard_all_along(self, device: str, since: int) -> bool:
+        """Whether it was online in every tick from this one on, and brought news for most."""
+        states = [view.snapshot.devices[DeviceId(device)] for view in self.views[since:]]
+        news = sum(one.arrived_s > before.arrived_s for before, one in pairwise(states))
+        return all(one.online for one in states) and news > len(states) / 2
 
     def holds(self, asset: str, power_kw: float) -> bool:
         """Whether it is measured at this power."""
@@ -184,8 +189,6 @@ async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExi
     )
     made = Plant(sim, room, portfolio, audit, overrides)
     room.loop.on_tick(made.views.append)
-    peer = room.sensing.counters[DeviceId("ess-peer")]
-    room.loop.on_tick(lambda _: made.peer_late_s.append(peer.late_s))
     room.gate.listen(made.sent.append)
     await stack.enter_async_context(room)
     return made
