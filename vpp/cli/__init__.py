@@ -1,1 +1,7 @@
-"""``vpp``: one module per command."""
+"""The commands. Whatever is logged is no part of what they print, from the first import on."""
+
+from vpp.cli.streams import open_closed
+from vpp.runtime.logs import to_standard_error
+
+open_closed()
+to_standard_error()

@@ -4,8 +4,6 @@ import typer
 
 from vpp.cli import audit, backtest, check, demo, device, override, plan, run, version
 from vpp.cli.exits import LEGEND
-from vpp.cli.streams import open_closed
-from vpp.runtime.logs import to_standard_error
 
 app = typer.Typer(
     name="vpp",
@@ -16,14 +14,6 @@ app = typer.Typer(
     help="Run a city's batteries, chargers and rooftop sun as one power plant.",
     epilog=f"{LEGEND} Start with: vpp demo.",
 )
-
-
-@app.callback()
-def vpp() -> None:
-    """Whatever is logged is no part of what a command prints."""
-    to_standard_error()
-
-
 app.command()(demo.demo)
 app.command()(run.run)
 app.command()(check.check)
@@ -37,5 +27,4 @@ app.add_typer(audit.app, name="audit")
 
 def main() -> None:
     """Entry point of the ``vpp`` script."""
-    open_closed()
     app()

@@ -16,14 +16,15 @@ _PROCESSORS = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 )
+_AS_JSON = structlog.processors.JSONRenderer()
 
 
 def to_standard_error() -> None:
     """JSON lines, or readable ones where a person looks at a terminal."""
     person = sys.stderr.isatty()
-    last = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
+    readable = structlog.dev.ConsoleRenderer(colors=_wants_colours())
     structlog.configure(
-        processors=[*_PROCESSORS[: 3 if person else 4], last],
+        processors=[*_PROCESSORS[:3], readable] if person else [*_PROCESSORS, _AS_JSON],
         logger_factory=_on_standard_error,
     )
 
@@ -32,7 +33,7 @@ def to_file(path: Path) -> None:
     """JSON lines in a file: the terminal belongs to the live view."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     structlog.configure(
-        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        processors=[*_PROCESSORS, _AS_JSON],
         logger_factory=structlog.PrintLoggerFactory(unhurried(file, missing_as_json)),
     )
 
@@ -53,6 +54,11 @@ def missing_as_json(lines: int) -> str:
             "timestamp": datetime.now(UTC).isoformat(),
         }
     )
+
+
+def _wants_colours() -> bool:
+    """As https://no-color.org asks; a dumb terminal shows none either."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _on_standard_error(*_: object) -> structlog.PrintLogger:

@@ -40,6 +40,14 @@ def test_the_installed_script_answers() -> None:
     assert done.stdout.startswith("vpp-orchestrator ")
 
 
+def test_what_is_logged_is_no_part_of_what_a_command_prints() -> None:
+    """Whatever logs, however early: ``vpp plan --json`` stays JSON."""
+    logs = "import vpp.cli.plan, structlog; structlog.get_logger().warning('broker lost')"
+    done = subprocess.run([sys.executable, "-c", logs], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert json.loads(done.stderr)["event"] == "broker lost"
+
+
 @pytest.mark.parametrize(
     "command",
     ["", "demo", "run", "check", "plan", "backtest", "override", "device", "audit", "version"],
