@@ -88,7 +88,7 @@ class Responder(asyncio.Protocol):
     writes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -99,7 +99,7 @@ class Responder(asyncio.Protocol):
             replies.append(self.reply(data[:end]))
             data = data[end:]
         self.rest = data
-        self.transport.write(b"".join(replies))  # type: ignore[attr-defined]
+        self.transport.write(b"".join(replies))
 
     def reply(self, frame: bytes) -> bytes:
         transaction, _, _, unit, function, address, count = struct.unpack_from(">HHHBBHH", frame)
@@ -112,7 +112,7 @@ class Responder(asyncio.Protocol):
         if unit == 3:
             sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.transport.abort()  # type: ignore[attr-defined]
+            self.transport.abort()
         if unit != 1:
             return b""
         return struct.pack(">HHHBBHH", transaction, 0, 6, unit, function, address, count)

@@ -182,7 +182,7 @@ def _need_a_pipe() -> None:
 def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     """That of uvloop where it is installed: it halves the cost of a thousand devices."""
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop  # noqa: PLC0415 - not everywhere
     except ImportError:
         return asyncio.run
     return uvloop.run

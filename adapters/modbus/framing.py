@@ -11,7 +11,10 @@ LONGEST = 254
 
 
 class Frame(NamedTuple):
-    """One reply as it came."""
+    """One reply as it came.
+
+    A tuple, because thousands come in a second.
+    """
 
     transaction: int
     unit: int

@@ -116,7 +116,7 @@ class _Check:
 
     def _control(self, kind: str, control: ControlEntry, path: Path) -> None:
         self._known(control.confirm.point, (*path, "confirm", "point"))
-        readings = self._profile.readings.get(kind, {})  # type: ignore[call-overload]
+        readings = self._profile.readings.get(kind, {})  # type: ignore[call-overload]  # any kind
         if Quantity.SETPOINT_KW not in readings:
             self._report(path, "is steered but not read back", f"say readings.{kind}.setpoint_kw")
         verbs = control.recipes.keys()

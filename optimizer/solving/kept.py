@@ -61,7 +61,9 @@ class KeptSolver:
         model, initial = model_proto(program, cost), parameters_pb2.SolverInitializerProto()
 
         def make() -> None:
-            self._model = core.new(ENGINES["GLOP"], model, initial)  # type: ignore[no-untyped-call]
+            self._model = core.new(  # type: ignore[no-untyped-call]  # OR-Tools' own
+                ENGINES["GLOP"], model, initial
+            )
 
         return make
 

@@ -61,7 +61,7 @@ class MathOptSolver:
         def solve(*given: Any) -> Any:
             initializer = parameters_pb2.SolverInitializerProto()
             engine = ENGINES[self._engine]
-            return core.solve(model, engine, initializer, *given)  # type: ignore[no-untyped-call]
+            return core.solve(model, engine, initializer, *given)  # type: ignore[no-untyped-call]  # OR-Tools' own
 
         return called(solve, program, scale, parameters)
 

@@ -9,7 +9,10 @@ from simulators.city import Meter
 
 
 class Reading(NamedTuple):
-    """What flows at an instant (W, positive is import) and what has flowed until then (Wh)."""
+    """What flows at an instant (W, positive is import) and what has flowed until then (Wh).
+
+    A tuple, because every step of the physics makes one for every meter.
+    """
 
     at_s: float
     power_w: float

@@ -62,7 +62,7 @@ class ModbusDevice:
         other = self._peers.get(fault.other)
         if other is None:
             raise ValueError(f"fault 'swap' names {fault.other!r}, which is no Modbus device here")
-        mine, theirs = self._place(), other._place()  # noqa: SLF001
+        mine, theirs = self._place(), other._place()  # noqa: SLF001 - one of its own kind
         mine[0].units[mine[1]], theirs[0].units[theirs[1]] = other.unit, self.unit
         self.port, other.port = theirs[0], mine[0]
         self.port.reset_all()

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,13 +10,13 @@ from tests.soak.sample import Process, Sample, family, series
 from tests.soak.verdict import verdict
 
 
-def look(at: int, **changes: object) -> Sample:
+def look(at: int, **changes: Any) -> Sample:
     daemon = Process(name="daemon", pid=1, rss_mb=100.0, files=50)
     usual = Sample(
         at_s=10.0 * at, processes=(daemon,), tasks=100, alarms=frozenset(), speed=600.0,
         ticks=100 * at, late=0, plan_rounds=at,
     )  # fmt: skip
-    return replace(usual, **changes)  # type: ignore[arg-type]
+    return replace(usual, **changes)
 
 
 def wrong(samples: list[Sample], exit_code: int = 0) -> list[str]:

@@ -13,10 +13,10 @@ from vpp.control.compiled import PHASE_KV
 from vpp.control.inputs import Decision
 from vpp.control.sight import CURRENTS
 from vpp.domain.arrays import Floats, Ints
-from vpp.domain.assets import Asset, EvCharger, Load, Pv
+from vpp.domain.assets import Asset, Battery, EvCharger, Load, Pv
 from vpp.domain.capability import Form
 from vpp.domain.devices import Authority
-from vpp.domain.ids import AssetId, NodeId, SiteId
+from vpp.domain.ids import NodeId, SiteId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.quality import Quality
@@ -44,7 +44,12 @@ class Plant:
         self._recording, self._ev_kw = recording, ev_kw
         self.layout = Layout(assets=tuple(portfolio.assets), meters=tuple(portfolio.meters))
         self._battery_at = np.array([self.layout.asset_at[b] for b in setting.batteries], int)
-        self._capacity_kwh = np.array([_capacity(portfolio, b) for b in setting.batteries])
+        capacity_kwh = {
+            asset.id: asset.capacity_kwh
+            for asset in portfolio.assets.values()
+            if isinstance(asset, Battery)
+        }
+        self._capacity_kwh = np.array([capacity_kwh[battery] for battery in setting.batteries])
         self._loads = _parts(recording, portfolio, self.layout, Load)
         self._plants = _parts(recording, portfolio, self.layout, Pv)
         self._chargers = _parts(recording, portfolio, self.layout, EvCharger)
@@ -142,10 +147,6 @@ class Plant:
 
     def _of_sites(self, of: _Part, site_kw: Floats) -> Floats:
         return np.asarray(site_kw[of.site] * of.part)
-
-
-def _capacity(portfolio: Portfolio, battery: AssetId) -> float:
-    return float(getattr(portfolio.assets[battery], "capacity_kwh"))  # noqa: B009
 
 
 def _parts(

@@ -29,7 +29,10 @@ _LIMITS = (
 
 
 class Evidence(NamedTuple):
-    """Only what is good now; None where it is not."""
+    """Only what is good now; None where it is not.
+
+    A tuple, because every snapshot makes one for every asset.
+    """
 
     now_s: float
     power_kw: float | None = None
@@ -52,7 +55,10 @@ class Evidence(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """One quantity of every asset, arrays of shape (assets,)."""
+    """One quantity of every asset, arrays of shape (assets,).
+
+    A tuple, because it is taken apart where it is used.
+    """
 
     values: Floats
     good: Bools

@@ -26,7 +26,10 @@ _KEEP_ALIVE = (_REFRESH, _HEARTBEAT)
 
 
 class Situation(NamedTuple):
-    """Everything beside the command that the rules look at, at one moment."""
+    """Everything beside the command that the rules look at, at one moment.
+
+    A tuple, because one turn may make one for every command.
+    """
 
     state: DeviceState
     facts: DeviceFacts

@@ -1,6 +1,6 @@
 """What the operator hears about commands: raised and cleared by what becomes known of them."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from vpp.control.authority import AuthorityBook
 from vpp.control.dispatch import DAEMON
@@ -37,7 +37,8 @@ _ENDS_CONTROL = {
 _UNTIL_OBEYED = ("NOT_OBEYING", "FROZEN")
 
 
-class _Until(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Until:
     """An alarm about a command, which ends with the command's life at the latest."""
 
     alarm: Alarm
@@ -100,7 +101,7 @@ class OutcomeAlarms:
 
     def held_back(self, asset: AssetId, why: str, until_s: float) -> None:
         """Our own gate let a command not out, although a tick wanted it."""
-        self._held_back[asset] = _Until(_alarm(asset, "HELD_BACK", why), until_s)
+        self._held_back[asset] = _Until(alarm=_alarm(asset, "HELD_BACK", why), until_s=until_s)
 
     def audit_blocked(self, why: str) -> None:
         """Commands do not leave, because their record cannot be written."""

@@ -28,7 +28,10 @@ _CEILING = Form.CEILING
 
 
 class Ability(NamedTuple):
-    """What one asset can do now."""
+    """What one asset can do now.
+
+    A tuple, because one turn may make one for every command.
+    """
 
     asset: Asset
     rated_kw: tuple[float, float]

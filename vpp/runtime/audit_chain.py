@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 _BEGIN, _MARK, _END, _HEX = b'{"event":', b',"chain":"', b'"}', 64
 _TAIL = len(_MARK) + _HEX + len(_END)
@@ -17,7 +16,8 @@ REACH = 1 << 16
 """Bytes of a file's end in which its last line is looked for."""
 
 
-class Link(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
     """A line taken apart."""
 
     text: bytes
@@ -44,7 +44,8 @@ def link_of(line: bytes) -> Link | None:
     text, tail = line[:-_TAIL], line[-_TAIL:]
     if not text or not tail.startswith(_MARK) or not tail.endswith(_END):
         return None
-    return Link(text + b"}", tail[len(_MARK) : -len(_END)].decode("ascii", "replace"))
+    chain = tail[len(_MARK) : -len(_END)].decode("ascii", "replace")
+    return Link(text=text + b"}", chain=chain)
 
 
 def continuing(lines: Iterable[bytes], before: str) -> Iterator[bytes]:

@@ -41,7 +41,7 @@ class Outlet(io.BufferedIOBase):
             return self._busy or bool(self._waiting)
 
     def write(self, text: object, /) -> int:
-        taken = bytes(memoryview(text))  # type: ignore[arg-type]
+        taken = bytes(memoryview(text))  # type: ignore[arg-type]  # a buffer, as io says
         with self._changed:
             if self._size and self._size + len(taken) > self._room:
                 self._miss(_lines(taken))

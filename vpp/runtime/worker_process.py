@@ -10,7 +10,7 @@ import pickle
 import resource
 import signal
 import sys
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from vpp.domain.errors import PlannerFailed, PlanningError, VppError
 from vpp.ports import plugins
@@ -49,11 +49,11 @@ def _serve(requests: BinaryIO, answers: BinaryIO, planner: Planner, forecaster: 
         _send(answers, pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL))
 
 
-def _answer(kind: str, payload: object, planner: Planner, forecaster: Forecaster) -> object:
+def _answer(kind: str, payload: Any, planner: Planner, forecaster: Forecaster) -> object:
     try:
         if kind == "plan":
-            return planner.plan(payload)  # type: ignore[arg-type]
-        return forecaster.forecast(payload)  # type: ignore[arg-type]
+            return planner.plan(payload)
+        return forecaster.forecast(payload)
     except PlanningError as fault:
         return fault
     except MemoryError:

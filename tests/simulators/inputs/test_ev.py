@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,11 +17,11 @@ BEGIN = datetime(2026, 3, 1, tzinfo=SEOUL)
 DAYS = 200
 
 
-def charger(**changes: object) -> Charger:
-    return replace(sample_city().chargers[0], **changes)  # type: ignore[arg-type]
+def charger(**changes: Any) -> Charger:
+    return replace(sample_city().chargers[0], **changes)
 
 
-def life(**changes: object) -> ChargerLife:
+def life(**changes: Any) -> ChargerLife:
     return ChargerLife(sample_city(), charger(**changes))
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,8 +27,8 @@ ACTS = st.lists(
 )
 
 
-def unit(**changes: object) -> BatteryUnit:
-    return BatteryUnit(replace(BATTERY, **changes))  # type: ignore[arg-type]
+def unit(**changes: Any) -> BatteryUnit:
+    return BatteryUnit(replace(BATTERY, **changes))
 
 
 def settle(battery: BatteryUnit, seconds: float) -> None:

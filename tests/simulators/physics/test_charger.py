@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ START = datetime(2026, 7, 15, 0, 0, tzinfo=UTC)
 
 
 def car(
-    arrives_s: float = 60, stays_s: float = 7200, energy_wh: float = 20_000, **changes: object
+    arrives_s: float = 60, stays_s: float = 7200, energy_wh: float = 20_000, **changes: Any
 ) -> EvSession:
     arrival = START + timedelta(seconds=arrives_s)
     session = EvSession(
@@ -28,7 +29,7 @@ def car(
         announces_departure=True,
         announces_need=False,
     )
-    return replace(session, **changes)  # type: ignore[arg-type]
+    return replace(session, **changes)
 
 
 def station(*cars: EvSession, safe: str = "floor") -> ChargerUnit:

@@ -381,5 +381,5 @@ async def test_an_external_broker_that_restarts_is_found_again() -> None:
 
 async def test_the_embedded_broker_listens_on_loopback_alone() -> None:
     with pytest.raises(ValueError, match="loopback"):
-        async with embedded_broker(BrokerAddress("0.0.0.0", 1883)):  # noqa: S104
+        async with embedded_broker(BrokerAddress("0.0.0.0", 1883)):  # noqa: S104 - is refused
             pass

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
@@ -77,8 +78,8 @@ async def set_points(client: AsyncModbusTcpClient, unit: int, **values: int) -> 
 async def test_pysunspec2_discharges_with_reversion_and_the_physics_follows_and_reverts(
     sim: SimulatedCity, battery: BatteryUnit
 ) -> None:
-    def discharge(device: object) -> float:
-        controls = device.DERCtlAC[0]  # type: ignore[attr-defined]
+    def discharge(device: Any) -> float:
+        controls = device.DERCtlAC[0]
         controls.WSetRvrtTms.cvalue = 60
         controls.WSetEnaRvrt.cvalue = 0
         controls.WSet.cvalue = 20_000
@@ -87,7 +88,7 @@ async def test_pysunspec2_discharges_with_reversion_and_the_physics_follows_and_
         controls.WSetEna.cvalue = 1
         controls.write()
         controls.read()
-        soc: float = device.DERStorageCapacity[0].SoC.cvalue  # type: ignore[attr-defined]
+        soc: float = device.DERStorageCapacity[0].SoC.cvalue
         assert (controls.WSet.cvalue, controls.WSetEna.cvalue) == (20_000, 1)
         return soc
 

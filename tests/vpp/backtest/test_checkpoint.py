@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,9 +32,9 @@ def asked(
     recording: Recording,
     unfinished: Path | None = None,
     progress: Callable[[int], None] = lambda _slot: None,
-    **said: object,
+    **said: Any,
 ) -> Answer:
-    ask = Ask(plan_every_s=12 * 3600.0, horizon_s=24 * 3600.0, **said)  # type: ignore[arg-type]
+    ask = Ask(plan_every_s=12 * 3600.0, horizon_s=24 * 3600.0, **said)
     return answer(ask, recording, progress=progress, unfinished=unfinished)
 
 

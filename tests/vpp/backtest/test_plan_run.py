@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +34,8 @@ DAYS = 2
 POOLS = [None, [[0, 2], [1]]]
 
 
-def planned(recording: Recording, thinking: Thinking | None, **said: object) -> PlanRun:
-    return run_plan("x", recording, of_recording(recording), thinking=thinking, **said)  # type: ignore[arg-type]
+def planned(recording: Recording, thinking: Thinking | None, **said: Any) -> PlanRun:
+    return run_plan("x", recording, of_recording(recording), thinking=thinking, **said)
 
 
 def used(run: Run, recording: Recording, pools: list[list[int]] | None = None) -> float:

@@ -1,6 +1,7 @@
 """An answer: the controller that was asked for, beside everything that it is measured against."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,8 @@ def recording() -> Recording:
     )
 
 
-def asked(recording: Recording, workers: int = 1, **said: object) -> Answer:
-    return answer(Ask(**{**TWICE_A_DAY, **said}), recording, workers=workers)  # type: ignore[arg-type]
+def asked(recording: Recording, workers: int = 1, **said: Any) -> Answer:
+    return answer(Ask(**{**TWICE_A_DAY, **said}), recording, workers=workers)
 
 
 def test_everything_stands_beside_the_plan(recording: Recording) -> None:

@@ -4,6 +4,7 @@ import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ GRID = SlotGrid.regular(NOON, count=96, step_s=900.0)
 DEADLINE_S = 1.2
 
 
-def problem(**changes: object) -> Problem:
+def problem(**changes: Any) -> Problem:
     forecasts = [
         forecast("home", Quantity.POWER_KW, GRID, 2.0),
         forecast("home", Quantity.AVAILABLE_KW, GRID, np.linspace(8.0, 0.0, 96)),
@@ -37,7 +38,7 @@ def problem(**changes: object) -> Problem:
         grid=GRID,
         forecasts={(f.subject, f.quantity): f for f in forecasts},
         writable=frozenset([AssetId("home-bat")]),
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
     return build(two_sites(), PoolId("street"), outlook)
 

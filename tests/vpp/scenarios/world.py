@@ -103,7 +103,7 @@ class World:
         self.nets: deque[tuple[float, list[float]]] = deque(maxlen=200)
         self.minutes = np.zeros((DAY_MINUTES, 4))
         """Mean power of each battery, then of the car, over each minute of the day."""
-        self.stored: list[tuple[float, float, float]] = []
+        self.stored: list[tuple[float, ...]] = []
         """Stored energy of each battery at every minute's end."""
         self.opposed_kwh = np.zeros(DAY_MINUTES)
         """What flowed from batteries into batteries."""
@@ -119,7 +119,7 @@ class World:
             ahead = [at for at in (*events, minute_end_s, now_s) if at > self.now_s + 1e-9]
             self._flow(min(ahead))
             if self.now_s == minute_end_s:
-                self.stored.append(tuple(c.stored_kwh for c in self.cells.values()))  # type: ignore[arg-type]
+                self.stored.append(tuple(c.stored_kwh for c in self.cells.values()))
         self.nets.append((self.now_s, self.nets_kw()))
 
     @property

@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -328,9 +329,9 @@ def device_of(
     )
 
 
-def battery_device(name: str = "d1", asset: str = "b1", **said: object) -> Device:
+def battery_device(name: str = "d1", asset: str = "b1", **said: Any) -> Device:
     carried = Carried(subject=AssetId(asset), reads=READS, writes=True)
-    return device_of(name, carried, **said)  # type: ignore[arg-type]
+    return device_of(name, carried, **said)
 
 
 def city_of(

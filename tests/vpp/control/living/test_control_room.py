@@ -1,5 +1,6 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ from vpp.domain.outcome import Outcome
 pytestmark = pytest.mark.virtual_time
 
 
-def fake(name: str = "d1", asset: str = "b1", **said: object) -> FakeBattery:
-    return FakeBattery(DeviceId(name), AssetId(asset), LoopClock(), battery_facts(asset), **said)  # type: ignore[arg-type]
+def fake(name: str = "d1", asset: str = "b1", **said: Any) -> FakeBattery:
+    return FakeBattery(DeviceId(name), AssetId(asset), LoopClock(), battery_facts(asset), **said)
 
 
 def hold(power_kw: float) -> list[Decision]:

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from vpp.domain.devices import Authority
 from vpp.domain.errors import PlannerFailed, StoreUnavailable
 from vpp.domain.forecast import Forecast, ForecastRequest
 from vpp.domain.history import Mean
-from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.ids import AssetId, PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
 from vpp.domain.problem import Problem
@@ -88,14 +89,14 @@ class InProcess:
         )
 
 
-def seen(at_s: float, **changes: object) -> Snapshot:
+def seen(at_s: float, **changes: Any) -> Snapshot:
     measured = {"home-bat": {Quantity.SOC: 0.5}}
     return snapshot(
         PORTFOLIO,
         measured,
         at=NOON + timedelta(seconds=at_s),
         now_s=at_s,
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
 
 
@@ -119,7 +120,7 @@ async def test_a_round_stands_on_history_and_what_is_paid() -> None:
     assert problem.prices.peak_paid_kw == 15.0
     np.testing.assert_allclose(problem.load_kw.sum(0), 3.0 + 3.0 + 3.0)
     np.testing.assert_allclose(problem.pv.available_kw.sum(0), 2.0 - 0.1)
-    assert {f.subject for f in planner.site_forecasts[PORTFOLIO.sites["home"].id]} == {"home"}  # type: ignore[index]
+    assert {f.subject for f in planner.site_forecasts[SiteId("home")]} == {"home"}
 
 
 @pytest.mark.virtual_time

@@ -6,6 +6,7 @@ Ages and watchdogs of their own; virtual time.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -231,8 +232,8 @@ class Plant:
         )  # fmt: skip
 
 
-def _with(session: EvSession, **changes: float) -> EvSession:
-    return replace(session, **changes)  # type: ignore[arg-type]
+def _with(session: EvSession, **changes: Any) -> EvSession:
+    return replace(session, **changes)
 
 
 @dataclass

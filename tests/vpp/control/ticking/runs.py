@@ -1,6 +1,7 @@
 """Words that scenarios of the tick share."""
 
 from datetime import timedelta
+from typing import Any
 
 from tests.vpp.control.ticking.city import City, House, Store
 from tests.vpp.control.ticking.plant import Plant, Run
@@ -12,22 +13,22 @@ from vpp.domain.proposal import Proposal, Rank, Scope, ScopeKind
 from vpp.domain.session import EvSession
 
 
-def houses(count: int, **store: float) -> list[House]:
-    return [House(stores=[Store(**store)]) for _ in range(count)]  # type: ignore[arg-type]
+def houses(count: int, **store: Any) -> list[House]:
+    return [House(stores=[Store(**store)]) for _ in range(count)]
 
 
-def surplus(of: City, per_site_kw: float, **plant: float) -> Run:
-    return Run(Plant(city=of, load=always(*[-per_site_kw] * len(of.model.compiled.sites)), **plant))  # type: ignore[arg-type]
+def surplus(of: City, per_site_kw: float, **plant: Any) -> Run:
+    return Run(Plant(city=of, load=always(*[-per_site_kw] * len(of.model.compiled.sites)), **plant))
 
 
 def codes(run: Run) -> set[str]:
     return {alarm.code for alarm in run.last.alarms}
 
 
-def proposal(name: str, kind: ScopeKind, scope: str, rank: Rank, **rest: object) -> Proposal:
+def proposal(name: str, kind: ScopeKind, scope: str, rank: Rank, **rest: Any) -> Proposal:
     return Proposal(
         id=name, scope=Scope(kind=kind, id=scope), owner=name, rank=rank, reason=f"for {name}",
-        **{"valid_until_s": 1e9, **rest},  # type: ignore[arg-type]
+        **{"valid_until_s": 1e9, **rest},
     )  # fmt: skip
 
 

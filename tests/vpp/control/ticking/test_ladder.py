@@ -11,6 +11,7 @@ from tests.vpp.control.ticking.plant import NOON, Plant, Run
 from tests.vpp.control.ticking.runs import houses, surplus
 from tests.vpp.control.ticking.test_invariants import plan
 from vpp.control.ladder import plan_rung, rule_slots
+from vpp.domain.arrays import Floats
 from vpp.domain.capability import Form
 from vpp.domain.devices import SafeState
 from vpp.domain.ladder import Rung
@@ -48,7 +49,10 @@ def test_the_rule_covers_the_slot_that_runs() -> None:
 def test_without_a_plan_the_rule_is_never_worse_than_doing_nothing() -> None:
     rng = np.random.default_rng(3)
     levels = np.repeat(rng.uniform(-15, 15, 30), 60)
-    load = lambda now: np.full(4, levels[min(int(now - 1000), 1799)])  # noqa: E731
+
+    def load(now: float) -> Floats:
+        return np.full(4, levels[min(int(now - 1000), 1799)])
+
     run = Run(Plant(city=city(houses(4, dead_s=0.0)), load=load)).ticks(1790)
     nets = np.array([h[1].sum() for h in run.plant.history[1:]])
     alone = run.residual_kw()

@@ -1,6 +1,7 @@
 """Devices that must not be switched at will run and rest as long as they need."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ ON_S, OFF_S = 120.0, 60.0
 LEVEL = st.floats(-20, 20) | st.just(0.0)
 
 
-def starting(**rest: float) -> City:
-    own = Store(min_on_s=ON_S, min_off_s=OFF_S, **rest)  # type: ignore[arg-type]
+def starting(**rest: Any) -> City:
+    own = Store(min_on_s=ON_S, min_off_s=OFF_S, **rest)
     return city([House(stores=[own]), *houses(1)])
 
 
