@@ -28,6 +28,8 @@ from vpp.ports.clock import Clocks
 RESTARTING_S = 1.5
 """Wire seconds for which a device that has just restarted counts as away, so that it is identified
 and read anew."""
+COMPLAIN_AGAIN_S = 60.0
+"""Wire seconds after which bad input is told again, if something good came in between."""
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +52,8 @@ class Hearing:
         self._counters = DeviceCounters()
         self._alarms = StandingAlarms()
         self._complained: set[str] = set()
+        """What has brought nothing good since it was told."""
+        self._told_s: dict[str, float] = {}
         self._settled_s = -math.inf
         self._takers: Mapping[str, Callable[[bytes], None]] = {
             "meta": self._take_meta,
@@ -95,8 +99,11 @@ class Hearing:
             self._counters.oversized += 1
         else:
             self._counters.malformed += 1
-        if suffix not in self._complained:
+        now_s = self._wire.monotonic()
+        again = now_s - self._told_s.get(suffix, -math.inf) >= COMPLAIN_AGAIN_S
+        if suffix not in self._complained and again:
             self._complained.add(suffix)
+            self._told_s[suffix] = now_s
             _log.warning("bad input", device=self._device.id, message=suffix, problem=str(wrong))
 
     def _take_meta(self, payload: bytes) -> None:
@@ -127,7 +134,8 @@ class Hearing:
 
     def _take_telemetry(self, payload: bytes) -> None:
         said = messages.TELEMETRY.read(payload)
-        if not self._counted_as_new(self._order.place(said.seq, said.ts)):
+        place = self._order.place(said.seq, said.ts, self._wire.monotonic())
+        if not self._counted_as_new(place):
             return
         age_s = self._clock.age_s(said.ts, self._city.now())
         self._counters.skewed += self._clock.skewed
@@ -149,8 +157,10 @@ class Hearing:
             return
         said = messages.SESSION.read(payload)
         sessions = sessions_of(said, self._connectors)
-        if said.ts is not None and not self._counted_as_new(self._session_order.place(0, said.ts)):
-            return
+        if said.ts is not None:
+            place = self._session_order.place(0, said.ts, self._wire.monotonic())
+            if not self._counted_as_new(place):
+                return
         self._counters.unknown_assets += len(said.assets) - len(sessions)
         if sessions:
             self.inbox.put_sessions(sessions, self._city.monotonic())
@@ -161,6 +171,9 @@ class Hearing:
                 self._counters.duplicates += 1
             case Place.OLDER:
                 self._counters.older += 1
+            case Place.BEHIND:
+                self._clock = SourceClock()
+                return True
             case Place.NEW:
                 return True
         return False

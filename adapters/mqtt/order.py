@@ -7,12 +7,18 @@ SKEW_S = 5.0
 """City seconds between a device's clock and ours beyond which its time is only relative."""
 WINDOW = 128
 """Messages after which an earlier clock offset is forgotten."""
+OVERTAKEN_S = 30.0
+"""Wire seconds for which a newest message may make others old. A device that says nothing newer for
+that long has set its clock back, or that message was not its own."""
 
 
 class Place(Enum):
     """Of a message among those before it."""
 
     NEW = "new"
+    BEHIND = "behind"
+    """Older than the newest one, which is too long ago to be true: its clock and numbers went back.
+    It is the newest one now."""
     DUPLICATE = "duplicate"
     OLDER = "older"
 
@@ -23,13 +29,19 @@ class Order:
     def __init__(self) -> None:
         self._seq = -1
         self._ts: datetime | None = None
+        self._newest_s = 0.0
 
-    def place(self, seq: int, ts: datetime) -> Place:
-        """Where it belongs; a new one is remembered."""
+    def place(self, seq: int, ts: datetime, now_s: float) -> Place:
+        """Where it belongs, at this wire time; a new one is remembered."""
+        place = Place.NEW
         if self._ts is not None and seq <= self._seq and ts <= self._ts:
-            return Place.DUPLICATE if (seq, ts) == (self._seq, self._ts) else Place.OLDER
-        self._seq, self._ts = seq, ts
-        return Place.NEW
+            if (seq, ts) == (self._seq, self._ts):
+                return Place.DUPLICATE
+            if now_s - self._newest_s < OVERTAKEN_S:
+                return Place.OLDER
+            place = Place.BEHIND
+        self._seq, self._ts, self._newest_s = seq, ts, now_s
+        return place
 
     def restart(self) -> None:
         """The device began a new life: its numbers begin anew."""

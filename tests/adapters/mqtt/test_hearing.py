@@ -52,6 +52,22 @@ async def test_any_order_and_any_duplicates_come_to_the_same(data: st.DataObject
     assert await mixed.state() == await straight.state()
 
 
+@pytest.mark.parametrize("ts", ["9999-12-31T23:59:59Z", at(1e6)])
+async def test_a_message_from_the_future_silences_its_device_only_for_a_while(ts: str) -> None:
+    heard = Heard()
+    heard.say("telemetry", {"ts": ts, "seq": 2**63 - 1, "assets": {}})
+    heard.say("session", {"ts": ts, "assets": {"cp1": {"plugged": False}}})
+    for n in range(1, 62):
+        heard.clock.seconds += 1.0
+        heard.say(*telemetry(n))
+        heard.say(*session(n))
+    _, sessions, *_ = await heard.state()
+    told = [batch for batch in heard.batches if batch.points]
+    assert [batch.values[0] for batch in told] == [float(n) for n in range(30, 62)]
+    assert all(batch.arrived_s - batch.measured_s < 1.0 for batch in told)
+    assert sessions[CP1].id == "s-61"
+
+
 async def test_older_and_equal_telemetry_is_counted_and_dropped() -> None:
     heard = Heard()
     for n in (3, 1, 3, 2):
