@@ -23,11 +23,12 @@ import numpy as np
 from vpp.backtest.bound import least_import
 from vpp.backtest.city import Pools, for_city, pools_of
 from vpp.backtest.data import Recording, between, read_recording
+from vpp.backtest.given import arrivals_kw
 from vpp.backtest.plan_run import PlanRun, run_plan
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.score import score, table
 from vpp.backtest.setting import of_city
-from vpp.backtest.thinking import Thinking, arrivals_kw, installed
+from vpp.backtest.thinking import Thinking, installed
 from vpp.config.city import load_city
 from vpp.config.examples import example_city
 from vpp.domain.assets import Battery

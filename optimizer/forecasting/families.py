@@ -113,5 +113,21 @@ class Plants:
         )
 
 
+class Plain:
+    """The usual yardstick: a profile of the hour, and a ridge on what it missed lately in kW."""
+
+    regressions = 1
+
+    def trackers(self, rows: int, places: int) -> list[Tracker]:
+        return [DayProfile(rows, places)]
+
+    def recent(self, regression: int, course: Course, issues: Ints, level_kw: Floats) -> Recent:
+        lengths = features.windows(course.places)
+        return features.missed_kw(course.values_kw, course.expected_kw[0], issues, lengths)
+
+    def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
+        return _together(*recent, ahead.missed_day_kw[0], ahead.missed_week_kw[0])
+
+
 def _together(*looks: Floats) -> Floats:
     return np.stack(np.broadcast_arrays(*looks), axis=2)

@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.forecasting import gates
 from optimizer.forecasting.calendar import local_days, sun_days
-from optimizer.forecasting.families import Loads, Plants
+from optimizer.forecasting.families import Family, Loads, Plain, Plants
 from optimizer.forecasting.fitting import Fitted, fit, issues, leads
 from optimizer.forecasting.own_errors import HOURS, OwnErrors, own_errors
 from optimizer.forecasting.panel import Panel
@@ -46,12 +46,30 @@ class PanelFit:
         return datetime.fromtimestamp(self.until_s, UTC)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Families:
+    """How loads and plants are foreseen."""
+
+    loads: Family
+    plants: Family
+
+
+LEARNED = Families(loads=Loads(), plants=Plants())
+PLAIN = Families(loads=Plain(), plants=Plain())
+
+
 def fit_panel(
-    panel: Panel, place: Place, values_kw: Floats, edges_s: Floats, peak_kw: Floats
+    families: Families,
+    panel: Panel,
+    place: Place,
+    values_kw: Floats,
+    edges_s: Floats,
+    peak_kw: Floats,
 ) -> PanelFit:
     """Fit.
 
     Args:
+        families: How they are foreseen.
         panel: What the series are.
         place: Where they are.
         values_kw: As recorded, shape (series, slots), NaN where nothing was.
@@ -68,8 +86,8 @@ def fit_panel(
     size_kw = np.where(usable, size_kw, 0.0)
     loads_kw, plants_kw = panel.with_sums(believed, usable, size_kw)
     clock = local_days(starts_s, step_s, place.zone, place.country)
-    loads, load_missed = fit(Loads(), loads_kw, clock, places)
-    plants, sun_missed = fit(Plants(), plants_kw, sun_days(starts_s, step_s), places)
+    loads, load_missed = fit(families.loads, loads_kw, clock, places)
+    plants, sun_missed = fit(families.plants, plants_kw, sun_days(starts_s, step_s), places)
     asked, distances = issues(places, len(starts_s)), leads(places)
     lately = asked >= len(starts_s) - ERRORS_DAYS * places
     asked, load_missed, sun_missed = asked[lately], load_missed[:, lately], sun_missed[:, lately]

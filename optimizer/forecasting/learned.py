@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.forecasting.assembly import forecasts
-from optimizer.forecasting.fit import PanelFit, Place, fit_panel
+from optimizer.forecasting.fit import LEARNED, PLAIN, PanelFit, Place, fit_panel
 from optimizer.forecasting.local_time import DAY_S
 from optimizer.forecasting.panel import Panel
 from optimizer.forecasting.persistence import PersistenceForecaster, of_same_slots
@@ -33,6 +33,9 @@ Key = tuple[str, Quantity]
 
 class ModelForecaster:
     """Entry point ``model`` of ``vpp.forecasters``."""
+
+    _families = LEARNED
+    _name = "model"
 
     def __init__(self) -> None:
         self._otherwise = PersistenceForecaster()
@@ -77,8 +80,9 @@ class ModelForecaster:
         fitted = self._fit(panel, place, recorded, series)
         if fitted is None:
             return {}
+        source = f"{self._name} of {fitted.until:%Y-%m-%d}"
         made = forecasts(panel, place, fitted, recorded, series, request)
-        return {(one.subject, one.quantity): one for one in made}
+        return {(one.subject, one.quantity): replace(one, source=source) for one in made}
 
     def _fit(
         self, panel: Panel, place: Place, recorded: Recorded, series: Sequence[Series]
@@ -94,11 +98,18 @@ class ModelForecaster:
             key.update(array.tobytes())
         name = key.digest()
         if name not in self._fits:
-            self._fits[name] = fit_panel(panel, place, values_kw, edges_s, peak_kw)
+            self._fits[name] = fit_panel(self._families, panel, place, values_kw, edges_s, peak_kw)
         self._fits.move_to_end(name)
         while len(self._fits) > KEPT:
             self._fits.popitem(last=False)
         return self._fits[name]
+
+
+class RidgeForecaster(ModelForecaster):
+    """Entry point ``ridge``: an hour profile with a ridge, by which others are measured."""
+
+    _families = PLAIN
+    _name = "ridge"
 
 
 def fit_slot(recorded: Recorded) -> int | None:

@@ -11,10 +11,11 @@ import numpy as np
 
 from vpp.backtest.checkpoint import EVERY_S, Checkpoint, Keeper, decoded, encoded
 from vpp.backtest.data import Recording
+from vpp.backtest.given import on_arrival_run
 from vpp.backtest.plant import Plant
 from vpp.backtest.rules_run import Run
 from vpp.backtest.setting import Setting
-from vpp.backtest.thinking import Thinker, Thinking, on_arrival_run
+from vpp.backtest.thinking import Thinker, Thinking
 from vpp.control.inputs import PoolModel, TickInputs, Timing
 from vpp.control.safety import ENABLING_S
 from vpp.control.state import ControlState, start

@@ -17,11 +17,12 @@ from vpp.backtest.city import Pools, for_city, pools_of
 from vpp.backtest.data import Recording
 from vpp.backtest.feasible import require_feasible
 from vpp.backtest.foresight import Foresight
+from vpp.backtest.given import arrivals_kw
 from vpp.backtest.plan_run import PlanRun, Watching, run_plan
 from vpp.backtest.prices import recorded_tariff
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting, of_city, of_recording
-from vpp.backtest.thinking import Thinking, arrivals_kw, installed
+from vpp.backtest.thinking import Thinking, installed
 from vpp.control.state import VERSION
 from vpp.domain.errors import InvariantError
 from vpp.domain.order import Goals, Order

@@ -1,6 +1,6 @@
 """Forecasts and plans on recorded data: production code, which sees nothing but the past."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -10,22 +10,18 @@ import numpy as np
 
 from vpp.backtest.checkpoint import Thoughts
 from vpp.backtest.data import Recording
-from vpp.backtest.rules_run import Run, run_rule
+from vpp.backtest.given import Given
 from vpp.backtest.setting import Setting
 from vpp.control.billing import Billing, interval_s
 from vpp.control.coupling import Coupling
-from vpp.control.outlook import MEMORY, Record
+from vpp.control.outlook import Record
 from vpp.control.problems import Outlook, build
 from vpp.domain.arrays import Floats
-from vpp.domain.assets import Pv
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError
-from vpp.domain.forecast import Series
-from vpp.domain.ids import PoolId, SiteId
+from vpp.domain.ids import PoolId
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
-from vpp.domain.points import Quantity
 from vpp.domain.problem import Problem
-from vpp.domain.rules import no_control
 from vpp.domain.slots import SlotGrid
 from vpp.domain.snapshot import Snapshot
 from vpp.ports import plugins
@@ -55,16 +51,6 @@ def installed(planner: str = "lp", forecaster: str = "model") -> Thinking:
     return Thinking(planner=plans(), forecaster=forecasts())
 
 
-def on_arrival_run(recording: Recording) -> Run:
-    """Cars that charge on arrival, and batteries that stand still."""
-    return run_rule("on arrival", recording, no_control)
-
-
-def arrivals_kw(recording: Recording) -> Floats:
-    """Power of cars that charge on arrival, shape (sites, slots)."""
-    return on_arrival_run(recording).ev_kw
-
-
 @dataclass(frozen=True, slots=True)
 class _Made:
     """Of one round."""
@@ -85,15 +71,9 @@ class Thinker:
         past: Recording | None = None,
     ) -> None:
         """``past``: the same sites in slots of the same length right before the recording."""
-        _check_past(recording, past)
         self._setting, self._thinking, self._grid = setting, thinking, recording.grid
-        parts = [(recording, ev_kw)] if past is None else [(past, arrivals_kw(past))]
-        parts += [] if past is None else [(recording, ev_kw)]
-        self._before = 0 if past is None else len(past.grid)
-        self._start = (past or recording).grid.start
-        self._demand_kw = np.concatenate([one.load_kw + ev for one, ev in parts], axis=1)
-        self._sun_kw = np.concatenate([one.pv_kw for one, _ in parts], axis=1)
-        self._sites, self._coupling = recording.sites, Coupling(setting.portfolio)
+        self._given = Given(recording, setting, ev_kw, past)
+        self._coupling = Coupling(setting.portfolio)
         self._month = _months(recording, setting.portfolio.time_zone)
         self.plans: Mapping[PoolId, Plan] = {}
         self.expected_kw = np.full((len(setting.portfolio.pools), len(recording.grid)), np.nan)
@@ -127,7 +107,7 @@ class Thinker:
         grid = SlotGrid.regular(snapshot.at, count=count, step_s=step_s)
         this_month = self._month[:slot] == self._month[slot]
         record = Record(
-            series=tuple(self._series(slot, step_s)),
+            series=self._given.series(slot),
             month_net_kw={
                 pool: net[this_month] for pool, net in zip(portfolio.pools, nets_kw, strict=True)
             },
@@ -201,62 +181,6 @@ class Thinker:
             return settled
         mean_kw = float(np.maximum(running, 0.0).mean())
         return replace(settled, running_import_kw=mean_kw, running_part=into_s / length_s)
-
-    def _series(self, slot: int, step_s: float) -> list[Series]:
-        now = self._before + slot
-        first = max(now - round(MEMORY.total_seconds() / step_s), 0)
-        start = datetime.fromtimestamp(self._start.timestamp() + first * step_s, self._start.tzinfo)
-        found: list[Series] = []
-        for at, site in enumerate(self._sites):
-            found.append(
-                Series(
-                    subject=site,
-                    quantity=Quantity.POWER_KW,
-                    start=start,
-                    step_s=step_s,
-                    values_kw=self._demand_kw[at, first:now],
-                )
-            )
-            sun_kw = self._sun_kw[at, first:now]
-            found += self._sun(SiteId(site), start, step_s, sun_kw)
-        return found
-
-    def _sun(
-        self, site: SiteId, start: datetime, step_s: float, values_kw: Floats
-    ) -> Sequence[Series]:
-        portfolio = self._setting.portfolio
-        assets = (portfolio.assets[asset] for asset in portfolio.assets_of_site[site])
-        plants = [asset for asset in assets if isinstance(asset, Pv)]
-        if not plants:
-            return ()
-        peak_kw = sum(plant.peak_kw for plant in plants)
-        place = portfolio.sites[site]
-        return (
-            Series(
-                subject=site,
-                quantity=Quantity.AVAILABLE_KW,
-                start=start,
-                step_s=step_s,
-                values_kw=values_kw,
-                peak_kw=peak_kw if self._setting.nameplates else None,
-                latitude=portfolio.latitude if place.latitude is None else place.latitude,
-                longitude=portfolio.longitude if place.longitude is None else place.longitude,
-                tilt_deg=plants[0].tilt_deg,
-                azimuth_deg=plants[0].azimuth_deg,
-            ),
-        )
-
-
-def _check_past(recording: Recording, past: Recording | None) -> None:
-    if past is None:
-        return
-    if past.sites != recording.sites or past.hours != recording.hours:
-        raise InvariantError("the past must be of the same sites in slots of the same length")
-    if past.grid.end != recording.grid.start:
-        raise InvariantError(
-            f"the past ends {past.grid.end:%Y-%m-%d %H:%M},"
-            f" the recording begins {recording.grid.start:%Y-%m-%d %H:%M}"
-        )
 
 
 def _months(recording: Recording, zone: str) -> Floats:

@@ -2,7 +2,7 @@
 
 import typer
 
-from vpp.cli import audit, backtest, check, demo, device, override, plan, run, version
+from vpp.cli import audit, backtest, check, demo, device, forecast, override, plan, run, version
 from vpp.cli.exits import LEGEND
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command()(plan.plan)
 app.command()(backtest.backtest)
 app.command()(override.override)
 app.command()(version.version)
+app.add_typer(forecast.app, name="forecast")
 app.add_typer(device.app, name="device")
 app.add_typer(audit.app, name="audit")
 

@@ -1,0 +1,133 @@
+"""``vpp forecast``: how good forecasts are on recorded data."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpp.cli.exits import LEGEND, faults_as_exits
+from vpp.cli.spans import seconds
+
+if TYPE_CHECKING:
+    from vpp.backtest.data import Recording
+    from vpp.backtest.forecast_quality import Comparison
+    from vpp.backtest.setting import Setting
+
+app = typer.Typer(no_args_is_help=True, help="Forecasts of load, sun and the pools' net.")
+YARDSTICK = "ridge"
+
+
+@app.command(epilog=LEGEND)
+def evaluate(
+    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder of the record.")],
+    forecast: Annotated[
+        str, typer.Option("--forecast", help="model, persistence, ridge or an installed one.")
+    ] = "model",
+    leads: Annotated[
+        str, typer.Option("--leads", help="Distances ahead that are printed.")
+    ] = "1h,6h,24h",
+    every: Annotated[str, typer.Option("--every", help="From forecast to forecast.")] = "1h",
+    after: Annotated[
+        str, typer.Option("--after", help="Learnt from before the first forecast, at least 7d.")
+    ] = "28d",
+    city: Annotated[
+        Path | None, typer.Option("--city", help="City file that the record is of.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Page with plots to write, as forecast.html.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
+) -> None:
+    """Forecast again and again from the past alone, and compare with what came.
+
+    Prints for each distance ahead the mean absolute error, the pinball loss of the 10, 50 and
+    90 % quantiles, the part of what came between the outer two (0.8 is honest), and the skill
+    against yesterday, last week and an hour profile with a ridge: 0 is no better, 1 is without
+    error. A forecast 1 h ahead is that of the hour after the newest that is known. Of sites the
+    mean over all is shown; a pool is judged by the net of its sites.
+
+    DATA_DIR is laid out as for 'vpp backtest'; nothing after the issue of a forecast is used.
+
+    Example: vpp forecast evaluate DATA_DIR --leads 15min,1h,24h --out forecast.html
+    """
+    from vpp.backtest.forecast_report import page, plain
+
+    leads_s = sorted(seconds(lead.strip()) for lead in leads.split(","))
+    with faults_as_exits():
+        recording, setting = _record(data_dir, city)
+        found = _compared(recording, setting, forecast, leads_s, every, after)
+        if out is not None:
+            out.write_text(page(found, leads_s, data_dir.resolve().name), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(plain(found, leads_s), indent=1))
+    else:
+        _show(found, leads_s, forecast)
+        if out is not None:
+            typer.echo(f"written: {out}")
+
+
+def _record(folder: Path, city: Path | None) -> "tuple[Recording, Setting]":
+    from vpp.backtest.city import for_city
+    from vpp.backtest.data import read_recording
+    from vpp.backtest.setting import of_city, of_recording
+    from vpp.config.city import load_city
+
+    recording = read_recording(folder)
+    if city is None:
+        return recording, of_recording(recording)
+    portfolio = load_city(city).portfolio
+    recording = for_city(recording, portfolio)
+    return recording, of_city(recording, portfolio)
+
+
+def _compared(
+    recording: "Recording",
+    setting: "Setting",
+    forecast: str,
+    leads_s: list[float],
+    every: str,
+    after: str,
+) -> "Comparison":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vpp.backtest.forecast_quality import Plan, compare
+    from vpp.backtest.thinking import installed
+
+    names = dict.fromkeys((forecast, YARDSTICK))
+    plan = Plan(ahead_s=leads_s[-1], every_s=seconds(every), after_s=seconds(after))
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("forecasts")
+
+        def done(count: int, total: int) -> None:
+            progress.update(task, completed=count, total=total)
+
+        forecasters = {name: installed(forecaster=name).forecaster for name in names}
+        return compare(recording, setting, forecasters, plan, done)
+
+
+def _show(found: "Comparison", leads_s: list[float], forecast: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vpp.backtest.forecast_report import plain
+
+    others = [name for name in found.of if name != forecast]
+    table = Table(
+        title=f"{forecast}: {found.issues} forecasts, {found.first:%Y-%m-%d} to"
+        f" {found.last:%Y-%m-%d}, {found.sites} sites",
+        title_justify="left",
+        caption=f"last columns: skill against {', '.join(others)}",
+        caption_justify="left",
+    )
+    table.add_column("of", no_wrap=True)
+    for name in ("ahead", "MAE kW", "pinball", "coverage", *others):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in plain(found, leads_s)["figures"]:
+        if row["forecast"] == forecast:
+            cells = [row["mae_kw"], row["pinball_kw"], row["coverage"]]
+            cells += [row["skill"][name] for name in others]
+            texts = ("–" if cell is None else f"{cell:.3f}" for cell in cells)
+            table.add_row(row["subject"], f"{row['lead_h']:g} h", *texts)
+    Console().print(table)
