@@ -124,6 +124,11 @@ def test_a_reader_who_leaves_with_the_session_leaves_the_battery_safe(
     *_, last = (record for record in audit(tmp_path) if record["event"] == "intent")
     assert (last["form"], last["why"]) == ("stop", "safe state: zero")
     assert audit(tmp_path)[-1]["why"] == "stopped: safe"
+    intents, ends = (
+        sorted(record["command"] for record in audit(tmp_path) if record["event"] == event)
+        for event in ("intent", "outcome")
+    )
+    assert intents == ends
 
 
 def test_what_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:

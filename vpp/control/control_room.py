@@ -181,6 +181,9 @@ class ControlRoom(Generic[State]):
             else:
                 self.gate.close()
                 self._stopped = ()
+            city = self.pace.city
+            self.outcomes.observe(self.table.freeze(0, city.now(), city.monotonic()))
+            self.outcomes.close()
         return self._stopped
 
     def _record(self, view: TickView[State]) -> None:

@@ -70,6 +70,10 @@ class Docket:
         """The command that the asset is under, and what is known of it."""
         return self._trials.get(asset)
 
+    def all(self) -> Sequence[Trial]:
+        """One of each asset that is under a command."""
+        return tuple(self._trials.values())
+
     def rules(self, asset: AssetId) -> Rules:
         """What was promised when the asset's newest command left."""
         return self._rules[asset]

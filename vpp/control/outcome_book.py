@@ -27,6 +27,8 @@ from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import Snapshot
 from vpp.ports.store import Audit
 
+LOOKED_NO_LONGER = "the daemon ended before more was known"
+
 
 class OutcomeBook:
     """One trial per asset; news for the tick, outcomes for the record, alarms for the operator."""
@@ -50,6 +52,9 @@ class OutcomeBook:
         self._witness: Witness | None = None
         self.ended: Counter[Outcome] = Counter()
         """Outcomes that went on record."""
+        self._owed: set[str] = set()
+        """Ids of commands whose intent is on record, and whose outcome is not."""
+        self._closed = False
 
     def take(self, dispatch: Dispatch) -> None:
         """What the gate tells of a write."""
@@ -75,7 +80,10 @@ class OutcomeBook:
             stored=before.stored,
         )
         self._docket.open(trial, self._promised(command))
+        self._owed.add(command.id)
         self._show(trial, dispatch.detail)
+        if self._closed:
+            self._conclude(trial, dispatch.detail)
 
     def _stayed(self, dispatch: Dispatch) -> None:
         """It did not leave, or the device said no.
@@ -105,8 +113,15 @@ class OutcomeBook:
                 self._follow_up(before, trial)
             if snapshot.now_s >= trial.setpoint.expires_s:
                 self._docket.pop(trial.setpoint.asset)
+                self._conclude(trial, "")
                 self._alarms.over(trial.setpoint.asset)
         self._alarms.pass_to(snapshot.now_s)
+
+    def close(self) -> None:
+        """Nobody will look any more: what is not settled goes on record as far as it is known."""
+        self._closed = True
+        for trial in self._docket.all():
+            self._conclude(trial, LOOKED_NO_LONGER)
 
     def news(self) -> tuple[CommandNews, ...]:
         """All since the last call."""
@@ -151,7 +166,14 @@ class OutcomeBook:
         if older is not None and not older.outcome.final:
             self._tell(older.command, older.sent_s, Outcome.SUPERSEDED)
             self._record(older.command, Outcome.SUPERSEDED, "")
+        elif older is not None:
+            self._conclude(older, "")
         return older
+
+    def _conclude(self, trial: Trial, why: str) -> None:
+        """Every intent gets an outcome, be it that nothing is known."""
+        if trial.command.id in self._owed:
+            self._record(trial.command, trial.outcome, why)
 
     def _tell(
         self, command: Command, sent_s: float, outcome: Outcome, cause: Cause | None = None
@@ -178,6 +200,7 @@ class OutcomeBook:
 
     def _record(self, command: Command, outcome: Outcome, why: str) -> None:
         self.ended[outcome] += 1
+        self._owed.discard(command.id)
         record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
         self._audit.note(record)
 

@@ -13,7 +13,7 @@ from tests.vpp.control.living.fakes import (
     city_of,
     decide,
 )
-from tests.vpp.control.living.rooms import rig
+from tests.vpp.control.living.rooms import Rig, rig
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Decision, TickInputs
 from vpp.control.safe_exit import Ending
@@ -33,6 +33,14 @@ def fake(name: str = "d1", asset: str = "b1", **said: Any) -> FakeBattery:
 
 def hold(power_kw: float) -> list[Decision]:
     return [decide(power_kw, now_s=asyncio.get_running_loop().time())]
+
+
+def outcomes(made: Rig) -> dict[str, list[str]]:
+    """By command whose intent is on record: what is told of its end."""
+    found: dict[str, list[str]] = {record.command: [] for record in made.audit.of(Event.INTENT)}
+    for record in made.audit.of(Event.OUTCOME):
+        found[record.command].append(record.outcome)
+    return found
 
 
 async def test_a_value_goes_from_the_device_through_the_step_and_back(tmp_path: Path) -> None:
@@ -102,6 +110,8 @@ async def test_leaving_safe_stops_and_reads_back_every_device(tmp_path: Path) ->
     assert port.written[-1][1].setpoint.form is Form.STOP
     assert port.written[-1][1].write_class is WriteClass.PROTECTION
     assert port.power_kw == 0.0
+    *_, (last,) = outcomes(made).values()
+    assert last in ("accepted", "followed")
 
 
 async def test_a_hung_device_does_not_keep_the_others_from_their_safe_state(
@@ -126,6 +136,7 @@ async def test_a_hung_device_does_not_keep_the_others_from_their_safe_state(
     assert left == {"d1": Ending.READ_BACK, "d2": Ending.UNKNOWN, "d3": Ending.READ_BACK}
     assert ports["d3"].written[-1][1].setpoint.form is Form.RELEASE
     assert ports["d1"].written[-1][0] < ports["d3"].written[-1][0]  # decreases first
+    assert [len(told) for told in outcomes(made).values()] == [1, 1, 1]
 
 
 async def test_releasing_writes_nothing_on_the_way_out(tmp_path: Path) -> None:
@@ -138,3 +149,26 @@ async def test_releasing_writes_nothing_on_the_way_out(tmp_path: Path) -> None:
         assert await made.room.stop(OnExit.RELEASE) == ()
         await asyncio.sleep(20)
         assert len(port.written) == before
+    assert set(map(tuple, outcomes(made).values())) == {("followed",)}
+
+
+async def test_what_was_sent_just_before_the_end_has_an_outcome_on_record(tmp_path: Path) -> None:
+    port = fake()
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(1.5)
+        await made.room.stop(OnExit.RELEASE)
+    assert list(outcomes(made).values()) == [["accepted"]]
+
+
+async def test_what_never_gets_an_answer_is_unknown_on_record(tmp_path: Path) -> None:
+    port = fake(writes_hang=True)
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(120)
+        made.room.on_exit = OnExit.RELEASE
+    found = outcomes(made)
+    assert found
+    assert all(len(ends) == 1 for ends in found.values())
