@@ -92,7 +92,7 @@ def test_a_battery_that_cannot_be_reached_is_left_out_and_taken_back_as_it_stand
     assert day.commands("b-ess", DIES_H + 2 * MINUTE, RETURNS_H) == []
     assert np.abs(day.battery_kw("b", DIES_H + 5 * MINUTE, RETURNS_H)).max() == 0
     assert np.abs(day.battery_kw("a", DIES_H, RETURNS_H)).max() > 1
-    back = day.notes(RETURNS_H + 0.25, BLIND_H)
+    back = day.notes(RETURNS_H + 0.5, BLIND_H)
     assert {note.rungs["b-bat"] for note in back} == {Rung.FRESH_PLAN}
     first, *later = day.commands("b-ess", RETURNS_H, BLIND_H)
     assert first.setpoint.target_kw == pytest.approx(0.0, abs=0.05)
@@ -102,17 +102,17 @@ def test_a_battery_that_cannot_be_reached_is_left_out_and_taken_back_as_it_stand
 def test_a_battery_behind_a_blind_meter_goes_to_its_safe_state_and_the_others_go_on(
     day: Day,
 ) -> None:
-    blind = day.notes(BLIND_H + 4 * MINUTE, SEES_H)
+    blind = day.notes(BLIND_H + 8 * MINUTE, SEES_H)
     assert {(n.rungs["a"], n.rungs["a-bat"]) for n in blind} == {(Rung.SAFE_STATE,) * 2}
     assert {(n.rungs["b"], n.rungs["b-bat"]) for n in blind} == {(Rung.FRESH_PLAN,) * 2}
-    assert np.abs(day.battery_kw("a", BLIND_H + 5 * MINUTE, SEES_H)).max() == 0
+    assert np.abs(day.battery_kw("a", BLIND_H + 9 * MINUTE, SEES_H)).max() == 0
     told = [c.setpoint.form for c in day.commands("a-ess", BLIND_H, SEES_H)]
     assert told[-1] is Form.STOP
     others = day.battery_kw("b", BLIND_H, SEES_H) + day.battery_kw("c", BLIND_H, SEES_H)
     assert np.abs(others).max() > 0.3
-    sees = day.notes(SEES_H + 0.25, OVERRIDE_H)
+    sees = day.notes(SEES_H + 0.5, OVERRIDE_H)
     assert {note.rungs["a-bat"] for note in sees} == {Rung.FRESH_PLAN}
-    assert day.commands("a-ess", SEES_H + 0.25, OVERRIDE_H) != []
+    assert day.commands("a-ess", SEES_H + 0.5, OVERRIDE_H) != []
 
 
 def test_an_override_holds_and_ends(day: Day) -> None:
