@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.vpp.control.living.fakes import battery, battery_device, battery_facts, city_of
+from tests.vpp.control.living.small_city import battery, battery_device, battery_facts, city_of
 from vpp.control.inputs import Alarm, Timing
 from vpp.control.state_table import StateTable
 from vpp.domain.capability import Form

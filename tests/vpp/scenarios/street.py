@@ -11,7 +11,8 @@ import numpy as np
 
 from optimizer.forecasting.persistence import PersistenceForecaster
 from optimizer.planner import LpPlanner
-from tests.vpp.control.living.fakes import FakeAudit, LoopClock, city_of, device_of
+from tests.vpp.control.living.fakes import FakeAudit, LoopClock
+from tests.vpp.control.living.small_city import city_of, device_of
 from tests.vpp.scenarios.devices import BatteryPort, MeterPort, PvPort, StationPort, Wired
 from tests.vpp.scenarios.world import ETA, LEAD_S, SITES, SUN_KW, World, new_cells
 from vpp.control import state, tick

@@ -6,17 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.vpp.control.living.fakes import (
-    READS,
-    FakeAudit,
-    FakeBattery,
-    LoopClock,
+from tests.vpp.control.living.fakes import READS, FakeAudit, FakeBattery, LoopClock, pace
+from tests.vpp.control.living.small_city import (
     batch,
     battery,
     battery_device,
     battery_facts,
     city_of,
-    pace,
     point,
 )
 from vpp.control.dispatch import Dispatch

@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.vpp.control.living.fakes import (
-    FakeBattery,
-    LoopClock,
+from tests.vpp.control.living.fakes import FakeBattery, LoopClock
+from tests.vpp.control.living.rooms import Decide, Rig, rig
+from tests.vpp.control.living.small_city import (
     battery,
     battery_device,
     battery_facts,
     city_of,
     decide,
 )
-from tests.vpp.control.living.rooms import Decide, Rig, rig
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Decision, TickInputs
 from vpp.domain.command import WriteClass

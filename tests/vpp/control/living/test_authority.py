@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.vpp.control.living.fakes import FakeAudit, battery_device, pace
+from tests.vpp.control.living.fakes import FakeAudit, pace
+from tests.vpp.control.living.small_city import battery_device
 from vpp.control.authority import FILE, AuthorityBook
 from vpp.domain.audit import Event
 from vpp.domain.devices import Authority, Device, Identity

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.vpp.control.living.fakes import (
-    FakeBattery,
-    LoopClock,
+from tests.vpp.control.living.fakes import FakeBattery, LoopClock
+from tests.vpp.control.living.rooms import Rig, rig
+from tests.vpp.control.living.small_city import (
     battery,
     battery_device,
     battery_facts,
     city_of,
     decide,
 )
-from tests.vpp.control.living.rooms import Rig, rig
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Decision, TickInputs
 from vpp.control.safe_exit import Ending

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.vpp.control.living.fakes import battery, battery_device, battery_facts, city_of
+from tests.vpp.control.living.small_city import battery, battery_device, battery_facts, city_of
 from vpp.control.docket import Docket
 from vpp.control.evidence import Witness
 from vpp.control.outcomes import after_restart, judge

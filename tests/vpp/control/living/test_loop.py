@@ -8,18 +8,16 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.vpp.control.living.fakes import (
-    BeatingBattery,
-    FakeBattery,
-    LoopClock,
+from tests.vpp.control.living.fakes import BeatingBattery, FakeBattery, LoopClock
+from tests.vpp.control.living.loops import D1, holding, now, room
+from tests.vpp.control.living.rooms import rig
+from tests.vpp.control.living.small_city import (
     battery,
     battery_device,
     battery_facts,
     city_of,
     decide,
 )
-from tests.vpp.control.living.loops import D1, holding, now, room
-from tests.vpp.control.living.rooms import rig
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Alarm, Decision, TickInputs, Timing
 from vpp.control.loop import TickView

@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.vpp.control.living.fakes import (
-    FakeBattery,
-    LoopClock,
-    battery_facts,
-    decide,
-)
+from tests.vpp.control.living.fakes import FakeBattery, LoopClock
 from tests.vpp.control.living.loops import D1, holding, now, room
+from tests.vpp.control.living.small_city import battery_facts, decide
 from vpp.control.inputs import Decision, TickInputs
 from vpp.domain.audit import Event
 from vpp.domain.command import WriteClass

@@ -4,10 +4,8 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.vpp.control.living.fakes import (
-    BEGIN,
-    FakeHistory,
-    LoopClock,
+from tests.vpp.control.living.fakes import BEGIN, FakeHistory, LoopClock
+from tests.vpp.control.living.small_city import (
     batch,
     battery,
     battery_device,

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.vpp.control.living.fakes import FakeAudit, battery_device, pace
+from tests.vpp.control.living.fakes import FakeAudit, pace
+from tests.vpp.control.living.small_city import battery_device
 from vpp.control.authority import AuthorityBook
 from vpp.control.outcome_alarms import OutcomeAlarms
 from vpp.control.trials import Trouble

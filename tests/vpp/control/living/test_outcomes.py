@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.vpp.control.living.fakes import battery, battery_facts
+from tests.vpp.control.living.small_city import battery, battery_facts
 from vpp.control.evidence import Evidence
 from vpp.control.outcomes import judge
 from vpp.control.trials import Rules, Trial, Trouble

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.vpp.control.living.fakes import (
-    BEGIN,
-    READS,
+from tests.vpp.control.living.fakes import BEGIN, READS
+from tests.vpp.control.living.gates import D1, gate_rig
+from tests.vpp.control.living.small_city import (
     batch,
     battery,
     battery_facts,
@@ -19,7 +19,6 @@ from tests.vpp.control.living.fakes import (
     device_of,
     point,
 )
-from tests.vpp.control.living.gates import D1, gate_rig
 from vpp.control.inputs import Timing
 from vpp.control.power_bounds import Abilities, Ability, beyond_energy, beyond_power
 from vpp.control.state_table import StateTable

@@ -7,17 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.vpp.control.living.fakes import (
-    READS,
-    FakeBattery,
-    LoopClock,
-    battery,
-    battery_facts,
-    city_of,
-    device_of,
-)
+from tests.vpp.control.living.fakes import READS, FakeBattery, LoopClock
 from tests.vpp.control.living.loops import D1, holding
 from tests.vpp.control.living.rooms import Rig, rig
+from tests.vpp.control.living.small_city import battery, battery_facts, city_of, device_of
 from vpp.control.control_room import OnExit
 from vpp.domain.audit import Event
 from vpp.domain.batch import Batch

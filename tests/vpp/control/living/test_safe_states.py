@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tests.vpp.control.living.fakes import battery
+from tests.vpp.control.living.small_city import battery
 from vpp.control.safe_states import Farewell, safe_setpoint
 from vpp.domain.assets import Asset, EvCharger, Pv
 from vpp.domain.capability import AllowedSet, Capability, Form

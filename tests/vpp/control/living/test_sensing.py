@@ -7,17 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from tests.vpp.control.living.fakes import (
-    BEGIN,
-    FakeBattery,
-    FakeStation,
-    LoopClock,
+from tests.vpp.control.living.fakes import BEGIN, FakeBattery, FakeStation, LoopClock, pace
+from tests.vpp.control.living.small_city import (
     battery,
     battery_device,
     battery_facts,
     city_of,
     device_of,
-    pace,
 )
 from vpp.control.inputs import Timing
 from vpp.control.poll_grid import SLOT_S, next_due_s

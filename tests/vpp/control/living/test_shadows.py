@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.vpp.control.living.fakes import (
-    FakeBattery,
-    LoopClock,
+from tests.vpp.control.living.fakes import FakeBattery, LoopClock
+from tests.vpp.control.living.rooms import rig
+from tests.vpp.control.living.small_city import (
     battery,
     battery_device,
     battery_facts,
     city_of,
     decide,
 )
-from tests.vpp.control.living.rooms import rig
 from vpp.control.inputs import Decision, Rehearsed, TickInputs
 from vpp.domain.audit import Event
 from vpp.domain.devices import Authority

@@ -4,9 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.vpp.control.living.fakes import (
-    BEGIN,
-    READS,
+from tests.vpp.control.living.fakes import BEGIN, READS
+from tests.vpp.control.living.small_city import (
     batch,
     battery,
     battery_device,

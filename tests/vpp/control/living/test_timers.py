@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.vpp.control.living.fakes import battery, battery_facts, city_of, device_of
 from tests.vpp.control.living.loops import D1
 from tests.vpp.control.living.rooms import rig
+from tests.vpp.control.living.small_city import battery, battery_facts, city_of, device_of
 from tests.vpp.control.living.timed import TIMED, StallingClock, TimedBattery
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Decision, TickInputs

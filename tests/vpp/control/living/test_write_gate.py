@@ -3,14 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.vpp.control.living.fakes import (
-    BeatingBattery,
-    FakeAudit,
-    LoopClock,
-    battery_facts,
-    decide,
-)
+from tests.vpp.control.living.fakes import BeatingBattery, FakeAudit, LoopClock
 from tests.vpp.control.living.gates import D1, GateRig, gate_rig
+from tests.vpp.control.living.small_city import battery_facts, decide
 from vpp.control.inputs import Decision
 from vpp.domain.audit import Event
 from vpp.domain.capability import Form

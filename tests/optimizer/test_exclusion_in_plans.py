@@ -1,0 +1,63 @@
+"""Binaries decide where the relaxation would burn energy; what is done when their time is over."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from optimizer.planner import LpPlanner
+from optimizer.solving.mathopt import MathOptSolver
+from optimizer.solving.program import LinearProgram, Solution, Status
+from optimizer.solving.residuals import violation
+from optimizer.stages.exact import excluded
+from optimizer.stages.exclusion import overlaps
+from optimizer.stages.order import StagedSolver
+from tests.optimizer.cases import random_problem
+from vpp.domain.arrays import Floats
+
+
+def test_binaries_decide_only_where_the_relaxation_burns_energy() -> None:
+    """Fixed PV above a tight export limit: charging and discharging at once would burn it."""
+    problem = random_problem(73)
+    plan = LpPlanner().plan(problem)
+    assert any("binaries decide" in note for note in plan.explanation.notes)
+    certificate = plan.explanation.certificate
+    assert certificate is not None
+    assert (certificate.overlaps, certificate.repaired) == (0, 0)
+    plain = LpPlanner().plan(random_problem(0))
+    assert not any("binaries" in note for note in plain.explanation.notes)
+
+
+class Impatient:
+    """Solves as SCIP does, and says of every stage but the first that its time was over."""
+
+    def __init__(self, first: Floats, *, with_point: bool) -> None:
+        self._engine, self._first, self._with_point = MathOptSolver("GSCIP"), first, with_point
+
+    def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
+        solution = self._engine.solve(program, cost, time_limit_s)
+        if np.array_equal(cost[: len(self._first)], self._first):
+            return solution
+        x = solution.x if self._with_point else np.zeros(0)
+        return replace(solution, status=Status.TIME_LIMIT, x=x, bound=-1.0)
+
+
+@pytest.mark.parametrize("with_point", [True, False])
+def test_where_binaries_run_out_of_time_the_best_point_found_is_used(with_point: bool) -> None:
+    problem = random_problem(73)
+    run = StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP")).run(problem, 20.0)
+    first = run.solved[0].stage.cost
+    decisions = excluded(run, Impatient(first, with_point=with_point), 5.0)
+    assert decisions is not None
+    assert not overlaps(decisions).any()
+    assert violation(run.model.program, run.model.point(decisions)) < 1e-5
+    exact = excluded(
+        StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP")).run(problem, 20.0),
+        MathOptSolver("GSCIP"),
+        5.0,
+    )
+    assert exact is not None
+    reached, optimum = (float(first @ run.model.point(one)) for one in (decisions, exact))
+    assert reached == pytest.approx(optimum, abs=1e-5)
+    said = "the best that was found in time" if with_point else "the order ends before it"
+    assert any(said in note for note in run.notes)
