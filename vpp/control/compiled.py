@@ -105,6 +105,11 @@ class CompiledPool:
         return np.maximum(np.abs(self.lo_kw), np.abs(self.hi_kw))
 
     @cached_property
+    def chargers(self) -> tuple[tuple[int, EvCharger], ...]:
+        """Every charger with its position."""
+        return tuple((i, a) for i, a in enumerate(self.asset) if isinstance(a, EvCharger))
+
+    @cached_property
     def jitter(self) -> Floats:
         """A number of each asset's own, 0..1, the same for ever: so that not all begin at once."""
         digests = (hashlib.blake2b(asset.encode(), digest_size=4) for asset in self.assets)

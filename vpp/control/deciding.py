@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpp.control import cars, ledger, limits, movers, pool_power, safety, sharing
-from vpp.control.cars import Cars
+from vpp.control import ledger, limits, movers, pool_power, safety, sharing
+from vpp.control.car_offers import CHANGE_PART, Cars, offers
 from vpp.control.ledger import Flow
 from vpp.control.merit import best_first
 from vpp.control.movers import Moved
@@ -16,9 +16,6 @@ from vpp.control.serving import Served, Slot, Store
 from vpp.control.sharing import Bounds
 from vpp.control.state import ControlState
 from vpp.domain.arrays import Bools, Floats
-
-CHANGE_PART = 0.02
-"""Of a car's rating: a smaller change is not worth a write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +50,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     wished = np.where(directed, reach.fresh.clip(np.nan_to_num(scene.verdict.asset_wish_kw)), 0.0)
     nets = limits.planned_bounds(pool, reach.nets, terms.plan, at)
     fleet = pool_power.fleet(scene, members, reach, terms)
-    offered = _cars(scene, reach, terms, wished, fleet, nets)
+    offered = offers(scene, reach, terms, wished, fleet, nets)
     other = wished + offered.power_kw
     bounds = _room(scene, nets, other, members)
     store = pool_power.store(pool, members, scene.stored, fleet, bounds)
@@ -90,61 +87,6 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
         trim_kw=trim,
         state=state,
     )
-
-
-def _cars(
-    scene: Scene,
-    reach: Reach,
-    terms: Terms,
-    wished: Floats,
-    fleet: sharing.Fleet,
-    nets: Bounds,
-) -> Cars:
-    """What every car is offered, inside every row."""
-    pool, ground, members = scene.pool, scene.ground, fleet.member
-    occasion = cars.Occasion(
-        at=scene.inputs.snapshot.at, now_s=scene.sight.now_s, dt_s=scene.dt_s, plan=terms.plan
-    )
-    decided = (
-        scene.standing.controlled
-        & pool.car
-        & (np.isnan(scene.verdict.asset_wish_kw) | reach.overruled)
-    )
-    wanted, sessions = cars.wishes(
-        pool,
-        decided,
-        reach.physical,
-        scene.inputs.snapshot.sessions,
-        scene.state.sessions,
-        occasion,
-    )
-    surplus_kw = max(-(ground.surplus_hi_kw + float(wished.sum())), 0.0)
-    energy = float(np.where(members, scene.stored.middle_kwh, 0.0).sum())
-    slot = terms.grid.index(occasion.at) or 0
-    worth = terms.curve.worth(slot, energy) * float(
-        pool.eta_charge[members].mean() if members.any() else 1.0
-    )
-    offered = cars.decide(
-        pool, wanted, scene.standing.memory, surplus_kw, (worth, float(fleet.hi_kw.sum())), occasion
-    )
-    steady = _steady(scene, offered.power_kw)
-    offered = replace(offered, power_kw=steady, asked_kw=steady, sessions=sessions)
-    without = safety.room_left(pool, nets, ground, wished)
-    helped = Bounds(
-        least_kw=without.least_kw,
-        most_kw=without.most_kw - pool.rows.sums(np.minimum(fleet.lo_kw, 0.0)),
-    )
-    fitted = cars.fitted(pool, offered, without, helped)
-    able = np.minimum(fitted, np.maximum(reach.physical.hi_kw, 0.0) * decided)
-    return replace(offered, power_kw=cars.whole(pool, able))
-
-
-def _steady(scene: Scene, power: Floats) -> Floats:
-    """What cars were told before, while a change is not worth a write."""
-    held = scene.standing.held_kw
-    least = np.maximum(scene.pool.resolution_kw, CHANGE_PART * scene.pool.rating_kw)
-    same = scene.pool.car & (np.abs(power - held) <= least) & (power > 0) & (held > 0)
-    return np.where(same & ~scene.standing.first, held, power)
 
 
 def _room(scene: Scene, nets: Bounds, other: Floats, members: Bools) -> Bounds:

@@ -75,9 +75,12 @@ def reach_of(scene: Scene) -> Reach:
 
 
 def _inside_phases(scene: Scene) -> Range:
+    """Cars that nobody directs take turns inside the phases, so none is bound by itself."""
     steered = scene.standing.controlled & ~scene.pool.pv
     held = np.nan_to_num(scene.standing.held_kw)
-    return phase_currents.ranges(scene.pool, held, steered, scene.currents)
+    found = phase_currents.ranges(scene.pool, held, steered, scene.currents)
+    turns = scene.pool.car & np.isnan(scene.verdict.asset_wish_kw)
+    return Range(lo_kw=found.lo_kw, hi_kw=np.where(turns, np.inf, found.hi_kw))
 
 
 def _running(scene: Scene, nets: Bounds) -> Range:

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from vpp.control import deciding, movers
+from vpp.control.car_offers import CHANGE_PART
 from vpp.control.compiled import CompiledPool
-from vpp.control.deciding import CHANGE_PART, Chosen
+from vpp.control.deciding import Chosen
 from vpp.control.inputs import Rehearsed, TickInputs
 from vpp.control.reach import Reach, reach_of
 from vpp.control.scene import Scene, observe

@@ -64,7 +64,7 @@ class AssetMemory:
     starts: Floats
     """In the running day."""
     carried_kwh: Floats
-    """Cars: energy wanted and not yet given.
+    """Cars: energy owed to the session.
 
     Because only zero or the floor and above are possible.
     """
@@ -145,11 +145,11 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionMemory:
-    """What a car's session had received when the plan that serves it was made."""
+    """Which session a car's memory is of, and what it had received when its plan was first seen."""
 
     session: str
     issued_s: float
-    """Seconds since 1970: the plan whose envelope counts."""
+    """Seconds since 1970: the plan whose envelope counts; 0 where none does."""
     base_kwh: float
 
 

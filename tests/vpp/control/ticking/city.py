@@ -47,6 +47,8 @@ class House:
     stores: Sequence[Store] = ()
     cars: Sequence[tuple[float, float]] = ()
     """Floor and largest power of each charger, kW."""
+    car_starts: int | None = None
+    """Of each charger, a day."""
     pv_kw: float = 0.0
     curtailable: bool = False
     load_kw: float = 100.0
@@ -146,6 +148,7 @@ def city(
             assets[car.id] = car
             _wire(devices, facts, car, Capability(
                 forms=frozenset({Form.CEILING, Form.STOP}), allowed=car.rated, dead_time_s=1.0,
+                starts_per_day=house.car_starts,
             ), SafeState.FLOOR, authority)  # fmt: skip
     link = Link(id=LinkId("link"), adapter="none")
     portfolio = Portfolio(
