@@ -25,7 +25,7 @@ from simulators.write_log import WriteLog
 
 CADENCE_S = 0.05
 """Wire seconds between two steps of the physics."""
-CONNECT_S = 20.0
+CONNECT_S = 8.0
 """Wire seconds within which every station must have found its broker."""
 MAX_CLIENTS = {"storedge": 1}
 IDLE_CLOSE_S = {"storedge": 60.0}

@@ -1,13 +1,13 @@
 """Authority on disk: who set it, when and why, and who the device was then."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from vpp.control import durable
 from vpp.domain.devices import Authority, Identity
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.ids import DeviceId
@@ -63,17 +63,7 @@ def write(path: Path, entries: Mapping[DeviceId, Entry]) -> None:
         OSError: the old file stands.
     """
     said = {"version": _VERSION, "devices": {device: _fields(e) for device, e in entries.items()}}
-    replacement = path.with_suffix(".new")
-    with replacement.open("w") as file:
-        json.dump(said, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    replacement.replace(path)
-    parent = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    durable.put(path, json.dumps(said, indent=1))
 
 
 def _entries(said: Mapping[str, Any]) -> Mapping[DeviceId, Entry]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from vpp.control import durable
 from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake, VppError
 
 LOCK, EPOCH = "lock", "epoch"
@@ -33,7 +34,7 @@ class Lease:
         """
         self.fault: VppError | None = None
         """Why the daemon must end; with ``AlreadyRunning`` it must not write any more."""
-        _put_epoch(directory / EPOCH, self.epoch)
+        durable.put(directory / EPOCH, str(self.epoch))
         self._sign()
 
     def stands(self) -> bool:
@@ -79,7 +80,7 @@ class Lease:
         with suppress(ConfigurationError, OSError):
             last = _last_epoch(path)
             if last < self.epoch:
-                _put_epoch(path, self.epoch)
+                durable.put(path, str(self.epoch))
             return last == self.epoch
         return False
 
@@ -168,20 +169,6 @@ def _is_at(lock: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(lock), path.stat())
     except OSError:
         return False
-
-
-def _put_epoch(path: Path, epoch: int) -> None:
-    replacement = path.with_suffix(".new")
-    with replacement.open("w") as file:
-        file.write(str(epoch))
-        file.flush()
-        os.fsync(file.fileno())
-    replacement.replace(path)
-    parent = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
 
 
 def _last_epoch(path: Path) -> int:

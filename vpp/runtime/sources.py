@@ -3,20 +3,19 @@
 import asyncio
 import json
 import math
-import os
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 import yaml
 
+from vpp.control import durable
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.errors import InvariantError, VppError
 from vpp.domain.portfolio import Portfolio
@@ -299,7 +298,7 @@ class OperatorProposals(_Standing):
         }
         self._adopt()
         try:
-            await asyncio.to_thread(_replace, self._path, json.dumps(list(self._given.values())))
+            await asyncio.to_thread(durable.put, self._path, json.dumps(list(self._given.values())))
         except OSError as fault:
             _log.warning("overrides not kept", file=str(self._path), why=str(fault))
             return str(fault)
@@ -315,15 +314,6 @@ class OperatorProposals(_Standing):
             city=self._request.city,
             rank=Rank.OVERRIDE,
         )
-
-
-def _replace(path: Path, text: str) -> None:
-    replacement = path.with_suffix(".new")
-    with replacement.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    replacement.replace(path)
 
 
 @asynccontextmanager
