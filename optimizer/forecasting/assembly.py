@@ -51,7 +51,7 @@ def forecasts(
 ) -> Iterator[Forecast]:
     """Of the series and groups of which enough is known."""
     asked = list(_asked(panel, fitted, recorded, series, request))
-    middle, deviation = _foreseen(panel, place, fitted, recorded, request.grid)
+    middle, deviation = foreseen(panel, place, fitted, recorded, request.grid)
     errors = fitted.errors
     low, high = errors.quantiles[:, :, None] * deviation
     least = np.array([one.least_kw for one in asked])[:, None, None]
@@ -111,17 +111,18 @@ def _asked(
         )
 
 
-def _foreseen(
+def foreseen(
     panel: Panel, place: Place, fitted: PanelFit, recorded: Recorded, grid: SlotGrid
 ) -> tuple[Floats, Floats]:
     """Middle and standard deviation of loads, plants and nets, shape (rows, slots) each."""
     step_s, end_s = recorded.step_s, float(recorded.edges_s[-1])
     count = max(int(np.ceil((grid.edges_s[-1] - end_s) / step_s)), 1)
-    first = int(np.searchsorted(recorded.edges_s, fitted.until_s))
-    past = len(recorded) - first
+    first = round((fitted.until_s - float(recorded.edges_s[0])) / step_s)
+    past, day = len(recorded) - first, round(DAY_S / step_s)
     starts_s: Floats = fitted.until_s + step_s * np.arange(past + count, dtype=np.float64)
-    day = round(DAY_S / step_s)
-    believed = gates.believed_kw(recorded.values_kw[:, first - day :], fitted.usual, step_s)
+    unseen = np.full((len(recorded.values_kw), max(day - first, 0)), np.nan)
+    since = np.concatenate([unseen, recorded.values_kw[:, max(first - day, 0) :]], axis=1)
+    believed = gates.believed_kw(since, fitted.usual, step_s)
     newest = panel.with_sums(believed[:, day:], fitted.usable, fitted.size_kw)
     clock = local_days(starts_s, step_s, place.zone, place.country)
     found = [

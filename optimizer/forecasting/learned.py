@@ -4,8 +4,6 @@ A forecast depends on its request alone: the fit is made from the record up to a
 follows from the record's end, and is kept only so that it need not be made again.
 """
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -13,20 +11,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from optimizer.forecasting.assembly import forecasts
-from optimizer.forecasting.fit import LEARNED, PLAIN, PanelFit, Place, fit_panel
-from optimizer.forecasting.local_time import DAY_S
+from optimizer.forecasting.fit import LEARNED, PLAIN, PanelFit, Place
+from optimizer.forecasting.fits import Fits, Task
+from optimizer.forecasting.keeping import Keeping
 from optimizer.forecasting.panel import Panel
 from optimizer.forecasting.persistence import PersistenceForecaster, of_same_slots
 from optimizer.forecasting.recorded import Recorded
 from vpp.domain.forecast import Forecast, ForecastRequest, Group, Series
 from vpp.domain.points import Quantity
-
-LEARNT_DAYS = 56
-LEAST_DAYS = 14
-"""On record before anything is fitted; until then what was will be."""
-REFIT_DAYS = 7
-KEPT = 8
-"""Fits."""
 
 Key = tuple[str, Quantity]
 
@@ -39,7 +31,19 @@ class ModelForecaster:
 
     def __init__(self) -> None:
         self._otherwise = PersistenceForecaster()
-        self._fits: OrderedDict[bytes, PanelFit] = OrderedDict()
+        self._fits = Fits(self._families)
+        self._keeping: Keeping | None = None
+
+    def take_up(self, kept: bytes | None) -> None:
+        """From now on what was learnt is kept; until then a forecast depends on its request alone.
+
+        Raises:
+            ValueError: what was kept is of no use.
+        """
+        self._keeping = Keeping(self._families, kept)
+
+    def learnt(self) -> bytes | None:
+        return None if self._keeping is None else self._keeping.news()
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         """Series of which too little is known fall to the ladder of persistence."""
@@ -75,34 +79,24 @@ class ModelForecaster:
         self, series: Sequence[Series], groups: Sequence[Group], request: ForecastRequest
     ) -> dict[Key, Forecast]:
         recorded = Recorded(series, request.issued_at.timestamp())
-        panel = Panel.of(series, groups)
-        place = Place(zone=ZoneInfo(request.time_zone), country=request.country)
-        fitted = self._fit(panel, place, recorded, series)
+        task = Task(
+            panel=Panel.of(series, groups),
+            place=Place(zone=ZoneInfo(request.time_zone), country=request.country),
+            recorded=recorded,
+            subjects=tuple((one.subject, one.quantity) for one in series),
+            peak_kw=np.array([np.nan if one.peak_kw is None else one.peak_kw for one in series]),
+        )
+        fitted = self._fit(task)
         if fitted is None:
             return {}
         source = f"{self._name} of {fitted.until:%Y-%m-%d}"
-        made = forecasts(panel, place, fitted, recorded, series, request)
+        made = forecasts(task.panel, task.place, fitted, recorded, series, request)
         return {(one.subject, one.quantity): replace(one, source=source) for one in made}
 
-    def _fit(
-        self, panel: Panel, place: Place, recorded: Recorded, series: Sequence[Series]
-    ) -> PanelFit | None:
-        last = fit_slot(recorded)
-        if last is None:
-            return None
-        first = max(last - round(LEARNT_DAYS * DAY_S / recorded.step_s), 0)
-        values_kw, edges_s = recorded.values_kw[:, first:last], recorded.edges_s[first : last + 1]
-        peak_kw = np.array([np.nan if one.peak_kw is None else one.peak_kw for one in series])
-        key = hashlib.blake2b(repr((panel, place)).encode())
-        for array in (values_kw, edges_s, peak_kw):
-            key.update(array.tobytes())
-        name = key.digest()
-        if name not in self._fits:
-            self._fits[name] = fit_panel(self._families, panel, place, values_kw, edges_s, peak_kw)
-        self._fits.move_to_end(name)
-        while len(self._fits) > KEPT:
-            self._fits.popitem(last=False)
-        return self._fits[name]
+    def _fit(self, task: Task) -> PanelFit | None:
+        due_s = task.due_s()
+        fresh = None if due_s is None else self._fits.until(task, due_s)
+        return fresh if self._keeping is None else self._keeping.better(task, fresh, self._fits)
 
 
 class RidgeForecaster(ModelForecaster):
@@ -110,18 +104,3 @@ class RidgeForecaster(ModelForecaster):
 
     _families = PLAIN
     _name = "ridge"
-
-
-def fit_slot(recorded: Recorded) -> int | None:
-    """Number of recorded slots before the instant of the newest fit; None before the first.
-
-    Once a week, and daily while little is on record.
-    """
-    start_s, end_s = recorded.edges_s[0], recorded.edges_s[-1]
-    if (DAY_S / recorded.step_s) % 24:
-        return None
-    for days in (REFIT_DAYS, 1):
-        slot = int((end_s // (days * DAY_S) * days * DAY_S - start_s) // recorded.step_s)
-        if slot * recorded.step_s >= LEAST_DAYS * DAY_S:
-            return slot
-    return None

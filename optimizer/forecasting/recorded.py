@@ -1,6 +1,7 @@
 """What was recorded of several subjects in the same slots, as means over any intervals."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -24,6 +25,13 @@ class Recorded:
         """Shape (series, slots)."""
         self.edges_s: Floats = np.asarray(start_s + self.step_s * np.arange(known + 1), np.float64)
         self.valid = np.isfinite(self.values_kw)
+
+    def before(self, slot: int) -> "Recorded":
+        """As it was when so many slots were over."""
+        earlier = copy(self)
+        earlier.values_kw, earlier.valid = self.values_kw[:, :slot], self.valid[:, :slot]
+        earlier.edges_s = self.edges_s[: slot + 1]
+        return earlier
 
     def __len__(self) -> int:
         """Number of slots."""

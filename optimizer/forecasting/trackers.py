@@ -28,6 +28,10 @@ class Tracker(Protocol):
         """Take in recorded slots of one day, shape (rows, slots), NaN where there is nothing."""
         ...
 
+    def memory(self) -> Sequence[Floats]:
+        """Everything that it has learnt, the arrays themselves."""
+        ...
+
 
 class DayProfile:
     """Smoothed mean of each place of the day."""
@@ -58,6 +62,9 @@ class DayProfile:
         self._mean[at][:, places] = np.where(known, mean + gain * (values_kw - mean), mean)
         self._days[at][:, places] = days
 
+    def memory(self) -> Sequence[Floats]:
+        return self._mean, self._days
+
 
 class Envelope:
     """Most at each place of the day in the last days."""
@@ -74,6 +81,9 @@ class Envelope:
         known = np.isfinite(values_kw)
         moved = np.concatenate([self._last[1:][:, :, places], values_kw[None]])
         self._last[:, :, places] = np.where(known, moved, self._last[:, :, places])
+
+    def memory(self) -> Sequence[Floats]:
+        return (self._last,)
 
 
 def walk(trackers: Sequence[Tracker], values_kw: Floats, days: Days) -> Floats:

@@ -1,6 +1,6 @@
 """Planners and forecasters: untrusted and synchronous; a worker process makes them asynchronous."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vpp.domain.forecast import Forecast, ForecastRequest
 from vpp.domain.plan import Plan
@@ -30,6 +30,23 @@ class Forecaster(Protocol):
 
         Missing input degrades to a poorer rung, named in ``source``.
         """
+        ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """What a forecaster has beside, if what it learns is to outlive its process."""
+
+    def take_up(self, kept: bytes | None) -> None:
+        """Before the first forecast: go on from what was learnt, None from nothing.
+
+        Raises:
+            ValueError: what was kept is of no use.
+        """
+        ...
+
+    def learnt(self) -> bytes | None:
+        """Everything that is known, if that has changed since it was last asked for."""
         ...
 
 

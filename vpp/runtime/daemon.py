@@ -45,6 +45,7 @@ from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
 from vpp.runtime.metrics import DaemonMetrics, FleetMetrics, standing
 from vpp.runtime.mirror import Mirror
+from vpp.runtime.model_registry import MODELS
 from vpp.runtime.one_plan import HISTORY
 from vpp.runtime.score import Score
 from vpp.runtime.view import View
@@ -266,6 +267,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
                 planner=options.planner,
                 forecaster=options.forecaster,
                 log=options.state_dir / "worker.log",
+                models=options.state_dir / MODELS,
             )
         )
         replanner = Replanner(

@@ -29,8 +29,19 @@ on which loading takes longer than that would start cold again and again and nev
 class PlanningWorker:
     """Makes the synchronous planner and forecaster asynchronous, and harmless."""
 
-    def __init__(self, *, planner: str, forecaster: str, log: Path, memory_mb: int = 2048) -> None:
-        """Planner and forecaster by entry-point name; what the process prints goes to ``log``."""
+    def __init__(
+        self,
+        *,
+        planner: str,
+        forecaster: str,
+        log: Path,
+        models: Path | None = None,
+        memory_mb: int = 2048,
+    ) -> None:
+        """Planner and forecaster by entry-point name; what the process prints goes to ``log``.
+
+        ``models``: folder in which what the forecaster learns outlives the process.
+        """
         self._command = (
             sys.executable,
             "-m",
@@ -38,6 +49,7 @@ class PlanningWorker:
             planner,
             forecaster,
             str(memory_mb),
+            *(() if models is None else (str(models),)),
         )
         self._log = log
         self._child: asyncio.subprocess.Process | None = None

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,34 @@ async def test_a_forecast_made_in_the_worker_answers_every_series(tmp_path: Path
     async with worker(tmp_path) as planning:
         (made,) = await planning.forecast(request)
     np.testing.assert_allclose(made.middle_kw, 3.0)
+
+
+async def test_what_a_worker_learnt_is_known_to_the_next_one_though_the_record_is_lost(
+    tmp_path: Path,
+) -> None:
+    hour = np.arange(20 * 96) // 4 % 24
+    series = Series(
+        subject="home",
+        quantity=Quantity.POWER_KW,
+        start=NOON - timedelta(days=20),
+        step_s=900.0,
+        values_kw=np.where(hour > 16, 5.0, 2.0) + 0.1 * (np.arange(20 * 96) % 2),
+    )
+    request = ForecastRequest(issued_at=NOON, grid=GRID, series=(series,), time_zone="Asia/Seoul")
+    lost = replace(series, start=NOON - timedelta(hours=1), values_kw=series.values_kw[-4:])
+
+    def own(models: Path) -> PlanningWorker:
+        log = tmp_path / "worker.log"
+        return PlanningWorker(planner="rule", forecaster="model", log=log, models=models)
+
+    async with own(tmp_path / "models") as planning:
+        (told,) = await planning.forecast(request)
+    async with own(tmp_path / "models") as planning:
+        (again,) = await planning.forecast(replace(request, series=(lost,)))
+    async with own(tmp_path / "others") as planning:
+        (plain,) = await planning.forecast(replace(request, series=(lost,)))
+    assert told.source == again.source != plain.source
+    assert np.abs(again.middle_kw - told.middle_kw).max() < 0.5
 
 
 async def test_a_late_worker_is_killed_and_the_next_request_finds_a_cold_one(

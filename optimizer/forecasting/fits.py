@@ -1,0 +1,85 @@
+"""When a fit is due, and from which stretch of the record."""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.forecasting.fit import Families, PanelFit, Place, fit_panel
+from optimizer.forecasting.local_time import DAY_S
+from optimizer.forecasting.panel import Panel
+from optimizer.forecasting.recorded import Recorded
+from vpp.domain.arrays import Floats
+
+LEARNT_DAYS = 56
+LEAST_DAYS = 14
+"""On record before anything is fitted."""
+REFIT_DAYS = 7
+REMEMBERED = 8
+"""Fits that need not be made again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """What is to be foreseen, and what is on record of it."""
+
+    panel: Panel
+    place: Place
+    recorded: Recorded
+    subjects: tuple[tuple[str, str], ...]
+    """Subject and quantity of each series."""
+    peak_kw: Floats
+    """Of plants, NaN where unknown, shape (series,)."""
+
+    @property
+    def identity(self) -> str:
+        """The same for the same subjects in slots of the same length, whatever was recorded."""
+        who = repr((self.subjects, self.panel, self.place, self.recorded.step_s))
+        return hashlib.blake2b(who.encode(), digest_size=16).hexdigest()
+
+    def slots_until(self, until_s: float) -> int:
+        """Number of recorded slots before an instant; negative where the record begins later."""
+        return round((until_s - float(self.recorded.edges_s[0])) / self.recorded.step_s)
+
+    def due_s(self) -> float | None:
+        """Instant of the newest fit; None before the first.
+
+        Once a week, and daily while little is on record.
+        """
+        edges_s, step_s = self.recorded.edges_s, self.recorded.step_s
+        if (DAY_S / step_s) % 24:
+            return None
+        for days in (REFIT_DAYS, 1):
+            before_s = edges_s[-1] // (days * DAY_S) * days * DAY_S - edges_s[0]
+            slot = int(before_s // step_s)
+            if slot * step_s >= LEAST_DAYS * DAY_S:
+                return float(edges_s[slot])
+        return None
+
+
+class Fits:
+    """Fits by what they are made from."""
+
+    def __init__(self, families: Families) -> None:
+        self._families = families
+        self._made: OrderedDict[bytes, PanelFit] = OrderedDict()
+
+    def until(self, task: Task, until_s: float) -> PanelFit:
+        """The fit of the weeks before an instant of the record."""
+        last = task.slots_until(until_s)
+        first = max(last - round(LEARNT_DAYS * DAY_S / task.recorded.step_s), 0)
+        values_kw = task.recorded.values_kw[:, first:last]
+        edges_s = task.recorded.edges_s[first : last + 1]
+        key = hashlib.blake2b(repr((task.panel, task.place)).encode())
+        for array in (values_kw, edges_s, task.peak_kw):
+            key.update(np.ascontiguousarray(array).tobytes())
+        name = key.digest()
+        if name not in self._made:
+            self._made[name] = fit_panel(
+                self._families, task.panel, task.place, values_kw, edges_s, task.peak_kw
+            )
+        self._made.move_to_end(name)
+        while len(self._made) > REMEMBERED:
+            self._made.popitem(last=False)
+        return self._made[name]
