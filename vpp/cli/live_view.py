@@ -96,6 +96,10 @@ def kw(power_kw: float | None) -> str:
     return "–" if power_kw is None or math.isnan(power_kw) else f"{power_kw:z,.1f} kW"
 
 
+def _plain_kw(power_kw: float | None) -> str:
+    return kw(power_kw).removesuffix(" kW")
+
+
 def _online(view: View) -> str:
     states = view.snapshot.devices.values()
     return f"{sum(state.online for state in states)}/{len(states)}"
@@ -103,22 +107,24 @@ def _online(view: View) -> str:
 
 def _pools(view: View) -> Table:
     table = Table(
-        expand=True, title="Energy flows (+ into the asset, + import)", title_justify="left"
+        title="Energy flows, kW (+ into the asset, + import)",
+        title_justify="left",
+        expand=True,
+        collapse_padding=True,
     )
     table.add_column("pool")
     for name in ("load", "cars", "sun", "batteries", "grid", "planned", "stored"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("rung")
     for pool in view.portfolio.pools:
         flows, (rung, colour) = view.flows(pool), _RUNGS[view.rung(pool)]
+        powers = (
+            flows.load_kw, flows.ev_kw, flows.pv_kw, flows.battery_kw, flows.net_kw,
+            view.planned_kw(pool),
+        )  # fmt: skip
         table.add_row(
             pool,
-            kw(flows.load_kw),
-            kw(flows.ev_kw),
-            kw(flows.pv_kw),
-            kw(flows.battery_kw),
-            kw(flows.net_kw),
-            kw(view.planned_kw(pool)),
+            *map(_plain_kw, powers),
             percent(flows.soc),
             f"[{colour}]{rung}[/]",
         )

@@ -13,7 +13,7 @@ from vpp.cli.spans import seconds
 from vpp.config.city import load_city
 from vpp.domain.ids import PortfolioId
 from vpp.runtime.command_socket import ask
-from vpp.runtime.state_home import state_dir
+from vpp.runtime.state_home import place
 
 Portfolio = Annotated[
     str | None, typer.Option("--portfolio", help="Id of the running portfolio, instead of --city.")
@@ -24,12 +24,12 @@ City = Annotated[
 
 
 def directory(city: Path | None, portfolio: str | None) -> Path:
-    """State directory of the daemon that is meant."""
+    """State directory of the daemon that is meant; it is the daemon that makes it."""
     if portfolio is None:
         if city is None:
             raise typer.BadParameter("say which daemon: --city city.yaml or --portfolio ID")
         portfolio = load_city(city).portfolio.id
-    return state_dir(PortfolioId(portfolio))
+    return place(PortfolioId(portfolio))
 
 
 def override(

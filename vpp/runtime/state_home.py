@@ -14,14 +14,19 @@ VARIABLE = "VPP_STATE_HOME"
 USUAL = Path("/var/tmp/vpp-orchestrator")  # noqa: S108 - survives a restart, exists on every Linux host
 
 
+def place(portfolio: PortfolioId) -> Path:
+    """Where the portfolio's directory is, or would be."""
+    home = Path(os.environ.get(VARIABLE, USUAL))
+    return home / re.sub(r"[^A-Za-z0-9._-]", "_", portfolio)
+
+
 def state_dir(portfolio: PortfolioId) -> Path:
     """The portfolio's directory on this host, made if it does not exist.
 
     Raises:
         ConfigurationError: the directory cannot be made or written.
     """
-    home = Path(os.environ.get(VARIABLE, USUAL))
-    found = home / re.sub(r"[^A-Za-z0-9._-]", "_", portfolio)
+    found = place(portfolio)
     try:
         found.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(found, os.W_OK):

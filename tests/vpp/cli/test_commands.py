@@ -160,6 +160,7 @@ def test_without_a_daemon_an_override_fails_and_says_where_it_looked(home: dict[
     assert done.returncode == exits.FAILED
     assert "no running daemon of nobody" in done.stderr
     assert "nobody/command.sock" in done.stderr
+    assert not (Path(home["VPP_STATE_HOME"]) / "nobody").exists()
     assert "Errno" not in done.stderr
 
 
