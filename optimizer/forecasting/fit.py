@@ -81,7 +81,7 @@ def fit_panel(
     usual = gates.Usual.of(values_kw, peak_kw)
     believed = gates.believed_kw(values_kw, usual, step_s)
     known = np.isfinite(believed)
-    usable = known.mean(axis=1) >= gates.LEAST_PART
+    usable = gates.enough(known, places)
     size_kw = np.abs(np.where(known, believed, 0.0)).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     size_kw = np.where(usable, size_kw, 0.0)
     loads_kw, plants_kw = panel.with_sums(believed, usable, size_kw)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.forecasting.fit import Families, PanelFit, Place, fit_panel
+from optimizer.forecasting.gates import LEAST_DAYS
 from optimizer.forecasting.local_time import DAY_S
 from optimizer.forecasting.panel import Panel
 from optimizer.forecasting.recorded import Recorded
 from vpp.domain.arrays import Floats
 
 LEARNT_DAYS = 56
-LEAST_DAYS = 14
-"""On record before anything is fitted."""
 REFIT_DAYS = 7
 REMEMBERED = 8
 """Fits that need not be made again."""

@@ -13,8 +13,8 @@ RESTING = 0.25
 BEYOND_USUAL = 20.0
 """Times the value that nine in ten positive ones stay below."""
 BEYOND_PEAK = 1.5
-LEAST_PART = 0.5
-"""Of the slots that must be on record for a row to be modelled."""
+LEAST_PART, LEAST_DAYS = 0.5, 14
+"""Part of the slots since its first, and days since then, for a row to be modelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +44,13 @@ def believed_kw(values_kw: Floats, usual: Usual, step_s: float) -> Floats:
     absurd = size_kw > usual.most_kw[:, None]
     hung = _flat(values_kw, round(FLAT_H * 3600.0 / step_s)) & (size_kw > usual.resting_kw[:, None])
     return np.where(absurd | hung, np.nan, values_kw)
+
+
+def enough(known: Bools, places: int) -> Bools:
+    """Of which rows enough is believed, shape (rows,); ``places``: slots of a day."""
+    since = known.shape[1] - np.argmax(known, axis=1)
+    part = known.sum(axis=1) / np.maximum(since, 1)
+    return np.asarray((part >= LEAST_PART) & (since >= LEAST_DAYS * places))
 
 
 def _flat(values_kw: Floats, length: int) -> Bools:

@@ -8,7 +8,8 @@ import numpy as np
 
 from optimizer.forecasting.assembly import foreseen
 from optimizer.forecasting.fit import Families, PanelFit
-from optimizer.forecasting.fits import LEAST_DAYS, REFIT_DAYS, Fits, Task
+from optimizer.forecasting.fits import REFIT_DAYS, Fits, Task
+from optimizer.forecasting.gates import LEAST_DAYS
 from optimizer.forecasting.local_time import DAY_S
 from optimizer.forecasting.written import read, written
 from vpp.domain.slots import SlotGrid
@@ -17,6 +18,8 @@ USELESS_S = 90 * DAY_S
 """Age at which a fit knows nothing of the season any more."""
 WORSE = 1.1
 """Ratio of errors from which a fresh fit is refused."""
+ENOUGH = 0.9
+"""Part of what the last fit knew, by size, that a fresh one must know."""
 TRIED_EVERY_S = 6 * 3600.0
 LEAST_TRIED_S = 3 * DAY_S
 """A shorter time tells nothing about which is better."""
@@ -46,16 +49,23 @@ class Keeping:
         age_s = 0.0 if last is None else float(task.recorded.edges_s[-1]) - last.until_s
         if not 0.0 <= age_s <= USELESS_S:
             last = None
-        if fresh is None or (last is not None and last.until_s >= fresh.until_s):
+        if fresh is None or not fresh.usable.any():
+            return last
+        if last is not None and last.until_s >= fresh.until_s:
             return last
         if last is not None:
             if (identity, fresh.until_s) in self._refused:
                 return last
-            if _is_worse(task, fresh, last, fits):
+            if _knows_less(fresh, last) or _is_worse(task, fresh, last, fits):
                 self._refused.add((identity, fresh.until_s))
                 return last
         self._best[identity], self._new = fresh, True
         return fresh
+
+
+def _knows_less(fresh: PanelFit, last: PanelFit) -> bool:
+    """Whether it knows nothing of what was a good part of all."""
+    return bool(last.size_kw @ fresh.usable < ENOUGH * (last.size_kw @ last.usable))
 
 
 def _is_worse(task: Task, fresh: PanelFit, last: PanelFit, fits: Fits) -> bool:

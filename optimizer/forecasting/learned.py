@@ -78,7 +78,7 @@ class ModelForecaster:
     def _of_panel(
         self, series: Sequence[Series], groups: Sequence[Group], request: ForecastRequest
     ) -> dict[Key, Forecast]:
-        recorded = Recorded(series, request.issued_at.timestamp())
+        recorded = Recorded(series, request.issued_at.timestamp()).from_first()
         task = Task(
             panel=Panel.of(series, groups),
             place=Place(zone=ZoneInfo(request.time_zone), country=request.country),

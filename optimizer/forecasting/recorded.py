@@ -28,10 +28,18 @@ class Recorded:
 
     def before(self, slot: int) -> "Recorded":
         """As it was when so many slots were over."""
-        earlier = copy(self)
-        earlier.values_kw, earlier.valid = self.values_kw[:, :slot], self.valid[:, :slot]
-        earlier.edges_s = self.edges_s[: slot + 1]
-        return earlier
+        return self._part(0, slot)
+
+    def from_first(self) -> "Recorded":
+        """Without the slots before anything was recorded."""
+        known = np.flatnonzero(self.valid.any(axis=0))
+        return self._part(int(known[0]) if len(known) else len(self), len(self))
+
+    def _part(self, begin: int, end: int) -> "Recorded":
+        part = copy(self)
+        part.values_kw, part.valid = self.values_kw[:, begin:end], self.valid[:, begin:end]
+        part.edges_s = self.edges_s[begin : end + 1]
+        return part
 
     def __len__(self) -> int:
         """Number of slots."""

@@ -69,6 +69,19 @@ def test_after_the_record_is_lost_the_last_good_fit_still_knows_the_day() -> Non
     assert not keeping().forecast(lost)[0].source.startswith("model")
 
 
+def test_a_history_that_begins_anew_does_not_make_it_forget() -> None:
+    """As the daemon gives it: eight weeks, of which only the newest hours hold anything."""
+    values = homes()
+    first = keeping()
+    first.forecast(request(values, hours_ago=9 * 24))
+    kept = first.learnt()
+    lost = values.copy()
+    lost[:, : -3 * 24] = np.nan
+    again = keeping(kept)
+    assert again.forecast(request(lost))[0].source.startswith("model of")
+    assert again.learnt() is None
+
+
 def test_a_fresh_fit_of_spoilt_weeks_does_not_take_the_place_of_a_good_one() -> None:
     """Weeks in which the meters were swapped, put right in the last one."""
     values = homes()

@@ -186,6 +186,14 @@ def test_with_less_than_a_fortnight_what_was_will_be() -> None:
     np.testing.assert_array_equal(found.values_kw, plain.values_kw)
 
 
+def test_the_fortnight_counts_from_the_first_value_on_record() -> None:
+    values = np.concatenate([np.full(40 * 24, np.nan), office(past(20))])
+    late = np.concatenate([np.full(47 * 24, np.nan), office(past(13))])
+    found, young = told(asked(load(values, "found"), load(late, "young")))
+    assert found.source.startswith("model of")
+    assert not young.source.startswith("model of")
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -1,5 +1,6 @@
-"""``vpp forecast``: how good forecasts are on recorded data."""
+"""``vpp forecast``: how good forecasts are on recorded data, and what they learn from it."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpp.cli.exits import LEGEND, faults_as_exits
+from vpp.cli.past import RecordedHistory
 from vpp.cli.spans import seconds
 
 if TYPE_CHECKING:
@@ -65,6 +67,39 @@ def evaluate(
         _show(found, leads_s, forecast)
         if out is not None:
             typer.echo(f"written: {out}")
+
+
+@app.command(epilog=LEGEND)
+def train(
+    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder of the record.")],
+    city: Annotated[Path, typer.Option("--city", help="City file that the record is of.")],
+    forecast: Annotated[
+        str, typer.Option("--forecast", help="model, ridge or an installed one that learns.")
+    ] = "model",
+) -> None:
+    """Learn from a record before there is a history: what the daemon of the city begins with.
+
+    The fit is kept in the state directory of the city on this host, where 'vpp run' finds it at
+    its next start. It serves until the daemon's own history of a fortnight gives a better one, and
+    for 90 days after the record's end at most: learn from a record that ends lately. Slots longer
+    than a quarter hour count as quarters alike.
+
+    Example: vpp forecast train DATA_DIR --city city.yaml
+    """
+    from vpp.config.city import load_city
+    from vpp.runtime.model_registry import MODELS, ModelRegistry
+    from vpp.runtime.state_home import state_dir
+    from vpp.runtime.training import train as learn
+
+    with faults_as_exits():
+        recording, _ = _record(data_dir, city)
+        portfolio = load_city(city).portfolio
+        registry = ModelRegistry(state_dir(portfolio.id) / MODELS, forecast)
+        history = RecordedHistory(recording, portfolio)
+        made = asyncio.run(learn(portfolio, history, recording.grid.end, forecast, registry))
+    for source, subjects in made.by_source.items():
+        typer.echo(f"{source}: {', '.join(subjects)}")
+    typer.echo(f"kept: {made.file}")
 
 
 def _record(folder: Path, city: Path | None) -> "tuple[Recording, Setting]":

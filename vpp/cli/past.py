@@ -1,12 +1,14 @@
 """A recording as history, so that forecasts have a yesterday."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 
 from vpp.backtest.data import Recording, Session
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Load, Pv
+from vpp.domain.errors import StoreUnavailable
 from vpp.domain.history import Mean
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -31,6 +33,32 @@ def past_means(recording: Recording, portfolio: Portfolio) -> list[Mean]:
         for subject, quantity, values in _columns(recording, portfolio)
         for start, value in zip(starts, values, strict=True)
     ]
+
+
+class RecordedHistory:
+    """``vpp.ports.store.History`` over a recording, to be read only."""
+
+    def __init__(self, recording: Recording, portfolio: Portfolio) -> None:
+        self._edges_s = recording.grid.edges_s
+        self._columns = {
+            (subject, quantity): values
+            for subject, quantity, values in _columns(recording, portfolio)
+        }
+
+    async def append(self, means: Sequence[Mean]) -> None:
+        raise StoreUnavailable("a recording is not written to")
+
+    async def read(
+        self, subject: str, quantity: Quantity, start: datetime, end: datetime, step_s: float
+    ) -> Floats:
+        """Slots shorter than the recording's take its means."""
+        middles_s = np.arange(start.timestamp(), end.timestamp(), step_s) + step_s / 2.0
+        slot = np.searchsorted(self._edges_s, middles_s, side="right") - 1
+        values = self._columns.get((subject, quantity))
+        known = (slot >= 0) & (slot < len(self._edges_s) - 1)
+        if values is None:
+            return np.full(len(slot), np.nan)
+        return np.where(known, values[np.where(known, slot, 0)], np.nan)
 
 
 def _columns(recording: Recording, portfolio: Portfolio) -> Iterator[tuple[str, Quantity, Floats]]:

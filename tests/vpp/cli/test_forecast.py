@@ -1,14 +1,27 @@
 """``vpp forecast`` as a person gives it."""
 
+import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from tests.vpp.backtest.folders import hourly, signals, write_folder
+from vpp.backtest.data import between, read_recording
+from vpp.backtest.thinking import installed
 from vpp.cli import exits
 from vpp.cli.main import app
+from vpp.cli.past import RecordedHistory
+from vpp.config.city import load_city
+from vpp.config.examples import example_city
+from vpp.control.outlook import recorded
+from vpp.domain.slots import SlotGrid
+from vpp.ports.planner import Learning
+from vpp.runtime.model_registry import MODELS, ModelRegistry
+from vpp.runtime.state_home import state_dir
 
 HOURS = 18 * 24
 
@@ -61,3 +74,48 @@ def test_what_cannot_be_done_is_said(folder: Path, said: list[str], code: int, w
     told = evaluate(folder, *said)
     assert told.exit_code == code
     assert words in " ".join(told.stderr.split())
+
+
+def test_what_was_trained_is_what_a_worker_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hourly record of the example's site; the worker's own history is a quarter hour old."""
+    monkeypatch.setenv("VPP_STATE_HOME", str(tmp_path / "state"))
+    city = example_city("one-house")
+    portfolio = load_city(city).portfolio
+    (site,) = portfolio.sites
+    rows = [
+        f"2026-06-{1 + hour // 24:02d}T{hour % 24:02d}:00:00Z,{site},{3 if hour % 24 > 16 else 1},0"
+        for hour in range(HOURS)
+    ]
+    record = tmp_path / "record"
+    record.mkdir()
+    (record / "sites.csv").write_text(f"site\n{site}\n", encoding="utf-8")
+    text = "\n".join(["timestamp_utc,site,load_kw,pv_kw", *rows])
+    (record / "sites_hourly.csv").write_text(text + "\n", encoding="utf-8")
+    told = CliRunner().invoke(app, ["forecast", "train", str(record), "--city", str(city)])
+    assert told.exit_code == exits.OK, told.output
+    assert f"{site} power_kw" in told.stdout
+    assert "kept: " in told.stdout
+
+    until = read_recording(record).grid.end
+    forecaster = installed(forecaster="model").forecaster
+    assert isinstance(forecaster, Learning)
+    registry = ModelRegistry(state_dir(portfolio.id) / MODELS, "model")
+    forecaster.take_up(next(registry.newest()))
+    young = between(read_recording(record), until - timedelta(hours=1), until)
+    history = RecordedHistory(young, portfolio)
+    request = asyncio.run(recorded(portfolio, history, until)).request(
+        portfolio, until, SlotGrid.regular(until, count=96, step_s=900.0)
+    )
+    load = next(one for one in forecaster.forecast(request) if one.subject == site)
+    assert load.source.startswith("model of")
+    np.testing.assert_allclose(load.middle_kw, np.repeat([1.0] * 17 + [3.0] * 7, 4), atol=0.3)
+
+
+def test_who_learns_nothing_is_not_trained(folder: Path) -> None:
+    city = example_city("one-house")
+    told = CliRunner().invoke(
+        app, ["forecast", "train", str(folder), "--city", str(city), "--forecast", "persistence"]
+    )
+    assert told.exit_code == exits.FAILED
