@@ -12,7 +12,6 @@ import numpy as np
 from vpp.control.rows import Rows, totals
 from vpp.domain.arrays import Bools, Floats, Ints
 
-BISECTIONS = 50
 ROUNDS = 8
 """Levels of the tree in which limits may bind one inside the other.
 
@@ -160,23 +159,34 @@ def water_level(want: Floats, group: Ints, hours: Floats, per_hour: Floats, room
         per_hour: Portion that lowers a member by one hour.
         room: Largest portion of each member.
     """
-    groups = len(want)
     hours = np.where(room > 0, hours, 0.0)
-
-    def at(level: Floats) -> Floats:
-        return np.minimum(np.maximum((hours - level[group]) * per_hour, 0.0), room)
-
-    def total(portion: Floats) -> Floats:
-        return totals(group, portion, groups)
-
-    low, high = np.zeros(groups), np.full(groups, max(float(hours.max(initial=0.0)), 1e-9))
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        above = total(at(middle)) > want
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    portion = at(high)
-    rest = np.maximum(want - total(portion), 0.0)
+    level = _level(want, group, hours, per_hour, room)
+    portion = np.minimum(np.maximum((hours - level[group]) * per_hour, 0.0), room)
+    rest = np.maximum(want - totals(group, portion, len(want)), 0.0)
     return _topped_up(portion, rest, group, room)
+
+
+def _level(want: Floats, group: Ints, hours: Floats, per_hour: Floats, room: Floats) -> Floats:
+    """Hours down to which the members of each group are lowered; 0 where all is not enough.
+
+    What a group has taken grows on the way down in straight pieces, from one height at which some
+    member begins, or is full, to the next.
+    """
+    each = np.arange(len(want))
+    lasts = np.divide(room, per_hour, out=np.full(len(room), np.inf), where=per_hour > 0)
+    of = np.concatenate([group, group, each])
+    height = np.concatenate([hours, np.maximum(hours - lasts, 0.0), np.zeros(len(each))])
+    order = np.lexsort((-height, of))
+    of, height = of[order], height[order]
+    slope = np.concatenate([per_hour, -per_hour, np.zeros(len(each))])[order].cumsum()
+    first = np.searchsorted(of, each)
+    fall = np.where(of[:-1] == of[1:], height[:-1] - height[1:], 0.0)
+    taken = np.concatenate([[0.0], (slope[:-1] * fall).cumsum()])
+    taken -= taken[first][of]
+    last = first + np.bincount(of[taken <= want[of]], minlength=len(each)) - 1
+    lower = np.minimum(last + 1, first + np.bincount(of, minlength=len(each)) - 1)
+    steep = np.maximum(slope[last], 1e-12)
+    return np.maximum(height[last] - (want - taken[last]) / steep, height[lower])
 
 
 def _topped_up(portion: Floats, rest: Floats, group: Ints, room: Floats) -> Floats:
