@@ -186,7 +186,7 @@ def _level(want: Floats, group: Ints, hours: Floats, per_hour: Floats, room: Flo
     last = first + np.bincount(of[taken <= want[of]], minlength=len(each)) - 1
     lower = np.minimum(last + 1, first + np.bincount(of, minlength=len(each)) - 1)
     steep = np.maximum(slope[last], 1e-12)
-    return np.maximum(height[last] - (want - taken[last]) / steep, height[lower])
+    return np.asarray(np.maximum(height[last] - (want - taken[last]) / steep, height[lower]))
 
 
 def _topped_up(portion: Floats, rest: Floats, group: Ints, room: Floats) -> Floats:
