@@ -8,6 +8,7 @@ import numpy as np
 from optimizer.forecasting import gates
 from optimizer.forecasting.calendar import local_days, sun_days
 from optimizer.forecasting.fit import PanelFit, Place
+from optimizer.forecasting.fits import Task
 from optimizer.forecasting.foreseeing import foreseen_kw
 from optimizer.forecasting.local_time import DAY_S
 from optimizer.forecasting.most import most_kw
@@ -42,16 +43,16 @@ class _Asked:
 
 
 def forecasts(
-    panel: Panel,
-    place: Place,
+    task: Task,
     fitted: PanelFit,
-    recorded: Recorded,
     series: Sequence[Series],
     request: ForecastRequest,
+    source: str,
 ) -> Iterator[Forecast]:
     """Of the series and groups of which enough is known."""
-    asked = list(_asked(panel, fitted, recorded, series, request))
-    middle, deviation = foreseen(panel, place, fitted, recorded, request.grid)
+    recorded = task.recorded
+    asked = list(_asked(task.panel, fitted, recorded, series, request))
+    middle, deviation = foreseen(task.panel, task.place, fitted, recorded, request.grid)
     errors = fitted.errors
     low, high = errors.quantiles[:, :, None] * deviation
     least = np.array([one.least_kw for one in asked])[:, None, None]
@@ -66,7 +67,7 @@ def forecasts(
                 grid=request.grid,
                 issued_at=request.issued_at,
                 values_kw=values[row],
-                source=f"model of {fitted.until:%Y-%m-%d}",
+                source=source,
                 input_age_s=max(one.age_s, 0.0),
                 most_kw=one.most_kw,
                 deviation_kw=deviation[row],

@@ -1,6 +1,7 @@
 """When a fit is due, and from which stretch of the record."""
 
 import hashlib
+import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ class Fits:
 
     def __init__(self, families: Families) -> None:
         self._families = families
-        self._made: OrderedDict[bytes, PanelFit] = OrderedDict()
+        self._made: OrderedDict[object, PanelFit] = OrderedDict()
 
     def until(self, task: Task, until_s: float) -> PanelFit:
         """The fit of the weeks before an instant of the record."""
@@ -70,10 +71,12 @@ class Fits:
         first = max(last - round(LEARNT_DAYS * DAY_S / task.recorded.step_s), 0)
         values_kw = task.recorded.values_kw[:, first:last]
         edges_s = task.recorded.edges_s[first : last + 1]
-        key = hashlib.blake2b(repr((task.panel, task.place)).encode())
-        for array in (values_kw, edges_s, task.peak_kw):
-            key.update(np.ascontiguousarray(array).tobytes())
-        name = key.digest()
+        name = (
+            repr((task.panel, task.place)),
+            task.peak_kw.tobytes(),
+            edges_s[[0, -1]].tobytes(),
+            *_sums(values_kw),
+        )
         if name not in self._made:
             self._made[name] = fit_panel(
                 self._families, task.panel, task.place, values_kw, edges_s, task.peak_kw
@@ -82,3 +85,8 @@ class Fits:
         while len(self._made) > REMEMBERED:
             self._made.popitem(last=False)
         return self._made[name]
+
+
+def _sums(values_kw: Floats) -> tuple[int, float]:
+    """By which two records are told apart; a digest would take longer than the forecast."""
+    return zlib.crc32(np.ascontiguousarray(values_kw).data), float(np.nansum(values_kw))

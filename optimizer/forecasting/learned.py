@@ -90,8 +90,8 @@ class ModelForecaster:
         if fitted is None:
             return {}
         source = f"{self._name} of {fitted.until:%Y-%m-%d}"
-        made = forecasts(task.panel, task.place, fitted, recorded, series, request)
-        return {(one.subject, one.quantity): replace(one, source=source) for one in made}
+        made = forecasts(task, fitted, series, request, source)
+        return {(one.subject, one.quantity): one for one in made}
 
     def _fit(self, task: Task) -> PanelFit | None:
         due_s = task.due_s()

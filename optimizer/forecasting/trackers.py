@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from optimizer.forecasting.calendar import Days
 from vpp.domain.arrays import Floats, Ints
@@ -12,6 +13,8 @@ from vpp.domain.arrays import Floats, Ints
 GAIN = 0.15
 """Weight of the newest day in a profile; the first days weigh alike."""
 ENVELOPE_DAYS = 10
+
+Memory = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
 class Tracker(Protocol):
@@ -28,7 +31,7 @@ class Tracker(Protocol):
         """Take in recorded slots of one day, shape (rows, slots), NaN where there is nothing."""
         ...
 
-    def memory(self) -> Sequence[Floats]:
+    def memory(self) -> Sequence[Memory]:
         """Everything that it has learnt, the arrays themselves."""
         ...
 
@@ -62,7 +65,7 @@ class DayProfile:
         self._mean[at][:, places] = np.where(known, mean + gain * (values_kw - mean), mean)
         self._days[at][:, places] = days
 
-    def memory(self) -> Sequence[Floats]:
+    def memory(self) -> Sequence[Memory]:
         return self._mean, self._days
 
 
@@ -73,17 +76,19 @@ class Envelope:
 
     def __init__(self, rows: int, places: int) -> None:
         self._last = np.zeros((ENVELOPE_DAYS, rows, places))
+        self._turn = np.zeros(places, dtype=np.int64)
+        """Day whose values are the oldest, at each place."""
 
     def expected(self, kind: int) -> Floats:
-        return np.asarray(self._last.max(axis=0))
+        return np.asarray(np.nan_to_num(np.fmax.reduce(self._last, axis=0)))
 
     def learn(self, kind: int, places: Ints, values_kw: Floats) -> None:
-        known = np.isfinite(values_kw)
-        moved = np.concatenate([self._last[1:][:, :, places], values_kw[None]])
-        self._last[:, :, places] = np.where(known, moved, self._last[:, :, places])
+        turn = self._turn[places]
+        self._last[turn, :, places] = values_kw.T
+        self._turn[places] = (turn + 1) % ENVELOPE_DAYS
 
-    def memory(self) -> Sequence[Floats]:
-        return (self._last,)
+    def memory(self) -> Sequence[Memory]:
+        return self._last, self._turn
 
 
 def walk(trackers: Sequence[Tracker], values_kw: Floats, days: Days) -> Floats:
