@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpp.control import car_turns, cars, lanes, safety
+from vpp.control import car_draw, car_turns, cars, lanes, safety
 from vpp.control.car_shares import shares
 from vpp.control.car_turns import Ask, Line, Room
-from vpp.control.cars import Occasion, Wishes
+from vpp.control.cars import Most, Occasion, Wishes
 from vpp.control.pool_power import Terms
 from vpp.control.reach import Reach
 from vpp.control.scene import DAY_S, Scene
@@ -30,6 +30,8 @@ class Cars:
     guaranteed_kw: Floats
     shares_kw: Floats
     carried_kwh: Floats
+    takes_kw: Floats
+    short_s: Floats
     sessions: Mapping[str, SessionMemory]
 
 
@@ -52,18 +54,21 @@ def offers(
     )
     decided = stood.controlled & pool.car
     decided &= np.isnan(scene.verdict.asset_wish_kw) | reach.overruled
+    takes_kw, short_s = car_draw.learned(pool, scene.sight, stood)
     wanted = cars.wishes(
         pool,
         decided,
-        reach.fresh,
+        Most(told_kw=reach.fresh.hi_kw, worth_kw=car_draw.top_kw(pool, takes_kw)),
         scene.inputs.snapshot.sessions,
         scene.state.sessions,
         occasion,
     )
+    takes_kw = np.where(wanted.same, takes_kw, np.inf)
     extra = _shares(scene, terms, wanted, wished, fleet)
-    ask = _ask(scene, reach, wanted, extra)
+    ask = _ask(scene, reach, wanted, extra, car_draw.idle(pool, takes_kw))
     all_lanes, room = lanes.lanes_of(pool), _room(scene, wished, fleet, nets)
-    line = _line(scene, wanted, decided, ask, car_turns.fair(ask, all_lanes, room))
+    hungry = (wanted.most_kw > 0) & ~ask.idle
+    line = _line(scene, wanted.same, ~decided | hungry, ask, car_turns.fair(ask, all_lanes, room))
     wanted_kw = _wanted(scene, ask, line)
     on = car_turns.chosen(pool, ask, line, all_lanes, room)
     power = car_turns.powers(pool, wanted_kw, on, ask.guaranteed, all_lanes, room)
@@ -74,6 +79,8 @@ def offers(
         guaranteed_kw=np.where(ask.guaranteed & ask.able, wanted_kw, 0.0),
         shares_kw=extra,
         carried_kwh=line.owed_kwh,
+        takes_kw=takes_kw,
+        short_s=short_s,
         sessions=wanted.sessions,
     )
 
@@ -88,37 +95,39 @@ def _shares(scene: Scene, terms: Terms, wanted: Wishes, wished: Floats, fleet: F
     return shares(wanted, scene.standing.memory, surplus_kw, storage, scene.sight.now_s)
 
 
-def _ask(scene: Scene, reach: Reach, wanted: Wishes, extra: Floats) -> Ask:
+def _ask(scene: Scene, reach: Reach, wanted: Wishes, extra: Floats, idle: Bools) -> Ask:
     """A car that takes less than its station's floor is offered the floor."""
     pool, floor_kw = scene.pool, scene.pool.car_floor_kw
     kw = wanted.least_kw + extra
+    kw = np.where(idle, 0.0, np.where(wanted.guaranteed, np.maximum(kw, floor_kw), kw))
     hi_kw = np.maximum(reach.fresh.hi_kw, 0.0)
     able = (wanted.most_kw > 0) | (scene.standing.held_kw > 0)
     able &= scene.standing.controlled & pool.car & (hi_kw >= floor_kw)
     return Ask(
-        kw=np.where(wanted.guaranteed, np.maximum(kw, floor_kw), kw),
+        kw=kw,
         top_kw=np.minimum(np.maximum(wanted.top_kw, floor_kw), hi_kw),
-        guaranteed=wanted.guaranteed,
+        guaranteed=wanted.guaranteed & ~idle,
+        idle=idle & (wanted.most_kw > 0),
         able=able,
         left_kwh=wanted.left_kwh,
         stay_h=wanted.stay_h,
     )
 
 
-def _line(scene: Scene, wanted: Wishes, decided: Bools, ask: Ask, fair_kw: Floats) -> Line:
+def _line(scene: Scene, same: Bools, hungry: Bools, ask: Ask, fair_kw: Floats) -> Line:
     """Nothing is owed to a car that is full."""
     pool, stood = scene.pool, scene.standing
     memory, at = stood.memory, scene.inputs.snapshot.at
     told = np.isfinite(memory.told_kw)
     on = pool.car & (np.nan_to_num(stood.held_kw) > car_turns.ON_KW)
     missed_kw = np.where(told & ask.able, fair_kw - np.nan_to_num(memory.told_kw), 0.0)
-    owed = np.where(wanted.same, memory.carried_kwh, 0.0) + missed_kw * scene.dt_s / 3600.0
+    owed = np.where(same, memory.carried_kwh, 0.0) + missed_kw * scene.dt_s / 3600.0
     day_left_s = DAY_S - at.timestamp() % DAY_S
     dwell_s = car_turns.dwell_s(pool, memory, on, day_left_s)
     return Line(
         on=on,
         dwells=told & (scene.sight.now_s - memory.switched_s < dwell_s),
-        owed_kwh=np.where(decided & (wanted.most_kw <= 0), 0.0, owed),
+        owed_kwh=np.where(hungry, owed, 0.0),
         block_kwh=pool.car_floor_kw * car_turns.DWELL_S / 3600.0 / 2,
     )
 

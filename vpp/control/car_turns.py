@@ -31,6 +31,8 @@ class Ask:
     guaranteed: Bools
     able: Bools
     """Its floor may be told."""
+    idle: Bools
+    """Draws nothing of what it is offered: it gets its floor once all others have theirs."""
     left_kwh: Floats
     """Of what it needs until it leaves; 0 where that is unknown."""
     stay_h: Floats
@@ -89,10 +91,11 @@ def chosen(pool: CompiledPool, ask: Ask, line: Line, lanes: Lanes, room: Room) -
         (ask.kw > 0) | (line.owed_kwh >= line.block_kwh)
     )
     due |= ask.guaranteed | ((ask.kw >= floor_kw) & (ask.kw > 0)) | _finishing(pool, ask, line)
+    due |= ask.idle
     stays = ask.able & line.dwells & line.on
     enters = ask.able & due & ~line.dwells
     urge = line.owed_kwh + np.where(line.on, line.block_kwh, 0.0)
-    line_up = np.lexsort((pool.jitter, -urge, ~ask.guaranteed, ~stays))
+    line_up = np.lexsort((pool.jitter, -urge, ~ask.guaranteed, ask.idle, ~stays))
     first = line_up[(stays | (enters & ask.guaranteed))[line_up]]
     found = lanes.admitted(first, floor_kw, room.helped)
     others = line_up[(enters & ~ask.guaranteed & ~stays)[line_up]]

@@ -7,7 +7,6 @@ from datetime import datetime
 import numpy as np
 
 from vpp.control.compiled import CompiledPool
-from vpp.control.safety import Range
 from vpp.control.state import SessionMemory
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.assets import EvCharger
@@ -63,21 +62,40 @@ class Occasion:
     """None below the plan's rungs."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Most:
+    """Most that each car may be offered, arrays of shape (assets,)."""
+
+    told_kw: Floats
+    """By every range of its own."""
+    worth_kw: Floats
+    """By what the car of the tick before takes."""
+
+
 def wishes(
     pool: CompiledPool,
     decided: Bools,
-    ranges: Range,
+    may: Most,
     sessions: Mapping[AssetId, EvSession | None],
     memory: Mapping[str, SessionMemory],
     occasion: Occasion,
 ) -> Wishes:
-    """What every car at a decided station should get."""
+    """What every car at a decided station should get.
+
+    Args:
+        pool: The pool.
+        decided: Whose offers this tick decides.
+        may: Most that each may be offered.
+        sessions: By asset.
+        memory: Of the tick before.
+        occasion: When, and with which plan.
+    """
     plan = occasion.plan
     envelopes = {} if plan is None else {e.asset: e for e in plan.envelopes}
     least, most, top, worth, left, stay = (np.zeros(pool.count) for _ in range(6))
     guaranteed, same = (np.zeros(pool.count, dtype=np.bool_) for _ in range(2))
     kept: dict[str, SessionMemory] = {}
-    able, hi_kw = decided.tolist(), ranges.hi_kw.tolist()
+    able, told, worth_it = decided.tolist(), may.told_kw.tolist(), may.worth_kw.tolist()
     for at, charger in pool.chargers:
         session = sessions.get(charger.id)
         if session is None:
@@ -90,7 +108,8 @@ def wishes(
         same[at] = known is not None and known.session == session.id
         if not able[at]:
             continue
-        top_kw = min(session.max_kw or charger.max_kw, hi_kw[at])
+        top_kw = min(session.max_kw or charger.max_kw, told[at])
+        top_kw = min(top_kw, worth_it[at]) if same[at] else top_kw
         wish = _wish(charger, session, top_kw, envelope, kept[charger.id], occasion)
         least[at], most[at], worth[at] = wish.least_kw, wish.most_kw, wish.worth
         top[at], guaranteed[at] = top_kw, wish.guaranteed

@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +70,10 @@ class AssetMemory:
     """
     share_kw: Floats
     """Cars: part of the surplus that the car was last given."""
+    takes_kw: Floats
+    """Cars: what the car lastingly takes of what it is offered; infinite where it takes all."""
+    short_s: Floats
+    """Cars: since when it has drawn less than it is offered; infinite while it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -275,6 +279,8 @@ def _blank_assets(count: int) -> AssetMemory:
         starts=floats(0.0),
         carried_kwh=floats(0.0),
         share_kw=floats(0.0),
+        takes_kw=floats(np.inf),
+        short_s=floats(np.inf),
     )
 
 

@@ -180,6 +180,8 @@ def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
         safe=(memory.safe & ~orders.new) | orders.safe,
         carried_kwh=chosen.cars.carried_kwh,
         share_kw=chosen.cars.shares_kw,
+        takes_kw=chosen.cars.takes_kw,
+        short_s=chosen.cars.short_s,
     )
 
 
