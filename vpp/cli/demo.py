@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,9 +18,9 @@ from vpp.backtest.data import read_recording
 from vpp.cli.baselines import Baseline, baselines
 from vpp.cli.console import console as wide_console
 from vpp.cli.demo_screen import Screen
-from vpp.cli.exits import faults_as_exits
+from vpp.cli.farewell import farewell
 from vpp.cli.past import past_means
-from vpp.cli.run import Address, address_of, end, first_of, on_fast_loop, stop_on_signals
+from vpp.cli.run import Address, address_of, first_of, on_fast_loop, stop_on_signals
 from vpp.cli.spans import instant, seconds
 from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
@@ -98,7 +98,7 @@ def demo(
     Ctrl-C leaves every device in its safe state.
     """
     never_wait()
-    with faults_as_exits():
+    with farewell() as begun:
         path = file or example_city()
         city = load_city(path)
         show = Show(
@@ -109,7 +109,7 @@ def demo(
             http=address_of(http),
             picture=picture,
         )
-        end(on_fast_loop(_demo(show)))
+        on_fast_loop(_demo(show, begun))
 
 
 def _own_start(city: City) -> datetime:
@@ -123,7 +123,7 @@ def _own_start(city: City) -> datetime:
     return given
 
 
-async def _demo(show: Show) -> Daemon:
+async def _demo(show: Show, begun: Callable[[Daemon], None]) -> None:
     stop, console = stop_on_signals(), wide_console(SCORE_COLUMNS)
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
@@ -141,6 +141,7 @@ async def _demo(show: Show) -> Daemon:
         daemon = await stack.enter_async_context(
             running(city, Options(state_dir=home, speed=show.speed), _clocks(show, simulated.ready))
         )
+        begun(daemon)
         daemon.on_speed(simulated.change_speed)
         screen = Screen(console, others)
         daemon.on_view(screen.follow)
@@ -158,7 +159,6 @@ async def _demo(show: Show) -> Daemon:
         screen.draw(show.picture)
     if lost:
         raise VppError("the simulated city ended by itself: its devices are gone")
-    return daemon
 
 
 async def _settled(daemon: Daemon, stop: asyncio.Event) -> None:

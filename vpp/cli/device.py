@@ -10,7 +10,7 @@ from rich.table import Table
 
 from vpp.cli.console import console
 from vpp.cli.exits import faults_as_exits
-from vpp.cli.override import City, Portfolio, directory
+from vpp.cli.override import City, Portfolio, directory, unkept
 from vpp.domain.devices import Authority
 from vpp.runtime.command_socket import ask
 
@@ -42,8 +42,8 @@ def set_authority(
             "verb": "set-authority", "device": device, "authority": authority,
             "who": getpass.getuser(), "why": reason,
         }  # fmt: skip
-        asyncio.run(ask(directory(city, portfolio), asked))
-        typer.echo(f"{device}: {authority}")
+        answer = asyncio.run(ask(directory(city, portfolio), asked))
+        typer.echo(f"{unkept(answer)}{device}: {authority}")
 
 
 @app.command("list")

@@ -72,7 +72,7 @@ def override(
         home = directory(city, portfolio)
         if end:
             answer = asyncio.run(ask(home, {"verb": "end", "scope": scope}))
-            typer.echo(f"{_unkept(answer)}withdrawn: {', '.join(answer['ended'])}")
+            typer.echo(f"{unkept(answer)}withdrawn: {', '.join(answer['ended'])}")
             return
         asked = {
             "verb": "override", "scope": scope, "for_s": seconds(lasts), "reason": reason,
@@ -94,7 +94,7 @@ def _said(answer: dict[str, Any]) -> str:
         else ""
     )
     return (
-        _unkept(answer)
+        unkept(answer)
         + beyond
         + (
             f"override {answer['id']} for {answer['scope']} until {until:%a %d %b %H:%M:%S}"
@@ -103,6 +103,7 @@ def _said(answer: dict[str, Any]) -> str:
     )
 
 
-def _unkept(answer: dict[str, Any]) -> str:
+def unkept(answer: dict[str, Any]) -> str:
+    """A line of its own where the daemon could not put on disk what it was told."""
     why = answer["unkept"]
     return f"a restart of the daemon will not know of this: {why}\n" if why else ""

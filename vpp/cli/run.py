@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,13 +11,12 @@ import typer
 from rich.live import Live
 
 from vpp.cli.check import BasePort
-from vpp.cli.exits import UNSAFE, errors, faults_as_exits
+from vpp.cli.farewell import farewell
 from vpp.cli.live_view import ScoreRow, live_view
 from vpp.cli.spans import seconds
 from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
 from vpp.control.control_room import OnExit
-from vpp.control.safe_exit import Ending, Left
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.daemon import Daemon, Options, running
@@ -72,7 +71,7 @@ def run(
     """
     never_wait()
     address = address_of(http)
-    with faults_as_exits():
+    with farewell() as begun:
         city = load_city(file, base_port=base_port)
         wire = WireClock()
         clocks = Clocks(city=CityClock(wire), wire=wire)
@@ -87,11 +86,11 @@ def run(
         )
         if watch:
             to_file(options.state_dir / LOG)
-        daemon = on_fast_loop(_run(city, options, clocks, address, lasts, watch=watch))
-        end(daemon)
+        on_fast_loop(_run(begun, city, options, clocks, address, lasts, watch=watch))
 
 
 async def _run(
+    begun: Callable[[Daemon], None],
     city: City,
     options: Options,
     clocks: Clocks,
@@ -99,16 +98,16 @@ async def _run(
     lasts: str | None,
     *,
     watch: bool,
-) -> Daemon:
+) -> None:
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         daemon = await stack.enter_async_context(running(city, options, clocks))
+        begun(daemon)
         if http is not None:
             await stack.enter_async_context(serving(application(daemon), *http))
         if watch:
             stack.enter_context(_watching(daemon))
         await first_of(stop, daemon.over, timeout_s=seconds(lasts) if lasts else None)
-    return daemon
 
 
 def address_of(text: str) -> Address | None:
@@ -186,48 +185,3 @@ def on_fast_loop(work: Coroutine[Any, Any, Result]) -> Result:
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)
-
-
-def end(daemon: Daemon) -> None:
-    """Say how devices were left; exit as unsafe if one of ours was not made safe.
-
-    Raises:
-        VppError: they are safe, but that the daemon ended was nobody's wish.
-    """
-    left = daemon.left
-    ours = [one for one in left if not _not_ours(one)]
-    sure = sum(one.ending is Ending.READ_BACK for one in ours)
-    if ours:
-        typer.echo(f"{sure} of {len(ours)} assets read back in their safe state")
-    if len(ours) < len(left):
-        typer.echo(f"{len(left) - len(ours)} assets left alone: their authority lets nothing out")
-    doubtful = [one for one in ours if one.ending is not Ending.READ_BACK]
-    for (ending, detail), alike in _alike(doubtful).items():
-        named = ", ".join(f"{one.asset} ({one.device})" for one in alike)
-        errors.print(f"[red]{_ENDINGS[ending]}{f' ({detail})' if detail else ''}:[/] {named}")
-    if doubtful:
-        if daemon.fault is not None:
-            errors.print(f"ended because {daemon.fault}", markup=False)
-        raise typer.Exit(UNSAFE)
-    if daemon.fault is not None:
-        raise daemon.fault
-
-
-def _alike(left: Sequence[Left]) -> Mapping[tuple[Ending, str], Sequence[Left]]:
-    """Those with the same ending for the same reason together."""
-    found: dict[tuple[Ending, str], list[Left]] = {}
-    for one in left:
-        found.setdefault((one.ending, one.detail), []).append(one)
-    return found
-
-
-_ENDINGS = {
-    Ending.READ_BACK: "read back",
-    Ending.SENT: "took the write, not read back in time",
-    Ending.UNKNOWN: "no answer in time, its own watchdog ends what it holds",
-    Ending.NOT_WRITTEN: "not written",
-}
-
-
-def _not_ours(one: Left) -> bool:
-    return one.ending is Ending.NOT_WRITTEN and one.detail.startswith("authority")

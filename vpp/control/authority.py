@@ -7,14 +7,19 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+import structlog
+
 from vpp.control.authority_file import Entry, read, write
 from vpp.control.dispatch import DAEMON
 from vpp.control.pace import Pace
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.devices import Authority, Device, Identity
+from vpp.domain.errors import StoreUnavailable
 from vpp.domain.ids import DeviceId
 from vpp.ports.store import Audit
+
+_log = structlog.get_logger(__name__)
 
 FILE = "authority.json"
 _NOTHING = Entry()
@@ -38,7 +43,7 @@ class AuthorityBook:
         self._audit, self._pace, self._observe = audit, pace, observe
         self._digests = digests
         self._entries: dict[DeviceId, Entry] = {}
-        self._changed = asyncio.Event()
+        self._changed, self._writing = asyncio.Event(), asyncio.Lock()
         self._tasks = Supervisor(pace.wire)
 
     async def __aenter__(self) -> Self:
@@ -60,8 +65,9 @@ class AuthorityBook:
         trace: TracebackType | None,
     ) -> None:
         await self._tasks.__aexit__(kind, error, trace)
-        if self._changed.is_set():
-            await asyncio.to_thread(write, self._path, dict(self._entries))
+        why = await self.kept()
+        if why:
+            _log.error("the next daemon will not know of every authority", why=why)
 
     def of(self, device: DeviceId) -> Authority:
         """What holds now, but for a device that says itself that it is under local control."""
@@ -123,15 +129,27 @@ class AuthorityBook:
         self._entries[device] = entry
         self._changed.set()
 
-    async def _keep(self, health: Health) -> None:
-        while True:
-            await self._changed.wait()
+    async def kept(self) -> str:
+        """Put on disk what has changed; why it could not be, else nothing."""
+        async with self._writing:
+            if not self._changed.is_set():
+                return ""
             self._changed.clear()
             try:
                 await asyncio.to_thread(write, self._path, dict(self._entries))
-            except BaseException:
+            except BaseException as fault:
                 self._changed.set()
+                if isinstance(fault, OSError):
+                    return f"{self._path}: {fault}"
                 raise
+        return ""
+
+    async def _keep(self, health: Health) -> None:
+        while True:
+            await self._changed.wait()
+            why = await self.kept()
+            if why:
+                raise StoreUnavailable(why)
             health.good()
 
 

@@ -158,7 +158,7 @@ class Daemon:
         if authority is Authority.LOCAL:
             raise InvariantError("only the device itself says that it is under local control")
         self._room.authority.set(device, authority, who=str(asked["who"]), why=str(asked["why"]))
-        return {}
+        return {"unkept": await self._room.authority.kept()}
 
     async def devices(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command ``devices``: one row of plain data each."""

@@ -105,9 +105,15 @@ class SqliteHistory:
         return database
 
     def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
+        insert = "INSERT OR REPLACE INTO mean VALUES (?, ?, ?, ?, ?, ?)"
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR REPLACE INTO mean VALUES (?, ?, ?, ?, ?, ?)", rows)
-        self._database.execute("COMMIT")
+        try:
+            self._database.executemany(insert, rows)
+            self._database.execute("COMMIT")
+        except sqlite3.Error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
 
     def _select(
         self, subject: str, quantity: str, start_s: float, end_s: float, step_s: float

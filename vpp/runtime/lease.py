@@ -105,6 +105,7 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
     Raises:
         AlreadyRunning: another process holds the lock; the message names it.
         ConfigurationError: the last epoch cannot be read.
+        VppError: the next one cannot be written.
     """
     try:
         lock = _locked(directory / LOCK)
@@ -113,8 +114,11 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
     with _kept(directory):
         try:
             lease = Lease(directory, lock, portfolio)
-        except BaseException:
+        except BaseException as error:
             os.close(lock)
+            if isinstance(error, OSError):
+                remedy = "free space or repair the disk, and start again"
+                raise VppError(f"{directory} cannot be written: {error}; {remedy}") from error
             raise
         try:
             yield lease

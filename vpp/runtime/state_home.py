@@ -30,7 +30,10 @@ def state_dir(portfolio: PortfolioId) -> Path:
     try:
         found.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(found, os.W_OK):
-            raise PermissionError(f"{found} belongs to another user")
+            read_only = os.statvfs(found).f_flag & os.ST_RDONLY
+            raise PermissionError(
+                "its file system is read-only" if read_only else "it belongs to another user"
+            )
     except OSError as error:
         raise ConfigurationError(
             [
@@ -39,7 +42,8 @@ def state_dir(portfolio: PortfolioId) -> Path:
                     line=None,
                     path="state directory",
                     problem=f"cannot be used: {error}",
-                    remedy=f"run as its owner, or set {VARIABLE} on every process alike",
+                    remedy="run as its owner where it can be written, or set"
+                    f" {VARIABLE} on every process alike",
                 )
             ]
         ) from error

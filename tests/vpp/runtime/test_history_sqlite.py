@@ -1,3 +1,6 @@
+import resource
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,3 +65,32 @@ async def test_a_file_that_cannot_be_opened_is_a_fault_that_says_what_to_do(
     with pytest.raises(StoreUnavailable, match=r"history\.db.*move it away"):
         async with SqliteHistory(tmp_path / "history.db"):
             pass
+
+
+async def test_after_a_full_disk_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    many = [mean(number, 1.0) for number in range(20_000)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with SqliteHistory(path) as history:
+        await history.append(many[:1])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match=r"history\.db"):
+                    await history.append(many)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        await history.append(many)
+        span = await history.span("apt-load", Quantity.POWER_KW, 900.0)
+    assert span == (START, START + 19_999 * STEP)
+
+
+async def test_after_another_program_held_it_for_long_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with SqliteHistory(path) as history:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailable, match="locked"):
+                await history.append([mean(0, 1.0)])
+        await history.append([mean(0, 1.0)])
+        assert await history.span("apt-load", Quantity.POWER_KW, 900.0) == (START, START)

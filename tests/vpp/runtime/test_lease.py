@@ -1,5 +1,6 @@
 import fcntl
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vpp.domain.errors import AlreadyRunning, ConfigurationError
+from vpp.domain.errors import AlreadyRunning, ConfigurationError, VppError
 from vpp.runtime.lease import hold, holder
 
 HOLD_UNTIL_TOLD = """
@@ -157,3 +158,18 @@ def test_a_directory_that_nobody_can_look_into_is_a_matter_of_time(tmp_path: Pat
         away.rename(directory)
         assert lease.stands()
         assert lease.fault is None
+
+
+def test_on_a_full_disk_it_is_said_which_directory_needs_room(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with (
+            pytest.raises(VppError, match=f"{tmp_path} cannot be written: .*free space"),
+            hold(tmp_path, portfolio="city"),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with hold(tmp_path, portfolio="city") as lease:
+        assert lease.stands()

@@ -133,3 +133,22 @@ async def test_a_torn_replacement_leaves_the_old_file_standing(tmp_path: Path) -
     async with book(tmp_path) as made:
         assert made.of(D1) is Authority.MANUAL
     assert json.loads((tmp_path / FILE).read_text())["devices"]["d1"]["authority"] == "manual"
+
+
+async def test_what_cannot_be_put_on_disk_is_said_holds_and_is_tried_again(tmp_path: Path) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    async with book(home) as made:
+        home.rename(away)
+        made.set(D1, Authority.OBSERVE, who="operator", why="work on it")
+        assert str(home / FILE) in await made.kept()
+        assert made.of(D1) is Authority.OBSERVE
+        away.rename(home)
+        assert await made.kept() == ""
+        home.rename(away)
+        made.set(D1, Authority.SHADOW, who="operator", why="done")
+    away.rename(home)
+    async with book(home) as made:
+        assert made.of(D1) is Authority.OBSERVE, (
+            "the last change found no disk, and leaving went on"
+        )
