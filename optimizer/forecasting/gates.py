@@ -46,6 +46,17 @@ def believed_kw(values_kw: Floats, usual: Usual, step_s: float) -> Floats:
     return np.where(absurd | hung, np.nan, values_kw)
 
 
+def without_absurd_kw(values_kw: Floats) -> Floats:
+    """The values, NaN where one is implausibly large; only rows where one stands out are judged."""
+    size_kw = np.nan_to_num(np.abs(values_kw))
+    mean_kw = size_kw.sum(axis=1) / np.maximum((size_kw > 0.0).sum(axis=1), 1)
+    rows = np.flatnonzero(size_kw.max(axis=1, initial=0.0) > BEYOND_USUAL * mean_kw)
+    believed = values_kw.copy()
+    most_kw = Usual.of(values_kw[rows], np.full(len(rows), np.nan)).most_kw
+    believed[rows] = np.where(size_kw[rows] > most_kw[:, None], np.nan, values_kw[rows])
+    return believed
+
+
 def enough(known: Bools, places: int) -> Bools:
     """Of which rows enough is believed, shape (rows,); ``places``: slots of a day."""
     since = known.shape[1] - np.argmax(known, axis=1)

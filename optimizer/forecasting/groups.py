@@ -21,7 +21,8 @@ def net_series(request: ForecastRequest) -> Iterator[Series]:
             one for one in request.series if one.subject in group.members and one.quantity in SIGN
         ]
         if len({(one.start, one.step_s, len(one.values_kw)) for one in parts}) == 1:
-            net_kw = np.sum([SIGN[one.quantity] * one.values_kw for one in parts], axis=0)
+            values_kw = np.stack([SIGN[one.quantity] * one.values_kw for one in parts])
+            net_kw = np.where(np.isfinite(values_kw), values_kw, np.nan).sum(axis=0)
             yield Series(
                 subject=group.subject,
                 quantity=Quantity.UNCONTROLLED_KW,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from optimizer.forecasting import gates
 from optimizer.forecasting.groups import net_series
 from optimizer.forecasting.local_time import DAY_S, days_before
 from optimizer.forecasting.most import most_kw
@@ -81,6 +82,7 @@ def of_same_slots(series: Sequence[Series]) -> Iterator[list[int]]:
 def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[Forecast]:
     issued_s = request.issued_at.timestamp()
     recorded = Recorded(series, issued_s)
+    recorded.believe(gates.without_absurd_kw(recorded.values_kw))
     scale = scale_of(series, request.grid, recorded)
     middle, low, high = (np.full(scale.bound_kw.shape, np.nan) for _ in range(3))
     used: list[list[str]] = [[] for _ in series]
@@ -96,7 +98,8 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
             into[rows] = np.where(here[rows], new, into[rows])
         if not np.isnan(middle).any():
             break
-    negative = (recorded.values_kw < 0).any(axis=1)
+    sunny = np.array([one.quantity is Quantity.AVAILABLE_KW for one in series])
+    negative = (recorded.values_kw < 0).any(axis=1) & ~sunny
     floor = np.where(negative, -np.inf, 0.0)[:, None]
     values = np.stack([np.minimum(low, middle), middle, high], axis=1)
     values = frozen(np.clip(values, floor[:, None], scale.bound_kw[:, None]))

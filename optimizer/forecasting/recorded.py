@@ -21,10 +21,15 @@ class Recorded:
         start_s, self.step_s = first.start.timestamp(), first.step_s
         slots = int((issued_s - start_s + 1e-6) // self.step_s)
         known = max(0, min(len(first.values_kw), slots))
-        self.values_kw = np.stack([one.values_kw[:known] for one in series])
+        values_kw = np.stack([one.values_kw[:known] for one in series])
+        self.valid = np.isfinite(values_kw)
+        self.values_kw = np.where(self.valid, values_kw, np.nan)
         """Shape (series, slots)."""
         self.edges_s: Floats = np.asarray(start_s + self.step_s * np.arange(known + 1), np.float64)
-        self.valid = np.isfinite(self.values_kw)
+
+    def believe(self, values_kw: Floats) -> None:
+        """Take these instead of what was recorded, NaN where it is not believed."""
+        self.values_kw, self.valid = values_kw, np.isfinite(values_kw)
 
     def before(self, slot: int) -> "Recorded":
         """As it was when so many slots were over."""

@@ -26,6 +26,7 @@ from vpp.ports.clock import Clocks
 from vpp.ports.store import History
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.model_registry import MODELS
 from vpp.runtime.probe import measure_all
 from vpp.runtime.worker import PlanningWorker
 
@@ -81,6 +82,7 @@ async def plan_once(city: City, request: Request) -> OnePlan:
                 planner=request.planner,
                 forecaster=request.forecaster,
                 log=request.state_dir / "worker.log",
+                models=_models(request),
             )
         )
         now = clocks.city.now()
@@ -95,6 +97,12 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         notes=notes,
         unforecast=_unforecast(portfolio, replanner.forecasts),
     )
+
+
+def _models(request: Request) -> Path | None:
+    """What the daemon's forecaster has learnt belongs to the daemon's history alone."""
+    own = request.history == request.state_dir / HISTORY
+    return request.state_dir / MODELS if own else None
 
 
 def _unforecast(
