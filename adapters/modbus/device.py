@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.modbus.facts import narrowed, wholes_of
 from adapters.modbus.link import ModbusLink
 from adapters.modbus.pdu import write_request
 from adapters.modbus.readings import Bound
@@ -49,10 +50,11 @@ class ModbusDevice:
         self._identity: Identity | None = None
         self._numbers: Floats | None = None
         self._values: Floats | None = None
+        self._facts = setup.facts
 
     @property
     def facts(self) -> DeviceFacts:
-        return self._setup.facts
+        return self._facts
 
     async def identify(self) -> Identity:
         """Who answers: model 1, or the points that the profile names.
@@ -148,6 +150,19 @@ class ModbusDevice:
 
 class WritableDevice(ModbusDevice):
     """A device that is written as well."""
+
+    def __init__(self, setup: Setup, link: ModbusLink, city: Clock) -> None:
+        super().__init__(setup, link, city)
+        names = wholes_of(control for _, control in setup.written.values())
+        self._wholes = dict.fromkeys(sorted(names), math.nan)
+
+    async def read(self) -> Batch:
+        batch = await super().read()
+        wholes = {name: self._last(name, self._values) for name in self._wholes}
+        if wholes != self._wholes:
+            self._wholes = wholes
+            self._facts = narrowed(self._setup.facts, self._setup.written, wholes)
+        return batch
 
     async def send(self, command: Command) -> Answer:
         """Send the recipe's writes, each once, with the life that is left in its time-out.

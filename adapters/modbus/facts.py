@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from adapters.modbus.options import DeviceOptions
-from adapters.profile.profile import Arms, BySafeState, Control, Profile, Step, WriteRule
+from adapters.profile.profile import Arms, BySafeState, Control, PartOf, Profile, Step, WriteRule
 from vpp.domain.assets import Asset
 from vpp.domain.capability import Capability, SharedLimit
 from vpp.domain.facts import Confirm, DeviceFacts
@@ -39,6 +40,35 @@ def facts_of(
         confirm=_confirm(list(written.values())),
         atomic_reversal=all(control.atomic_reversal for control in controls),
         profile_digest=profile.digest,
+    )
+
+
+def narrowed(
+    facts: DeviceFacts,
+    written: Mapping[AssetId, tuple[Asset, Control]],
+    wholes: Mapping[str, float],
+) -> DeviceFacts:
+    """The facts with what can be told held inside the wholes of which recipes write a part.
+
+    A panel's peak is often above what its inverter gives out: a ceiling in between cannot be said,
+    and would be read back as another one. ``wholes``: by point, kW, NaN where nothing is known.
+    """
+    capabilities = dict(facts.capabilities)
+    for asset, (rated, control) in written.items():
+        most_kw = min((wholes[name] for name in wholes_of([control])), default=math.nan)
+        inside = rated.rated.within(-most_kw, most_kw) if most_kw > 0 else None
+        capabilities[asset] = replace(capabilities[asset], allowed=inside or rated.rated)
+    return replace(facts, capabilities=capabilities)
+
+
+def wholes_of(controls: Iterable[Control]) -> frozenset[str]:
+    """Points of which the recipes write a part."""
+    return frozenset(
+        value.point
+        for control in controls
+        for step in _steps(control)
+        for _, value in step.writes
+        if isinstance(value, PartOf)
     )
 
 

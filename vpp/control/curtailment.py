@@ -34,7 +34,7 @@ def ceilings(
     expected = np.where(np.isnan(told_kw), produced_kw, np.fmin(produced_kw, told_kw))
     room = room_kw + pool.rows.sums(np.where(able, produced_kw - expected, 0.0))
     ceiling = _cut(pool, able, expected, room, told_kw)
-    peak = -pool.lo_kw
+    peak = -pool.least_kw
     held = able & np.isfinite(told_kw) & due & ~(ceiling < told_kw)
     asked = np.where(held, np.minimum(RAISE_PART * peak, np.maximum(peak - told_kw, 0.0)), 0.0)
     kept = FREE_PART * pool.rows.sums(np.where(able, peak, 0.0))

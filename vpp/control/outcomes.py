@@ -40,7 +40,7 @@ def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     read_kw = evidence.setpoint_kw
     if read_kw is None or evidence.setpoint_s <= trial.sent_s:
         return _unconfirmed(trial, evidence, rules)
-    if is_held(trial.setpoint, read_kw, rules.held_kw):
+    if is_held(trial.setpoint, read_kw, rules.held_kw) or _is_free(trial.setpoint, read_kw, rules):
         return _held(trial)
     if trial.held:
         return _judge_strange(trial, read_kw, evidence.setpoint_s)
@@ -101,6 +101,14 @@ def is_held(setpoint: Setpoint, read_kw: float, tolerance_kw: float) -> bool:
     if setpoint.form is Form.WINDOW or (math.isnan(read_kw) and setpoint.form in BLANK):
         return True
     return abs(read_kw - register_kw(setpoint)) <= tolerance_kw
+
+
+def _is_free(setpoint: Setpoint, read_kw: float, rules: Rules) -> bool:
+    """Whether it was told all that it can give or take, and shows that nothing holds it back."""
+    allowed, told_kw = rules.capability.allowed, register_kw(setpoint)
+    end_kw = allowed.hi_kw if told_kw > 0 else allowed.lo_kw
+    whole = setpoint.form is Form.CEILING and abs(told_kw - end_kw) <= rules.held_kw
+    return whole and math.isnan(read_kw)
 
 
 def register_kw(setpoint: Setpoint) -> float:

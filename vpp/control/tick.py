@@ -51,7 +51,7 @@ def _orders(scene: Scene, reach: Reach, chosen: Chosen, power: Floats) -> Orders
     held_back = _ceilings(scene, reach, power)
     cut = pool.pv & stood.controlled & np.isfinite(held_back)
     eased = pool.pv & stood.controlled & np.isnan(held_back) & np.isfinite(memory.told_kw)
-    held_back = np.where(cut, held_back, np.where(eased, pool.lo_kw, np.nan))
+    held_back = np.where(cut, held_back, np.where(eased, pool.least_kw, np.nan))
     new_pv = (cut | eased) & ~(
         np.abs(held_back - memory.told_kw) <= np.maximum(pool.resolution_kw, 0.01)
     )

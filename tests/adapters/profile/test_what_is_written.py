@@ -95,6 +95,20 @@ async def read(port: object, asset: AssetId, quantity: Quantity) -> float | None
     return value(await port.read(), asset, quantity)
 
 
+@pytest.mark.parametrize(("device", "asset"), [(PV, ROOF), (HYBRID_ROOF, HYPV)])
+async def test_what_can_be_told_ends_where_the_inverter_does_and_is_read_back_as_it_is(
+    device: Device, asset: AssetId
+) -> None:
+    async with opened(device) as (_, port):
+        await read(port, asset, Quantity.POWER_KW)
+        allowed = port.facts.capabilities[asset].allowed
+        assert ASSETS[asset].rated.lo_kw < allowed.lo_kw < 0.0, "the panels' peak is above it"
+        ceiling_kw = 0.99 * allowed.lo_kw
+        await port.send(command(device, setpoint(asset, Form.CEILING, ceiling_kw)))
+        held = await read(port, asset, Quantity.SETPOINT_KW)
+        assert held == pytest.approx(ceiling_kw, abs=port.facts.confirm.tolerance_kw)
+
+
 def test_every_recipe_is_tried_here() -> None:
     written = {
         (name, verb)

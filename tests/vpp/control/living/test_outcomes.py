@@ -87,6 +87,16 @@ def test_no_verdict_before_dead_time_ramp_and_two_polls() -> None:
     assert told(judged(one, at(3.5, 0.0))) == (Outcome.NOT_OBEYING, None)
 
 
+@pytest.mark.parametrize(("told_kw", "trouble"), [(10.0, None), (9.0, Trouble.NOT_APPLIED)])
+def test_a_plant_told_all_that_it_can_give_may_show_that_nothing_holds_it_back(
+    told_kw: float, trouble: Trouble | None
+) -> None:
+    plant = replace(rules(SUN), capability=replace(rules().capability, allowed=SUN.rated))
+    freed = ceiling(B1, told_kw, producing=True, expires_s=60.0, owner="plan", reason="room")
+    one = judge(trial(freed), at(6.0, -3.0, math.nan), plant)
+    assert (one.trouble, one.held) == (trouble, trouble is None)
+
+
 @pytest.mark.parametrize(("power_kw", "outcome"), [(4.7, "followed"), (4.6, "limited")])
 def test_near_is_three_percent_of_the_rating(power_kw: float, outcome: str) -> None:
     assert judged(trial(5.0), at(4.0, power_kw)).outcome == outcome

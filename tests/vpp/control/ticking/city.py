@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from vpp.control.inputs import PoolModel, Timing
 from vpp.domain.assets import Asset, Battery, EvCharger, Load, Phases, Pv
-from vpp.domain.capability import Capability, Form
+from vpp.domain.capability import AllowedSet, Capability, Form
 from vpp.domain.devices import Authority, Carried, Device, Link, SafeState
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId, LinkId, MeterId, NodeId, PoolId, PortfolioId, SiteId
@@ -50,6 +50,8 @@ class House:
     car_starts: int | None = None
     """Of each charger, a day."""
     pv_kw: float = 0.0
+    inverter_kw: float = math.inf
+    """What the plant's inverter gives out at most, and can be told."""
     curtailable: bool = False
     load_kw: float = 100.0
     rating_kw: float = math.inf
@@ -117,12 +119,13 @@ def city(
         load = Load(id=AssetId(f"load{h}"), site=site, max_kw=house.load_kw)
         assets[load.id] = load
         if house.pv_kw:
+            told = AllowedSet.between(-min(house.inverter_kw, house.pv_kw), 0.0)
             pv = Pv(
                 id=AssetId(f"pv{h}"), site=site, peak_kw=house.pv_kw, curtailable=house.curtailable
             )
             assets[pv.id] = pv
             _wire(devices, facts, pv, Capability(
-                forms=frozenset({Form.CEILING, Form.RELEASE}), allowed=pv.rated, dead_time_s=1.0,
+                forms=frozenset({Form.CEILING, Form.RELEASE}), allowed=told, dead_time_s=1.0,
             ), SafeState.AUTONOMOUS, authority)  # fmt: skip
         for b, store in enumerate(house.stores):
             battery = Battery(
