@@ -17,6 +17,8 @@ class Process:
     pid: int
     rss_mb: float
     files: int
+    waited_s: float
+    """Time so far in which its main thread could have run and no core was free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,12 @@ def family(pid: int) -> Iterator[Process]:
             words = Path(f"/proc/{one}/cmdline").read_bytes().decode().split("\0")
             pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
             files = len(list(Path(f"/proc/{one}/fd").iterdir()))
+            waited_s = int(Path(f"/proc/{one}/schedstat").read_text().split()[1]) / 1e9
         except OSError:
             continue
-        yield Process(name=_name(words), pid=one, rss_mb=pages * 4096 / MB, files=files)
+        yield Process(
+            name=_name(words), pid=one, rss_mb=pages * 4096 / MB, files=files, waited_s=waited_s
+        )
 
 
 def _descendants(pid: int) -> Iterator[int]:

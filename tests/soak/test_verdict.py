@@ -11,7 +11,7 @@ from tests.soak.verdict import verdict
 
 
 def look(at: int, **changes: Any) -> Sample:
-    daemon = Process(name="daemon", pid=1, rss_mb=100.0, files=50)
+    daemon = Process(name="daemon", pid=1, rss_mb=100.0, files=50, waited_s=0.1 * at)
     usual = Sample(
         at_s=10.0 * at, processes=(daemon,), tasks=100, alarms=frozenset(), speed=600.0,
         ticks=100 * at, late=0, plan_rounds=at,
@@ -23,8 +23,9 @@ def wrong(samples: list[Sample], exit_code: int = 0) -> list[str]:
     return [check.text for check in verdict(samples, exit_code) if not check.holds]
 
 
-def daemon(at: int, *, rss_mb: float = 100.0, files: int = 50) -> Sample:
-    return look(at, processes=(Process(name="daemon", pid=1, rss_mb=rss_mb, files=files),))
+def daemon(at: int, *, rss_mb: float = 100.0, files: int = 50, waited_s: float = 0.0) -> Sample:
+    one = Process(name="daemon", pid=1, rss_mb=rss_mb, files=files, waited_s=waited_s)
+    return look(at, processes=(one,))
 
 
 def test_a_steady_run_holds() -> None:
@@ -37,7 +38,8 @@ def test_a_steady_run_holds() -> None:
         ([daemon(at, rss_mb=100 + 3 * at) for at in range(20)], "memory"),
         ([daemon(at, files=50 + at) for at in range(20)], "open files"),
         ([look(at, tasks=100 + at) for at in range(20)], "tasks"),
-        ([look(at, late=10 * at) for at in range(20)], "late"),
+        ([daemon(at, waited_s=2.0 * at) for at in range(20)], "too busy to judge"),
+        ([look(at, late=3 * at) for at in range(20)], "late"),
         ([look(at, plan_rounds=3) for at in range(20)], "planning"),
         ([look(at, alarms=frozenset({"SHORTFALL pool"})) for at in range(20)], "SHORTFALL pool"),
         ([look(at) for at in range(3)], "too few"),
@@ -65,3 +67,4 @@ def test_this_very_process_is_seen() -> None:
     (me, *_) = family(os.getpid())
     assert me.rss_mb > 10
     assert me.files > 2
+    assert me.waited_s >= 0.0
