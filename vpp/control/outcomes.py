@@ -45,24 +45,37 @@ def _judge_holding(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if trial.held:
         return _judge_strange(trial, read_kw, evidence.setpoint_s)
     if evidence.setpoint_s >= trial.sent_s + max(rules.confirm.within_s, POLLS * rules.poll_s):
-        frozen = doubt(trial, evidence, rules) is Trouble.FROZEN
-        trouble = Trouble.FROZEN if frozen else Trouble.NOT_APPLIED
-        return trial._replace(outcome=Outcome.NOT_OBEYING, trouble=trouble)
+        return _judge_missed(trial, evidence, rules)
     return trial
+
+
+def _judge_missed(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
+    """It has had its time, and something else was read back."""
+    trial = _strange(trial, evidence.setpoint_s)
+    if trial.strange_for < STRANGE_READS:
+        return trial
+    frozen = doubt(trial, evidence, rules) is Trouble.FROZEN
+    trouble = Trouble.FROZEN if frozen else Trouble.NOT_APPLIED
+    return trial._replace(outcome=Outcome.NOT_OBEYING, trouble=trouble)
 
 
 def _held(trial: Trial) -> Trial:
     if trial.held:
         return trial._replace(strange_for=0) if trial.strange_for else trial
     pending = trial.outcome in (Outcome.SENT, Outcome.UNKNOWN)
-    return trial._replace(held=True, outcome=Outcome.ACCEPTED if pending else trial.outcome)
+    outcome = Outcome.ACCEPTED if pending else trial.outcome
+    return trial._replace(held=True, strange_for=0, outcome=outcome)
+
+
+def _strange(trial: Trial, sample_s: float) -> Trial:
+    if sample_s <= trial.strange_seen_s:
+        return trial
+    return trial._replace(strange_for=trial.strange_for + 1, strange_seen_s=sample_s)
 
 
 def _judge_strange(trial: Trial, read_kw: float, sample_s: float) -> Trial:
     """It was held, and something else was read back."""
-    if sample_s <= trial.strange_seen_s:
-        return trial
-    trial = trial._replace(strange_for=trial.strange_for + 1, strange_seen_s=sample_s)
+    trial = _strange(trial, sample_s)
     if trial.strange_for < STRANGE_READS:
         return trial
     if math.isnan(read_kw):

@@ -92,7 +92,7 @@ class Trial(NamedTuple):
     held: bool = False
     """The device was seen holding it."""
     strange_for: int = 0
-    """Newest read-backs in a row, after it was held, that were something else."""
+    """Newest read-backs in a row, after it was held or should be, that were something else."""
     strange_seen_s: float = -math.inf
     changing: tuple[Outcome, Cause | None] | None = None
     """Another verdict than the last one, on samples so far."""

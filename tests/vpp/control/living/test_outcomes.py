@@ -196,8 +196,18 @@ def test_without_echo_and_read_back_nobody_knows() -> None:
 def test_acknowledged_but_not_applied() -> None:
     one = judged(trial(5.0), at(1.0, 0.0, 0.0))
     assert one.trouble is None
-    one = judged(one, at(5.0, 0.0, 0.0))
+    one = judged(one, *(at(t, 0.0, 0.0) for t in (5.0, 6.0, 7.0)))
     assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.NOT_APPLIED)
+
+
+def test_what_a_newer_command_of_ours_has_overwritten_is_no_disobedience() -> None:
+    """It is under way on a slow wire, and its value is read before its answer is there."""
+    released = Setpoint(asset=B1, form=Form.RELEASE, expires_s=60.0, owner="plan", reason="free")
+    for asked in (trial(5.0), trial(released)):
+        seen = judged(asked, at(6.0, 5.0, -3.0), at(7.0, 5.0, -3.0))
+        assert seen.trouble is None
+    back = judged(trial(5.0), at(6.0, 5.0, -3.0), at(7.0, 5.0, -3.0), at(8.0, 5.0, 5.0))
+    assert (back.trouble, back.held, back.strange_for) == (None, True, 0)
 
 
 def test_a_setpoint_read_before_the_write_says_nothing() -> None:
@@ -325,7 +335,8 @@ def test_readings_that_stand_still_under_power_are_frozen(
     if stored[0] is None:
         before = stored
     one = trial(5.0, baseline_kw=baseline_kw)._replace(stored=before)
-    one = judged(one, at(9.0, baseline_kw, 3.0)._replace(stored=stored))
+    samples = [at(t, baseline_kw, 3.0)._replace(stored=stored) for t in (9.0, 10.0, 11.0)]
+    one = judged(one, *samples)
     assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, trouble)
 
 
