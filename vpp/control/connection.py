@@ -36,6 +36,8 @@ class Counters:
     """How often the configured identity answered anew."""
     late_s: float = 0.0
     """Of the newest round, wire seconds after it was due."""
+    took_s: float = 0.0
+    """The newest round that went well, wire seconds."""
 
 
 @dataclass(slots=True)
@@ -113,13 +115,23 @@ class Connection:
             raise RuntimeError("a round is awaited outside of any task")
         current = self._round = _Round(task, task.cancelling(), self._wire.monotonic())
         try:
-            return await round_
+            brought = await round_
         except asyncio.CancelledError as cancelled:
             if current.overdue and task.uncancel() <= current.cancelling:
                 raise NoAnswer(f"nothing came within {self._patience_s:g} s") from cancelled
             raise
+        else:
+            self.counters.took_s = self._wire.monotonic() - current.began_s
+            return brought
         finally:
             self._round = None
+
+    @property
+    def slow_s(self) -> float:
+        """How long its rounds take, wire seconds: the newest, or the one that is under way."""
+        current = self._round
+        running_s = 0.0 if current is None else self._wire.monotonic() - current.began_s
+        return max(self.counters.took_s, running_s)
 
     def end_overdue(self) -> None:
         """Give up a round that takes far longer than the device's time-out."""

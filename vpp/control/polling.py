@@ -1,8 +1,10 @@
 """Reads one polled device on its due times."""
 
+import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from vpp.control.connection import Connection
 from vpp.control.poll_grid import next_due_s
@@ -29,6 +31,7 @@ class Poller:
         self._connection, self._port, self._table = connection, port, table
         self._wire, self._period_s, self._lateness_s = wire, period_s, lateness_s
         self._due_s = -math.inf
+        self._nap: asyncio.Task[Any] | None = None
 
     async def live(self, health: Health) -> None:
         try:
@@ -42,12 +45,32 @@ class Poller:
             self._connection.failed(fault, health)
             raise
 
+    def hurry(self) -> None:
+        """The period has become shorter: whoever waits for his turn waits for the next one now."""
+        nap, self._nap = self._nap, None
+        if nap is not None:
+            nap.cancel()
+
     async def _until_due(self) -> None:
-        now_s = self._wire.monotonic()
-        after_s = max(now_s, self._due_s)  # timers may end a little early
-        due_s = next_due_s(self._connection.device.id, after_s, self._period_s())
-        self._due_s = due_s
-        await self._wire.sleep(due_s - now_s)
-        late_s = self._wire.monotonic() - due_s
+        while not await self._slept():
+            self._due_s = -math.inf
+        late_s = self._wire.monotonic() - self._due_s
         self._connection.counters.late_s = late_s
         self._lateness_s.append(late_s)
+
+    async def _slept(self) -> bool:
+        """False where the turn was called off by ``hurry``."""
+        now_s = self._wire.monotonic()
+        after_s = max(now_s, self._due_s)  # timers may end a little early
+        self._due_s = next_due_s(self._connection.device.id, after_s, self._period_s())
+        task = self._nap = asyncio.current_task()
+        before = 0 if task is None else task.cancelling()
+        try:
+            await self._wire.sleep(self._due_s - now_s)
+        except asyncio.CancelledError:
+            if task is not None and self._nap is None and task.uncancel() <= before:
+                return False
+            raise
+        finally:
+            self._nap = None
+        return True

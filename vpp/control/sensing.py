@@ -49,10 +49,30 @@ class Sensing:
             for device, port in ports.items()
         }
         self._readers = {device: self._reader(device, port) for device, port in ports.items()}
+        self._polled = [
+            self._connections[device]
+            for device, reader in self._readers.items()
+            if isinstance(reader, Poller)
+        ]
 
     @property
     def counters(self) -> Mapping[DeviceId, Counters]:
         return {device: one.counters for device, one in self._connections.items()}
+
+    @property
+    def slow_s(self) -> float:
+        """Wire seconds that three quarters of the polled devices' rounds stay below.
+
+        Devices that do not answer do not count: they are no word about the wire.
+        """
+        slow_s = sorted(one.slow_s for one in self._polled if one.identified)
+        return slow_s[3 * len(slow_s) // 4] if slow_s else 0.0
+
+    def hurry(self) -> None:
+        """The city goes faster from now on: no device is read by its old period."""
+        for reader in self._readers.values():
+            if isinstance(reader, Poller):
+                reader.hurry()
 
     async def __aenter__(self) -> Self:
         for device, reader in self._readers.items():

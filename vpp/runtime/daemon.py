@@ -177,7 +177,7 @@ class Daemon:
     def _observe(self, seen: TickView[ControlState]) -> None:
         self._ticked_s = self._clocks.wire.monotonic()
         self._look_at_lease()
-        self._govern(seen.late_s)
+        self._govern(max(seen.late_s, self._room.sensing.slow_s * _speed(self._clocks)))
         self._replanner.observe(seen.snapshot)
         self._score.observe(seen.snapshot)
         self._metrics.tick_seconds.observe(seen.took_s)
@@ -230,12 +230,13 @@ class Daemon:
         if governor.observe(late_s):
             now, asked = governor.city.speed, governor.asked
             if now < before:
-                _log.warning("slower", speed=now, asked=asked, why="ticks were late")
+                _log.warning("slower", speed=now, asked=asked, why="ticks or readings were late")
             else:
-                _log.info("faster", speed=now, asked=asked, why="ticks are punctual again")
+                _log.info("faster", speed=now, asked=asked, why="they are punctual again")
             self._tell_speed(governor.city)
 
     def _tell_speed(self, city: CityClock) -> None:
+        self._room.sensing.hurry()
         for listener in self._speed_listeners:
             listener(city.speed, city.changed_s)
 

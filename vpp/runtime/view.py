@@ -62,8 +62,8 @@ class View:
         if self.speed >= self.asked_speed:
             return f"{self.speed:g} x"
         return (
-            f"{self.speed:.3g} x, slowed from {self.asked_speed:g} x: the loop was late; faster"
-            " again when it keeps up"
+            f"{self.speed:.3g} x, slowed from {self.asked_speed:g} x: ticks or readings were late;"
+            " faster again when it keeps up"
         )
 
     def rung(self, pool: PoolId) -> Rung:

@@ -53,7 +53,9 @@ async def test_a_city_whose_ticks_stay_late_goes_on_more_slowly_and_says_so(tmp_
     assert ago_s < 0.05
     assert views[0].pace == "60 x"
     slowed = next(view for view in views if view.speed < 60.0)
-    assert slowed.pace.startswith("48 x, slowed from 60 x: the loop was late; faster again")
+    assert slowed.pace.startswith(
+        "48 x, slowed from 60 x: ticks or readings were late; faster again"
+    )
 
 
 async def test_metrics_tell_of_the_daemon_itself(tmp_path: Path) -> None:

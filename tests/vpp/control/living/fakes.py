@@ -110,6 +110,7 @@ class FakeBattery:
     state: float = 2.0
     answers: bool = True
     reads_hang: bool = False
+    reads_take_s: float = 0.01
     writes_hang: bool = False
     refuses: bool = False
     mute_after_write: bool = False
@@ -182,7 +183,7 @@ class FakeBattery:
     async def _reach(self) -> None:
         if not self.answers:
             raise ConnectionLost("connection refused")
-        await asyncio.sleep(3600.0 if self.reads_hang else 0.01)
+        await asyncio.sleep(3600.0 if self.reads_hang else self.reads_take_s)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -97,6 +97,39 @@ async def test_a_dead_or_hung_device_delays_nobody() -> None:
         states = made.table.freeze(1, BEGIN, 60.0).devices
     assert (states[DeviceId("d1")].online, states[DeviceId("d2")].online) == (False, True)
     assert states[DeviceId("d1")].trouble == "nothing came within 1.5 s"
+
+
+async def test_who_waits_for_his_turn_hurries_when_the_city_goes_faster() -> None:
+    portfolio, ports = two()
+    speed = 0.1  # a round every 10 s
+    by_id = {DeviceId(device): port for device, port in ports.items()}
+    facts = {device: port.facts for device, port in by_id.items()}
+    table = StateTable(portfolio, facts, Timing(), lambda _: Authority.AUTO)
+    slow_then_fast = replace(pace(), speed=lambda: speed)
+    sensing = Sensing(
+        devices=portfolio.devices, ports=by_id, table=table, identities=Seen(), pace=slow_then_fast
+    )
+    async with sensing:
+        await asyncio.sleep(21)
+        before = len(ports["d1"].reads)
+        assert before <= 3
+        speed = 1.0
+        sensing.hurry()
+        await asyncio.sleep(5)
+        assert len(ports["d1"].reads) >= before + 4
+
+
+async def test_it_tells_how_long_most_rounds_take_and_leaves_out_who_does_not_answer() -> None:
+    portfolio, ports = two()
+    async with sensing_rig(portfolio, ports) as made:
+        await asyncio.sleep(3)
+        assert made.sensing.slow_s == pytest.approx(0.01)
+        ports["d1"].reads_take_s = ports["d2"].reads_take_s = 0.3
+        await asyncio.sleep(3)
+        assert made.sensing.slow_s == pytest.approx(0.3)
+        ports["d1"].reads_take_s, ports["d2"].reads_hang = 0.01, True
+        await asyncio.sleep(10)
+        assert made.sensing.slow_s == pytest.approx(0.01)
 
 
 async def test_three_failed_rounds_are_offline_and_the_first_already_stops_writing() -> None:
