@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpp.control import ledger, limits, movers, pool_power, safety, sharing
+from vpp.control import course, ledger, limits, movers, pool_power, safety, sharing
 from vpp.control.car_offers import CHANGE_PART, Cars, offers
 from vpp.control.ledger import Flow
 from vpp.control.merit import best_first
@@ -36,6 +36,8 @@ class Chosen:
     cars: Cars
     moved: Moved
     trim_kw: float
+    course_kw: float
+    residual_kw: float
     state: ControlState
     """With slot and ledger of this tick."""
 
@@ -56,6 +58,8 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     store = pool_power.store(pool, members, scene.stored, fleet, bounds)
     drawn = _drawn(scene, other, directed)
     net_kw = pool_power.certain_net(scene.ground, drawn)
+    residual_kw = (scene.ground.surplus_lo_kw + scene.ground.surplus_hi_kw) / 2
+    course_kw = course.learnt(scene, residual_kw)
     flow = Flow(net_kw=net_kw, power_kw=float(scene.now_kw[members].sum()), dt_s=scene.dt_s)
     twin = replace(fleet, lo_kw=-fleet.discharge_kw, hi_kw=fleet.charge_kw)
     rule = pool_power.store(pool, members, scene.stored, twin, bounds)
@@ -66,7 +70,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
         24 * float(pool.rating_kw[pool.battery].sum()),
     )
     slot = terms.slot(state.slot, at, scene.timing.tick_s, weight)
-    served = pool_power.serve(net_kw, store, slot, terms)
+    served = pool_power.serve(course.ahead(net_kw, course_kw), store, slot, terms)
     trim = _trim(scene, members)
     want = pool_power.with_trim(served.power_kw, trim, store)
     shares = shared(scene, want, fleet, bounds, terms)
@@ -85,6 +89,8 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
         cars=offered,
         moved=moved,
         trim_kw=trim,
+        course_kw=course_kw,
+        residual_kw=residual_kw,
         state=state,
     )
 

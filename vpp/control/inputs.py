@@ -51,7 +51,6 @@ class Timing:
             freshness_s=max(10.0, 5 * tick_s),
             refresh_s=max(10.0, 2 * tick_s),
             life_s=min(900.0, max(60.0, 15 * tick_s)),
-            write_interval_s=max(5.0, tick_s),
         )
 
 

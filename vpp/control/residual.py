@@ -19,8 +19,10 @@ from vpp.control.sight import Sight
 from vpp.control.state import RowMemory
 from vpp.domain.arrays import Bools, Floats
 
-IN_FLIGHT_KW = 0.5
-"""An asset measured so close to what it was told has arrived there."""
+LOOKS = 8
+"""So many of the newest measurements of a row may be the one that is taken."""
+DRIFT_PART_S = 0.02 / 60
+"""Of the rated power beneath a row, per second: by how much its residual may move with its age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,11 +40,13 @@ class Ground:
     memory: RowMemory
 
 
-def aligned(pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools) -> Floats:
+def aligned(
+    pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools, slack_s: float
+) -> tuple[Floats, Floats]:
     """Residual of each row with a good meter, taken at the meter's own time; NaN for the others."""
     rows = pool.rows
     taken = np.zeros(len(rows))
-    net_s, net_kw = _settled(pool, sight, recall, controlled)
+    net_s, net_kw = _settled(pool, sight, recall, controlled, slack_s)
     for row in rows.chain:
         within = (row >= 0) & controlled
         within[within] = sight.net.good[row[within]]
@@ -50,26 +54,31 @@ def aligned(pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools)
             when = np.where(within, net_s[row], sight.now_s)
             power = recall.power(when)
             taken += totals(row[within], power[within], len(rows))
-    return np.where(sight.net.good, net_kw - taken, np.nan)
+    return np.where(sight.net.good, net_kw - taken, np.nan), net_s
 
 
 def _settled(
-    pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools
+    pool: CompiledPool, sight: Sight, recall: Recall, controlled: Bools, slack_s: float
 ) -> tuple[Floats, Floats]:
     """The newest measurement of each row that no command in flight blurs: its time and value.
 
     While an asset has not been measured at what it was told, its power after its newest sample is
-    a guess, however good the model of its dead time: the wire has delays of its own. So the row
-    is looked at where the samples of such assets reach.
+    a guess, however good the model of its dead time: the wire has delays of its own. So is the
+    moment at which it moved between two samples. Where every measurement is blurred, it is the one
+    that is least so.
     """
-    rows, newest_s = pool.rows, recall.sample_s[-1]
-    moving = controlled & (np.abs(recall.told_kw[-1] - recall.sample_kw[-1]) > IN_FLIGHT_KW)
-    reach_s = np.full(len(rows), np.inf)
-    for row in rows.chain:
-        within = (row >= 0) & moving
-        np.minimum.at(reach_s, row[within], newest_s[within])
-    known = (recall.net_s <= reach_s).sum(axis=0)
-    at, every = np.maximum(known - 1, 0), np.arange(len(rows))
+    rows, looks = pool.rows, recall.net_s[-LOOKS:][::-1]
+    unsure = recall.unsure(LOOKS)
+    unsure = unsure[controlled[unsure]]
+    doubt_kw = np.zeros(looks.shape)
+    for row in rows.chain[:, unsure]:
+        assets, here = unsure[row >= 0], row[row >= 0]
+        for k, net_s in enumerate(looks):
+            guessed_kw = recall.doubt_kw(assets, net_s[here], slack_s)
+            doubt_kw[k] += totals(here, guessed_kw, len(rows))
+    rated_kw = rows.sums(np.where(controlled, pool.rating_kw, 0.0))
+    drift_kw = DRIFT_PART_S * np.maximum(rated_kw, 1.0) * (sight.now_s - looks)
+    at, every = len(recall.times) - 1 - (doubt_kw + drift_kw).argmin(axis=0), np.arange(len(rows))
     return recall.net_s[at, every], recall.net_kw[at, every]
 
 

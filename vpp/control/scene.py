@@ -10,6 +10,7 @@ import numpy as np
 from vpp.control import (
     arbiter,
     blind_spots,
+    departures,
     phase_currents,
     residual,
     standing,
@@ -30,6 +31,8 @@ from vpp.control.stored_energy import Stored
 from vpp.domain.arrays import Bools, Floats
 
 DAY_S = 86400.0
+SLACK_PART = 0.5
+"""Of a tick: give or take so much, a command arrives when its device's profile says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +53,8 @@ class Scene:
     dark: Bools
     """Rows beneath which nothing is decided."""
     ground: Ground
+    measured_s: Floats
+    """When the residual of each row was measured."""
     currents: Currents
     now_kw: Floats
     """Power of each asset now as far as it can be told, shape (assets,).
@@ -78,10 +83,13 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
     row_memory = start_ramp.followed(
         pool, row_memory, stood, sight.now_s, dt_s, timing.start_ramp_per_min
     )
-    trace = remembered(state.trace, pool, sight, stood.memory.told_kw, _horizon_s(pool, timing))
+    past = departures.heard(state.trace, pool, inputs.news)
+    past = departures.delayed(past, pool, sight)
+    trace = remembered(past, pool, sight, stood.memory.told_kw, _horizon_s(pool, timing))
     recall = Recall.of(trace, pool)
     steered = stood.controlled & ~pool.pv
-    measured = residual.aligned(pool, sight, recall, steered)
+    slack_s = SLACK_PART * timing.tick_s
+    measured, measured_s = residual.aligned(pool, sight, recall, steered, slack_s)
     lost = pool.metered & ~pool.metered_below & ~sight.net.good & ~row_memory.blind
     band = blind_spots.forecast_band(pool, inputs.site_forecasts, snapshot.at, lost)
     rest = blind_spots.rest(pool, sight, steered, stood.doubtful, timing.freshness_s, band)
@@ -99,6 +107,7 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
         trace=trace,
         dark=dark,
         ground=residual.ground(pool, sight, row_memory, measured, rest),
+        measured_s=measured_s,
         currents=phase_currents.left(pool, sight, recall, steered),
         now_kw=np.where(np.isfinite(now_kw), now_kw, 0.0),
     )

@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,13 +106,19 @@ class Trace:
     measured_s: Floats
     measured_kw: Floats
     told_kw: Floats
-    """In force from this tick on."""
+    """By this tick."""
+    told_s: Floats
+    """When each asset was told that; -inf for never."""
+    left_s: Floats
+    """When that left for its device; NaN while nobody has said, and this tick's time is taken."""
     expected_kw: Floats
     """Power at this tick that follows from the commands before, through dead time and ramp."""
     net_s: Floats
     """When each row's newest measurement was made, shape (rows,); -inf for never."""
     net_kw: Floats
     """What it was, kW; NaN for never."""
+    residual_kw: float = float("nan")
+    """Of the pool as this tick saw it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +180,8 @@ class ControlState:
     trace: tuple[Trace, ...] = ()
     trim_kw: float = 0.0
     """What is added to the wanted storage power because commands are followed imperfectly."""
+    course_kw: float = 0.0
+    """By how much the residual has lately moved between being measured and being served."""
     owed_kws: float = 0.0
     """Difference between wanted and told pool power.
 

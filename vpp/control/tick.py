@@ -87,7 +87,15 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
     pool, stood = scene.pool, scene.standing
     memory = _remembering(scene, chosen, orders)
     told = np.where(np.isfinite(memory.told_kw), memory.told_kw, scene.trace[-1].measured_kw)
-    trace = (*scene.trace[:-1], replace(scene.trace[-1], told_kw=told))
+    fresh = orders.new | orders.safe
+    newest = replace(
+        scene.trace[-1],
+        told_kw=told,
+        told_s=np.where(fresh, scene.sight.now_s, scene.trace[-1].told_s),
+        left_s=np.where(fresh, np.nan, scene.trace[-1].left_s),
+        residual_kw=chosen.residual_kw,
+    )
+    trace = (*scene.trace[:-1], newest)
     rungs = ladder.rungs(
         pool, Rung.SAFE_STATE if scene.dark[0] else chosen.terms.rung, scene.dark, stood.controlled
     )
@@ -99,6 +107,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         row_memory=scene.ground.memory,
         trace=trace,
         trim_kw=chosen.trim_kw,
+        course_kw=chosen.course_kw,
         owed_kws=chosen.moved.owed_kws,
         limits=scene.verdict.limits,
         lapsed=scene.verdict.lapsed,

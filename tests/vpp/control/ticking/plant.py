@@ -18,10 +18,12 @@ from vpp.control.tick import step
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.assets import EvCharger, Load, Pv
 from vpp.domain.capability import Form
+from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority
 from vpp.domain.forecast import Forecast
 from vpp.domain.ids import AssetId, DeviceId, MeterId, SiteId
 from vpp.domain.network import MeterRole
+from vpp.domain.outcome import Outcome
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
 from vpp.domain.proposal import Proposal
@@ -58,6 +60,12 @@ class Plant:
     authority: dict[str, Authority] = field(default_factory=dict)
     sessions: dict[AssetId, EvSession | None] = field(default_factory=dict)
     log: list[tuple[float, Decision]] = field(default_factory=list)
+    wait_s: Callable[[], float] | None = None
+    """How long the next command waits before it leaves, which is told; None: it leaves at once."""
+    sample_age_s: Floats | float = 0.0
+    """Of the power of each asset."""
+    left: list[tuple[float, Decision]] = field(default_factory=list)
+    """When commands leave that the tick has not heard of."""
 
     def __post_init__(self) -> None:
         pool = self.city.model.compiled
@@ -152,7 +160,27 @@ class Plant:
             expires = setpoint.expires_s
             if setpoint.form is Form.RELEASE:
                 kw, expires = np.nan, self.now_s
-            self.queue.append((self.now_s + self.pool.dead_s[at], at, kw, expires))
+            left_s = self._leaves(decision)
+            self.queue.append((left_s + self.pool.dead_s[at], at, kw, expires))
+
+    def _leaves(self, decision: Decision) -> float:
+        """When a command leaves: never before the one before it."""
+        if self.wait_s is None:
+            return self.now_s
+        before = [left_s for left_s, other in self.left if other.asset == decision.asset]
+        left_s = max([self.now_s + self.wait_s(), *before])
+        self.left.append((left_s, decision))
+        return left_s
+
+    def departures(self) -> tuple[CommandNews, ...]:
+        """Of the commands that have left since the last call; refreshes are no news."""
+        gone = [(left_s, d) for left_s, d in self.left if left_s <= self.now_s]
+        self.left = [(left_s, d) for left_s, d in self.left if left_s > self.now_s]
+        return tuple(
+            CommandNews(asset=d.asset, setpoint=d.setpoint, sent_s=left_s, outcome=Outcome.ACCEPTED)
+            for left_s, d in gone
+            if d.write_class is not WriteClass.REFRESH
+        )
 
     def landed(self) -> Floats:
         """Setpoints once all commands have landed, shape (assets,); 0 where none was given."""
@@ -177,8 +205,9 @@ class Plant:
             else:
                 self.frozen_meters.pop(meter, None)
                 meters[m] = net
+        sampled_s, sampled_kw = self._sampled()
         values = {
-            Quantity.POWER_KW: self.power.copy(),
+            Quantity.POWER_KW: sampled_kw,
             Quantity.SOC: np.divide(
                 self.energy, pool.capacity_kwh, out=np.full(pool.count, np.nan), where=pool.battery
             ),
@@ -187,11 +216,15 @@ class Plant:
         loads = np.array([isinstance(a, Load) for a in pool.asset])
         values[Quantity.POWER_KW][loads] = np.nan
         mute = np.array([a in self.unanswered for a in pool.assets])
+        measured_s = {Quantity.POWER_KW: sampled_s}
         lost = np.array([a in self.stale_assets or a in self.offline for a in pool.assets])
         return Snapshot(
             tick=tick, at=self.at, now_s=self.now_s, layout=layout,
             assets={
-                q: self._column(v, lost | mute if q is Quantity.SETPOINT_KW else lost, q)
+                q: replace(
+                    self._column(v, lost | mute if q is Quantity.SETPOINT_KW else lost, q),
+                    measured_s=measured_s.get(q, np.full(len(v), self.now_s)),
+                )
                 for q, v in self._as_last_seen(values, lost).items()
             },
             meters={Quantity.POWER_KW: Column(
@@ -201,6 +234,14 @@ class Plant:
             sessions=dict(self.sessions),
             devices={d: self._device(d) for d in pool.devices},
         )  # fmt: skip
+
+    def _sampled(self) -> tuple[Floats, Floats]:
+        """When each asset's power was looked at last, and what it was."""
+        when_s = np.broadcast_to(self.now_s - np.asarray(self.sample_age_s), self.power.shape)
+        times = np.array([h[0] for h in self.history])
+        at = np.maximum(np.searchsorted(times, when_s + 1e-9, side="right") - 1, 0)
+        kw = np.array([self.history[k][2][i] for i, k in enumerate(at)])
+        return times[at], kw
 
     def _as_last_seen(
         self, values: Mapping[Quantity, Floats], lost: Bools
@@ -249,6 +290,8 @@ class Run:
     results: list[TickResult[ControlState]] = field(default_factory=list)
     inputs: list[TickInputs] = field(default_factory=list)
     each: Callable[["Run"], None] | None = None
+    steps: int = 1
+    """Of physics in every tick."""
 
     def __post_init__(self) -> None:
         self.state = start(self.plant.pool, self.plant.now_s)
@@ -256,7 +299,8 @@ class Run:
 
     def ticks(self, count: int) -> "Run":
         for _ in range(count):
-            self.plant.advance(self.plant.city.model.timing.tick_s)
+            for _ in range(self.steps):
+                self.plant.advance(self.plant.city.model.timing.tick_s / self.steps)
             self.decide()
         return self
 
@@ -270,7 +314,7 @@ class Run:
             snapshot=self.plant.snapshot(self.tick),
             plan=self.plan,
             proposals=self.proposals,
-            news=self.news,
+            news=(*self.news, *self.plant.departures()),
             site_forecasts=self.forecasts,
             handed=self.handed,
         )
