@@ -93,7 +93,9 @@ def test_a_plant_told_all_that_it_can_give_may_show_that_nothing_holds_it_back(
 ) -> None:
     plant = replace(rules(SUN), capability=replace(rules().capability, allowed=SUN.rated))
     freed = ceiling(B1, told_kw, producing=True, expires_s=60.0, owner="plan", reason="room")
-    one = judge(trial(freed), at(6.0, -3.0, math.nan), plant)
+    one = trial(freed)
+    for now_s in (6.0, 7.0, 8.0):
+        one = judge(one, at(now_s, -3.0, math.nan), plant)
     assert (one.trouble, one.held) == (trouble, trouble is None)
 
 
