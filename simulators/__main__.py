@@ -18,7 +18,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from simulators.city import City
-from simulators.city_file import read_city
+from simulators.city_file import LAST_PORT, read_city
+from simulators.entry import CityError
 from simulators.export import export
 from simulators.parent import listen
 from simulators.wire import BrokerAddress, SimulatedCity
@@ -43,6 +44,8 @@ examples:
 A fault script stands in the city file under `simulation.faults`; its kinds are described in
 simulators/faults.py.
 """
+WRONG_CITY = 3
+"""Exit code, as that of `vpp`."""
 UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
 TERMINAL = (signal.SIGINT, signal.SIGHUP)
 """What a terminal sends: at Ctrl-C, and when it is closed."""
@@ -55,11 +58,14 @@ def main() -> None:
             _export(arguments)
         else:
             _serve(arguments)
+    except OverflowError as error:
+        sys.exit(f"simulators: a time is outside the calendar: {error}")
     except (ValueError, OSError, ExceptionGroup) as error:
         cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
         if not isinstance(cause, ValueError | OSError):
             raise
-        sys.exit(f"simulators: {cause}")
+        sys.stderr.write(f"simulators: {cause}\n")
+        sys.exit(WRONG_CITY if isinstance(cause, CityError) else 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("city", type=Path, help="the city file (YAML)")
     add(
         "--base-port",
-        type=int,
+        type=_port,
         metavar="N",
         help="first port; the city file's port offsets count from it (0: a free one is found;"
         " default: simulation.base_port of the city file)",
@@ -88,13 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--start",
-        type=datetime.fromisoformat,
+        type=_instant,
         metavar="ISO",
         help="the city's time at the start (default: simulation.start of the city file)",
     )
     add(
         "--broker",
-        type=BrokerAddress.parse,
+        type=_broker,
         metavar="HOST:PORT",
         help="use this MQTT broker instead of the embedded one",
     )
@@ -123,14 +129,14 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--from",
         dest="first",
-        type=datetime.fromisoformat,
+        type=_instant,
         metavar="ISO",
         help="first instant of the export",
     )
     group.add_argument(
         "--to",
         dest="last",
-        type=datetime.fromisoformat,
+        type=_instant,
         metavar="ISO",
         help="end of the export, itself left out",
     )
@@ -154,6 +160,28 @@ def _export(arguments: argparse.Namespace) -> None:
         )
     for path in export(city, arguments.export, first, last, timedelta(seconds=arguments.step)):
         sys.stdout.write(f"{path}\n")
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        problem = f"{text!r} is no time; 2026-07-15T05:20+09:00 or 2026-07-15 would be"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
+def _broker(text: str) -> BrokerAddress:
+    try:
+        return BrokerAddress.parse(text)
+    except ValueError:
+        problem = f"{text!r} is no address; 127.0.0.1:1883 would be"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {LAST_PORT}")
+    return int(text)
 
 
 def _duration_s(text: str) -> float:

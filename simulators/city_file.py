@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import holidays
 import yaml
 
 from simulators.city import (
@@ -25,10 +26,13 @@ from simulators.city import (
     Pv,
     Site,
 )
-from simulators.entry import CityError, Entry
+from simulators.entry import LARGEST, CityError, Entry, shown
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEFAULT_BASE_PORT = 15020
+LAST_PORT = 0xFFFF
+LARGEST_FILE = 16 << 20
+"""Bytes; more than ten thousand sites."""
 SAFE_STATES = ("autonomous", "zero", "floor")
 INVERTER_LOADING = 1.1
 """DC peak of the modules over the AC rating of a PV plant's inverter, unless stated."""
@@ -38,7 +42,13 @@ def read_city(path: Path | str, base_port: int | None = None) -> City:
     """Reads a city file; ``base_port`` overrides the one that it states."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as source:
+            said = source.read(LARGEST_FILE + 1)
+        if len(said) > LARGEST_FILE:
+            raise CityError(f"{path.name}: larger than {LARGEST_FILE >> 20} MiB; no city file")
+        text = said.decode("utf-8")
+    except OSError as error:
+        raise CityError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise CityError(f"{path.name}: not UTF-8 text: {error}") from error
     return parse_city(text, path.name, base_port)
@@ -89,7 +99,7 @@ class CityReader:
         city = City(
             id=self.portfolio.text("id"),
             time_zone=self._time_zone(),
-            country=self.portfolio.text("country"),
+            country=self._country(),
             latitude=self.portfolio.number_between("latitude", -66, 66, None),
             longitude=self.portfolio.number_between("longitude", -180, 180, None),
             seed=self.simulation.whole("seed", 1),
@@ -114,7 +124,18 @@ class CityReader:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self.portfolio.error("time_zone", f"no time zone is called {name!r}") from error
+            raise self.portfolio.error(
+                "time_zone", f"no time zone is called {shown(name)}"
+            ) from error
+        return name
+
+    def _country(self) -> str:
+        name = self.portfolio.text("country")
+        try:
+            holidays.country_holidays(name)
+        except NotImplementedError as error:
+            problem = f"no holidays are known of {shown(name)}; an ISO code such as KR is needed"
+            raise self.portfolio.error("country", problem) from error
         return name
 
     def _start(self) -> datetime:
@@ -124,7 +145,7 @@ class CityReader:
                 value = datetime.fromisoformat(value)
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise self.simulation.error(
-                "start", f"an instant with its offset from UTC is needed here, found {value!r}"
+                "start", f"an instant with its offset from UTC is needed here, found {shown(value)}"
             )
         return value
 
@@ -216,7 +237,7 @@ class CityReader:
             id=entry.text("id"),
             site=entry.text("site"),
             profile=model.choice("profile", ("households", "commerce", "farm")),
-            annual_mwh=model.number("annual_mwh") * share,
+            annual_mwh=model.number_between("annual_mwh", 0, LARGEST, None) * share,
             max_w=entry.number("max_kw") * 1000,
         )
 
@@ -252,6 +273,9 @@ class CityReader:
     def _link(self, entry: Entry) -> Link:
         offset = entry.optional_number("port_offset")
         port = entry.number("port") if offset is None else self.base_port + offset
+        if not 0 <= port <= LAST_PORT:
+            where = "port" if offset is None else "port_offset"
+            raise entry.error(where, f"no port from 0 to {LAST_PORT}: {port:g}")
         return Link(
             id=entry.text("id"),
             adapter=entry.text("adapter"),
@@ -262,6 +286,9 @@ class CityReader:
 
     def _device(self, entry: Entry) -> Device:
         device = entry.text("id")
+        options = entry.child("options")
+        if "unit" in options.values:
+            options.number_between("unit", 0, 255, None)
         return Device(
             id=device,
             link=entry.text("link"),
@@ -269,7 +296,7 @@ class CityReader:
             profile=entry.text("profile"),
             safe=entry.choice("safe", SAFE_STATES, "autonomous"),
             identity=entry.child("identity").values,
-            options=entry.child("options").values,
+            options=options.values,
             carries=tuple(self._carried(carried) for carried in entry.children("carries")),
             simulation=self.simulation.child("devices").child(device).values,
         )
@@ -285,11 +312,11 @@ class CityReader:
 
     def _check_references(self, city: City) -> None:
         """Every name that the simulation follows must exist."""
-        nodes = {node.id for node in city.nodes} | {site.id for site in city.sites}
+        nodes, sites = {node.id for node in city.nodes}, {site.id for site in city.sites}
         known = {
             "parent": nodes,
-            "site": {site.id for site in city.sites},
-            "node": nodes,
+            "site": sites,
+            "node": nodes | sites,
             "asset": {asset.id for asset in city.assets},
             "meter": {meter.id for meter in city.meters},
             "link": {link.id for link in city.links},
@@ -311,4 +338,4 @@ def _refuse_strangers(entry: Entry, known: dict[str, set[str]]) -> None:
     for key, names in known.items():
         value = entry.values.get(key)
         if value is not None and not (isinstance(value, str) and value in names):
-            raise entry.error(key, f"nothing here is called {value!r}")
+            raise entry.error(key, f"nothing here is called {shown(value)}")

@@ -1,12 +1,19 @@
 """One mapping of the city file together with its place in it, so that an error can name it."""
 
 import math
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 LARGEST = 1e15
 """Beyond what any number of a city is."""
+
+
+_repr = reprlib.Repr()
+_repr.maxlevel = 2
+shown = _repr.repr
+"""A value as messages show it: bounded, whatever stands in the file."""
 
 
 class CityError(ValueError):
@@ -23,7 +30,7 @@ class Entry:
     @classmethod
     def of(cls, value: object, where: str) -> "Entry":
         if not isinstance(value, Mapping):
-            raise CityError(f"{where}: a mapping is needed here, found {value!r}")
+            raise CityError(f"{where}: a mapping is needed here, found {shown(value)}")
         return cls(value, where)
 
     def error(self, key: str, problem: str) -> CityError:
@@ -32,15 +39,15 @@ class Entry:
     def text(self, key: str, default: str | None = None) -> str:
         value = self.values.get(key, default)
         if not isinstance(value, str):
-            raise self.error(key, f"a text is needed here, found {value!r}")
+            raise self.error(key, f"a text is needed here, found {shown(value)}")
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
         value = self.values.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(key, f"a number is needed here, found {value!r}")
+            raise self.error(key, f"a number is needed here, found {shown(value)}")
         if not abs(value) < LARGEST:
-            raise self.error(key, f"a finite number is needed here, found {value!r}")
+            raise self.error(key, f"a finite number is needed here, found {shown(value)}")
         return float(value)
 
     def whole(self, key: str, default: int | None = None) -> int:
@@ -67,20 +74,22 @@ class Entry:
     def flag(self, key: str, default: bool = False) -> bool:
         value = self.values.get(key, default)
         if not isinstance(value, bool):
-            raise self.error(key, f"true or false is needed here, found {value!r}")
+            raise self.error(key, f"true or false is needed here, found {shown(value)}")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
         value = self.text(key, default)
         if value not in allowed:
-            raise self.error(key, f"one of {', '.join(allowed)} is needed here, found {value!r}")
+            raise self.error(
+                key, f"one of {', '.join(allowed)} is needed here, found {shown(value)}"
+            )
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """The texts of the list under a key; none where the key is left out."""
         listed = self.values.get(key) or []
         if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
-            raise self.error(key, f"a list of texts is needed here, found {listed!r}")
+            raise self.error(key, f"a list of texts is needed here, found {shown(listed)}")
         return tuple(listed)
 
     def child(self, key: str) -> "Entry":
@@ -92,7 +101,7 @@ class Entry:
         """The mappings of the list under a key; none where the key is left out."""
         listed = self.values.get(key) or []
         if not isinstance(listed, list):
-            raise self.error(key, f"a list is needed here, found {listed!r}")
+            raise self.error(key, f"a list is needed here, found {shown(listed)}")
         for index, value in enumerate(listed):
             name = value.get("id", index) if isinstance(value, Mapping) else index
             yield Entry.of(value, f"{self.where}.{key}[{name}]")

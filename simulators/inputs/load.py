@@ -101,7 +101,8 @@ class Buildings:
             starts = np.cumsum(self._starts(of, begun, minutes), axis=1)
             on[:, 1:] += starts[:, minutes:] - starts[:, :-minutes]
             on[:, 0] += starts[:, minutes - 1]
-        return on / self.mean_on
+        mean = np.broadcast_to(self.mean_on, on.shape)
+        return np.divide(on, mean, out=np.zeros_like(on), where=mean > 0)
 
     def _starts(self, of: Streams, begun: NDArray[np.int64], minutes: int) -> Floats:
         """How many appliances are switched on in each minute: Poisson, by inversion."""

@@ -51,9 +51,25 @@ def test_the_start_is_an_instant() -> None:
         ("time_zone: Asia/Seoul", "time_zone: Asia/Soul", r"portfolio\.time_zone"),
         ("2026-07-15T05:20:00+09:00", "2026-07-15T05:20:00", r"simulation\.start"),
         ("safe: floor", "safe: fine", r"devices\[hub\]\.safe"),
+        ("country: KR", "country: XX", r"portfolio\.country: no holidays"),
+        (
+            "options: {unit: 1}}",
+            "options: {unit: 2026-07-15}}",
+            r"devices\[apt-ess\]\.options\.unit",
+        ),
+        ("{id: north, parent: city", "{id: north, parent: apt", r"nodes\[north\]\.parent"),
     ],
 )
 def test_an_error_names_its_place(right: str, wrong: str, where: str) -> None:
     assert TEXT.count(right) == 1
     with pytest.raises(CityError, match=where):
         parse_city(TEXT.replace(right, wrong))
+
+
+def test_a_value_that_repeats_itself_without_end_is_shown_in_part() -> None:
+    laughs = "x0: &x0 [x, x]\n" + "".join(
+        f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 12)
+    )
+    with pytest.raises(CityError, match=r"portfolio\.id: a text is needed") as caught:
+        parse_city(laughs + TEXT.replace("id: sample", "id: *x11"))
+    assert len(str(caught.value)) < 500

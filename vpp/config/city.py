@@ -19,6 +19,8 @@ from vpp.domain.text import TextTree, read_text
 
 DEFAULT_BASE_PORT = 15020
 """What ``port_offset`` counts from by default; the simulators have the same."""
+LARGEST_FILE = 16 << 20
+"""Bytes; more than ten thousand sites."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,12 @@ def load_city(path: str | PathLike[str], *, base_port: int | None = None) -> Cit
     """
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as source:
+            said = source.read(LARGEST_FILE + 1)
+        if len(said) > LARGEST_FILE:
+            problem = f"is larger than {LARGEST_FILE >> 20} MiB"
+            raise _unreadable(file, problem, "the path of a city file")
+        text = said.decode("utf-8")
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error), "the path of a city file") from error
     except UnicodeDecodeError as error:

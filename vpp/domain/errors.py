@@ -26,6 +26,9 @@ value, in ``vpp.domain.outcome``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_SHOWN = 1000
+"""Characters of any part of a mistake."""
+
 
 class VppError(Exception):
     """Anything this project raises on purpose."""
@@ -53,8 +56,13 @@ class Mistake:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else self.file
-        cure = f" ({self.remedy})" if self.remedy else ""
-        return f"{where}: {self.path}: {self.problem}{cure}"
+        cure = f" ({_shortened(self.remedy)})" if self.remedy else ""
+        return f"{where}: {_shortened(self.path)}: {_shortened(self.problem)}{cure}"
+
+
+def _shortened(text: str) -> str:
+    """The same, or its beginning and end where somebody's value has made it endless."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 4 :]}"
 
 
 class ConfigurationError(VppError):

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+import os
+import stat
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,13 +15,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-import yaml
 
 from vpp.control import durable
 from vpp.control.supervision import Health, Supervisor
-from vpp.domain.errors import InvariantError, VppError
+from vpp.domain.errors import ConfigurationError, InvariantError, VppError
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
+from vpp.domain.text import read_text
 from vpp.ports.clock import Clock
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.override_range import range_kw
@@ -131,6 +133,8 @@ def _kw(given: Mapping[str, Any], key: str, missing: float) -> float:
         return missing
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvariantError(f"{key} is {value!r}, expected a number of kW")
+    if not math.isfinite(value):
+        raise InvariantError(f"{key} is {value}, expected a number of kW; without it, no bound")
     return float(value)
 
 
@@ -184,16 +188,22 @@ class FileProposals(_Standing):
             return
         self._seen = stamp
         try:
-            self.found = self._read(status.st_size)
+            self.found = self._read(status)
             self._wrong = False
-        except (yaml.YAMLError, OSError, *WRONG) as fault:
+        except (OSError, *WRONG) as fault:
             self._wrong = True
             _log.warning("proposals file not used", file=str(self._path), why=str(fault))
 
-    def _read(self, size: int) -> tuple[Proposal, ...]:
+    def _read(self, status: os.stat_result) -> tuple[Proposal, ...]:
+        if not stat.S_ISREG(status.st_mode):
+            raise InvariantError("expected a file")
+        size = status.st_size
         if size > LARGEST_FILE:
             raise InvariantError(f"{size} bytes are more than the {LARGEST_FILE} that are read")
-        given = yaml.safe_load(self._path.read_text()) or []
+        tree = read_text(self._path.read_text(), FILE)
+        if tree.mistakes:
+            raise ConfigurationError(tree.mistakes[:1])
+        given = tree.value or []
         if not isinstance(given, list):
             raise InvariantError("expected a list of proposals")
         portfolio, city = self._request.portfolio, self._request.city

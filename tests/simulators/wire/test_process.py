@@ -175,6 +175,28 @@ def test_a_broker_that_is_not_there_is_named_in_words(city_file: Path) -> None:
     assert failed.stderr == f"simulators: no MQTT broker at 127.0.0.1:{port} took station\n"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--start", "9999-12-31T23:59:59+00:00", "--base-port", "0"], "outside the calendar"),
+        (["--start", "soon"], "'soon' is no time"),
+        (["--broker", "x"], "'x' is no address"),
+        (["--base-port", "70000"], "'70000' is no port"),
+        (["--base-port", "65535"], "no port from 0 to 65535"),
+    ],
+)
+def test_a_wrong_argument_is_answered_in_words(
+    city_file: Path, wrong: list[str], said: str
+) -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", "simulators", str(city_file), *wrong],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert failed.returncode in (1, 2, 3)
+    assert said in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
 async def test_200_devices_at_ports_of_their_own_answer_together() -> None:
     async with SimulatedCity(street(200), speed=60) as sim:
         numbers = [port.number for port in sim.ports.values()]

@@ -218,6 +218,8 @@ def test_a_missing_file_and_one_that_is_no_text_are_mistakes(tmp_path: Path) -> 
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         load_city(tmp_path / "bytes.yaml")
+    with pytest.raises(ConfigurationError, match="larger than 16 MiB"):
+        load_city("/dev/zero")
 
 
 def load(text: str) -> None:

@@ -46,6 +46,12 @@ def limit(**changes: object) -> dict[str, object]:
     }  # fmt: skip
 
 
+LAUGHS = b"- scope: &x0 [x, x]\n" + b"".join(
+    b"  x%d: &x%d [%s]\n" % (n, n, b", ".join([b"*x%d" % (n - 1)] * 9)) for n in range(1, 12)
+)
+"""Small, and without end where aliases are written out."""
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[Any], None]:
     def write(content: Any) -> None:  # whatever a person may write
@@ -226,7 +232,18 @@ def test_a_wrong_file_is_no_sign_of_life(tmp_path: Path, write: Callable[[Any], 
         assert [p.alive for p in source.proposals()] == [alive]
 
 
-@pytest.mark.parametrize("content", [b"[" * 20_000, b"\xff\x00garbage", b"- *nobody", b"7", None])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 20_000,
+        b"\xff\x00garbage",
+        b"- *nobody",
+        b"7",
+        None,
+        LAUGHS,
+        LAUGHS + b"  until: *x11",
+    ],
+)
 def test_a_file_of_garbage_leaves_the_last_word_without_a_sign_of_life(
     tmp_path: Path, write: Callable[[Any], None], content: bytes | None
 ) -> None:
