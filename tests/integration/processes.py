@@ -131,17 +131,18 @@ def vpp(
     arguments: Sequence[object],
     *,
     prints_to: int = subprocess.PIPE,
+    redirected: str = "",
     ignores: Collection[signal.Signals] = (),
 ) -> Iterator[Running]:
     """Start ``vpp`` with its state under ``home``; killed when left, if it still runs.
 
-    ``prints_to``: a descriptor for both streams, instead of what ``Ended`` tells. ``ignores``: as
-    ``nohup`` does.
+    ``prints_to``: a descriptor for both streams, instead of what ``Ended`` tells.
+    ``redirected``: as a shell does it. ``ignores``: as ``nohup`` does.
     """
     environment = {**os.environ, "VPP_STATE_HOME": str(home), "COLUMNS": "160"}
     with as_from_a_shell(ignores):
         process = subprocess.Popen(
-            [str(VPP), *map(str, arguments)],
+            ["sh", "-c", f'exec "$0" "$@" {redirected}', str(VPP), *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=prints_to, stderr=prints_to,
             text=True, env=environment, start_new_session=True,
         )  # fmt: skip

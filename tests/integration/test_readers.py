@@ -131,6 +131,17 @@ def test_a_reader_who_leaves_with_the_session_leaves_the_battery_safe(
     assert intents == ends
 
 
+def test_without_any_stream_nothing_else_takes_their_place(tmp_path: Path) -> None:
+    port = free_base_port([0])
+    words = ["run", HOUSE, "--base-port", free_base_port([10]), "--http", f"127.0.0.1:{port}"]
+    with vpp(tmp_path, words, redirected="<&- >&- 2>&-") as daemon:
+        turns(port)
+        opened = Path(f"/proc/{daemon.process.pid}/fd")
+        streams = {(opened / str(descriptor)).readlink() for descriptor in range(3)}
+        assert daemon.terminate().code == exits.UNSAFE
+    assert streams == {Path(os.devnull)}
+
+
 def test_what_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
     port = free_base_port([0])
     words = ["run", HOUSE, "--base-port", free_base_port([10]), "--http", f"127.0.0.1:{port}"]

@@ -10,3 +10,8 @@ def console(width: int = _WIDE) -> Console:
     """The terminal as it is; elsewhere wide enough for every table to stay in one piece."""
     found = Console()
     return found if found.is_terminal else Console(width=width)
+
+
+def can_draw(on: Console) -> bool:
+    """Whether a screen can be drawn: on a terminal, and not on a dumb one."""
+    return on.is_terminal and not on.is_dumb_terminal

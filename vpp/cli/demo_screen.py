@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from vpp.cli.baselines import Baseline, Span
+from vpp.cli.console import can_draw
 from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, percent, score_table
 from vpp.cli.run import reached_row, score_row
 from vpp.runtime.outlet import is_behind
@@ -38,7 +39,7 @@ class Screen:
     @contextmanager
     def shown(self) -> Iterator[Self]:
         """Take the terminal while entered, where there is one."""
-        if not self._console.is_terminal:
+        if not can_draw(self._console):
             yield self
             return
         with Live(console=self._console, auto_refresh=False, screen=True) as live:
@@ -58,9 +59,10 @@ class Screen:
     def show(self, view: View) -> None:
         """Bring a view that was followed to the screen."""
         if self._live is not None and not is_behind(self._console.file):
-            shown = live_view(view, self.rows(view), height=self._console.height)
+            width, height = self._console.size
+            shown = live_view(view, self.rows(view), width=width, height=height)
             self._live.update(shown, refresh=True)
-        elif not self._console.is_terminal:
+        elif not can_draw(self._console):
             self._line(view)
 
     def final(self) -> None:

@@ -26,6 +26,8 @@ _RUNGS = {
     Rung.SAFE_STATE: ("safe state", "red"),
 }
 _BAR = 12
+_NARROW = 72
+"""Columns below which tables cut their figures off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,15 @@ def local_time(at: datetime, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime("%a %d %b %H:%M:%S")
 
 
-def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> RenderableType:
-    """The whole screen: pools, storage and chargers, score, alarms."""
+def live_view(
+    view: View, rows: Sequence[ScoreRow], *, width: int = 100, height: int = 40
+) -> RenderableType:
+    """The whole screen: pools, storage and chargers, score, alarms.
+
+    Where columns would have no room, one short line after the other; of the scores the last row's.
+    """
+    if width < _NARROW:
+        return _narrow(view, rows, height)
     portfolio = view.portfolio
     title = (
         f"{portfolio.name} ({portfolio.id}) · {local_time(view.snapshot.at, portfolio.time_zone)}"
@@ -60,6 +69,26 @@ def live_view(view: View, rows: Sequence[ScoreRow], *, height: int = 40) -> Rend
     else:
         parts += [*marked, score_table(rows, explained=False), _alarms(view, at_most=1)]
     return Panel(Group(*parts), title=title, expand=True)
+
+
+def _narrow(view: View, rows: Sequence[ScoreRow], height: int) -> RenderableType:
+    portfolio = view.portfolio
+    lines = [portfolio.name, local_time(view.snapshot.at, portfolio.time_zone)]
+    for pool in portfolio.pools:
+        flows = view.flows(pool)
+        lines += [
+            f"{pool}: {_RUNGS[view.rung(pool)][0]}",
+            f" grid {kw(flows.net_kw)}",
+            f" load {_plain_kw(flows.load_kw)}, cars {kw(flows.ev_kw)}",
+            f" sun {_plain_kw(flows.pv_kw)}, batteries {kw(flows.battery_kw)}",
+            f" stored {percent(flows.soc)}",
+        ]
+    if rows:
+        lines.append(f"self-consumption {percent(rows[-1].self_consumption)}")
+    lines += [f"{alarm.code} {alarm.subject}" for alarm in view.alarms] or ["No alarms."]
+    if len(lines) > height:
+        lines[height - 1 :] = [f"and {len(lines) - height + 1} lines more"]
+    return Group(Text("\n".join(lines), overflow="ellipsis", no_wrap=True))
 
 
 def score_table(rows: Sequence[ScoreRow], *, explained: bool = True) -> Table:

@@ -11,6 +11,8 @@ import typer
 from rich.live import Live
 
 from vpp.cli.check import BasePort
+from vpp.cli.console import can_draw, console
+from vpp.cli.exits import errors
 from vpp.cli.farewell import farewell
 from vpp.cli.live_view import ScoreRow, live_view
 from vpp.cli.spans import seconds
@@ -84,7 +86,7 @@ def run(
             redis_url=redis,
             wire_period_s=1.0,
         )
-        if watch:
+        if watch := watch and _can_watch():
             to_file(options.state_dir / LOG)
         on_fast_loop(_run(begun, city, options, clocks, address, lasts, watch=watch))
 
@@ -120,13 +122,22 @@ def address_of(text: str) -> Address | None:
     return host, int(port)
 
 
+def _can_watch() -> bool:
+    if can_draw(console()):
+        return True
+    errors.print("no live view: this is no terminal that can be drawn on; what is logged follows")
+    return False
+
+
 def _watching(daemon: Daemon) -> Live:
-    live = Live(auto_refresh=False, screen=True)
+    live = Live(console=console(), auto_refresh=False, screen=True)
 
     def show(view: View) -> None:
         if is_behind(live.console.file):
             return
-        live.update(live_view(view, [reached_row(view)], height=live.console.height), refresh=True)
+        width, height = live.console.size
+        shown = live_view(view, [reached_row(view)], width=width, height=height)
+        live.update(shown, refresh=True)
 
     daemon.on_view(show)
     return live

@@ -19,8 +19,8 @@ def open_closed() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _ERROR:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
-    sys.stdout = sys.stdout or os.fdopen(_OUTPUT, "w")
-    sys.stderr = sys.stderr or os.fdopen(_ERROR, "w")
+    sys.stdout = sys.stdout or os.fdopen(_OUTPUT, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_ERROR, "w", closefd=False)
 
 
 def never_wait() -> None:

@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from tests.vpp.control.planning.cities import snapshot, two_sites
+from vpp.cli.console import can_draw
 from vpp.cli.live_view import ScoreRow, kw, live_view
 from vpp.control.inputs import Alarm
 from vpp.domain.devices import Authority
@@ -22,7 +23,7 @@ def shown(view: View, width: int = 150, height: int = 50) -> str:
             controller="no control", self_consumption=None, self_sufficiency=0.5, import_kwh=1234.0
         )
     ]
-    console.print(live_view(view, rows, height=height))
+    console.print(live_view(view, rows, width=width, height=height))
     return console.export_text()
 
 
@@ -88,3 +89,28 @@ def test_a_small_terminal_keeps_the_score() -> None:
     assert len(lines) <= 24
     assert any("1,234 kWh" in line for line in lines)
     assert any("home-bat shadow" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [20, 40, 71])
+def test_a_narrow_terminal_gets_short_lines_whose_figures_are_whole(width: int) -> None:
+    measured = {
+        "home-meter": {Quantity.POWER_KW: 3.25},
+        "shop-meter": {Quantity.POWER_KW: 1.0},
+        "home-bat": {Quantity.POWER_KW: -2.5, Quantity.SOC: 0.5},
+    }
+    alarm = Alarm(code="STALE_METER", subject="node:shop", text="nothing heard for 40 s")
+    view = View(portfolio=PORTFOLIO, snapshot=snapshot(PORTFOLIO, measured), alarms=(alarm,) * 30)
+    lines = shown(view, width, 20).splitlines()
+    assert len(lines) == 20
+    assert max(map(len, lines)) <= width
+    assert " grid 4.2 kW" in map(str.rstrip, lines)
+    assert " stored 50.0 %" in map(str.rstrip, lines)
+    assert any(line.startswith("STALE_METER") for line in lines)
+    assert lines[-1].endswith(" lines more")
+
+
+@pytest.mark.parametrize(("terminal", "drawn"), [("xterm", True), ("dumb", False)])
+def test_on_a_dumb_terminal_nothing_is_drawn(terminal: str, *, drawn: bool) -> None:
+    environment = {"TERM": terminal}
+    assert can_draw(Console(force_terminal=True, _environ=environment)) is drawn
+    assert not can_draw(Console(force_terminal=False, _environ=environment))
