@@ -11,6 +11,8 @@ from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.points import Quantity
 
+pytestmark = pytest.mark.xdist_group("devices that are wrong")  # one worker lives it, once
+
 WAYS = ("wrong-echo", "ack-and-ignore", "frozen", "sentinel", "sign-flip", "reboot")
 COMING_BACK = tuple(way for way in WAYS if way != "sign-flip")
 SWAPPED = ("swapped", "swapper")

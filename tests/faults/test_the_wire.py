@@ -10,6 +10,8 @@ import pytest
 
 from tests.faults.plant import Plant, plant
 
+pytestmark = pytest.mark.xdist_group("the wire")  # one worker lives it, once
+
 WAYS = (
     "silent", "refuse", "reset", "slow", "wrong-tid", "zero-tid", "wrong-function", "short-reply",
     "garbage", "exception",
