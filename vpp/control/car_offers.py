@@ -115,13 +115,15 @@ def _ask(scene: Scene, reach: Reach, wanted: Wishes, extra: Floats, idle: Bools)
 
 
 def _line(scene: Scene, same: Bools, hungry: Bools, ask: Ask, fair_kw: Floats) -> Line:
-    """Nothing is owed to a car that is full."""
+    """Nothing is owed to a car that is full, and nobody pays back what was there for all."""
     pool, stood = scene.pool, scene.standing
     memory, at = stood.memory, scene.inputs.snapshot.at
     told = np.isfinite(memory.told_kw)
     on = pool.car & (np.nan_to_num(stood.held_kw) > car_turns.ON_KW)
     missed_kw = np.where(told & ask.able, fair_kw - np.nan_to_num(memory.told_kw), 0.0)
     owed = np.where(same, memory.carried_kwh, 0.0) + missed_kw * scene.dt_s / 3600.0
+    content = (fair_kw >= ask.kw - car_turns.ON_KW) & (fair_kw >= pool.car_floor_kw)
+    owed = np.where(content, np.maximum(owed, 0.0), owed)
     day_left_s = DAY_S - at.timestamp() % DAY_S
     dwell_s = car_turns.dwell_s(pool, memory, on, day_left_s)
     return Line(
