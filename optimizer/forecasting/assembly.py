@@ -7,7 +7,7 @@ import numpy as np
 
 from optimizer.forecasting import gates
 from optimizer.forecasting.calendar import local_days, sun_days
-from optimizer.forecasting.fit import PanelFit, Place
+from optimizer.forecasting.fit import PanelFit
 from optimizer.forecasting.fits import Task
 from optimizer.forecasting.foreseeing import foreseen_kw
 from optimizer.forecasting.local_time import DAY_S
@@ -52,7 +52,8 @@ def forecasts(
     """Of the series and groups of which enough is known."""
     recorded = task.recorded
     asked = list(_asked(task.panel, fitted, recorded, series, request))
-    middle, deviation = foreseen(task.panel, task.place, fitted, recorded, request.grid)
+    running = np.array([np.nan if one.running_kw is None else one.running_kw for one in series])
+    middle, deviation = foreseen(task, fitted, recorded, request.grid, running)
     errors = fitted.errors
     low, high = errors.quantiles[:, :, None] * deviation
     least = np.array([one.least_kw for one in asked])[:, None, None]
@@ -113,10 +114,22 @@ def _asked(
 
 
 def foreseen(
-    panel: Panel, place: Place, fitted: PanelFit, recorded: Recorded, grid: SlotGrid
+    task: Task,
+    fitted: PanelFit,
+    recorded: Recorded,
+    grid: SlotGrid,
+    running_kw: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """Middle and standard deviation of loads, plants and nets, shape (rows, slots) each."""
-    step_s, end_s = recorded.step_s, float(recorded.edges_s[-1])
+    """Middle and standard deviation of loads, plants and nets, shape (rows, slots) each.
+
+    ``running_kw``: what is measured in the slot after the recorded ones, NaN where unknown, shape
+    (series,).
+    """
+    panel, place, step_s = task.panel, task.place, recorded.step_s
+    known = running_kw is not None and bool(np.isfinite(running_kw).any())
+    if running_kw is not None and known:
+        recorded = recorded.then(running_kw)
+    end_s = float(recorded.edges_s[-1])
     count = max(int(np.ceil((grid.edges_s[-1] - end_s) / step_s)), 1)
     first = round((fitted.until_s - float(recorded.edges_s[0])) / step_s)
     past, day = len(recorded) - first, round(DAY_S / step_s)
@@ -126,17 +139,28 @@ def foreseen(
     believed = gates.believed_kw(since, fitted.usual, step_s)
     newest = panel.with_sums(believed[:, day:], fitted.usable, fitted.size_kw)
     clock = local_days(starts_s, step_s, place.zone, place.country)
-    found = [
+    loads_kw, plants_kw = (
         np.maximum(foreseen_kw(one, rows, days.part(0, past), days.part(past, past + count)), floor)
         for one, rows, days, floor in (
             (fitted.loads, newest[0], clock, -np.inf),
             (fitted.plants, newest[1], sun_days(starts_s, step_s), 0.0),
         )
-    ]
-    loads_kw, plants_kw = (onto(grid, end_s, step_s, rows) for rows in found)
+    )
     hour = clock.place[past:] * HOURS // day
     distance_h: Floats = step_s / 3600.0 * np.arange(1, count + 1, dtype=np.float64)
+    middle = _rows(panel, loads_kw, plants_kw)
     deviation = fitted.errors.ahead_kw(distance_h, hour)
-    rows = [loads_kw[: len(panel.loads)], plants_kw[: len(panel.plants)]]
-    middle = np.concatenate([*rows, panel.nets_kw(loads_kw, plants_kw)])
-    return middle, frozen(onto(grid, end_s, step_s, deviation))
+    if known:
+        measured = _rows(panel, *(rows[:, -1:] for rows in newest))
+        told = np.isfinite(measured)
+        middle = np.concatenate([np.where(told, measured, middle[:, :1]), middle], axis=1)
+        deviation = np.concatenate([np.where(told, 0.0, deviation[:, :1]), deviation], axis=1)
+        end_s -= step_s
+    found = (onto(grid, end_s, step_s, one) for one in (middle, deviation))
+    return next(found), frozen(next(found))
+
+
+def _rows(panel: Panel, loads_kw: Floats, plants_kw: Floats) -> Floats:
+    """Loads, plants and nets, of rows with sums."""
+    own = [loads_kw[: len(panel.loads)], plants_kw[: len(panel.plants)]]
+    return np.concatenate([*own, panel.nets_kw(loads_kw, plants_kw)])

@@ -1,6 +1,6 @@
 """The uncontrolled net of a group of sites, as a series like any other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,4 +29,10 @@ def net_series(request: ForecastRequest) -> Iterator[Series]:
                 start=parts[0].start,
                 step_s=parts[0].step_s,
                 values_kw=frozen(net_kw),
+                running_kw=_running_kw(parts),
             )
+
+
+def _running_kw(parts: Sequence[Series]) -> float | None:
+    told = [SIGN[one.quantity] * one.running_kw for one in parts if one.running_kw is not None]
+    return sum(told) if len(told) == len(parts) else None

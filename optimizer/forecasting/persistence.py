@@ -111,11 +111,22 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
             quantity=one.quantity,
             grid=request.grid,
             issued_at=request.issued_at,
-            values_kw=values[at],
+            values_kw=_with_running(values[at], one, request),
             source=", ".join(used[at]),
             input_age_s=float(ages_s[at]),
             most_kw=most[at] if np.isfinite(most[at]).all() else None,
         )
+
+
+def _with_running(values_kw: Floats, series: Series, request: ForecastRequest) -> Floats:
+    """The running slot is what is measured of it, where the grid begins with it."""
+    begin_s, end_s = request.grid.edges_s[:2]
+    runs = begin_s <= request.issued_at.timestamp() < end_s and end_s - begin_s == series.step_s
+    if series.running_kw is None or not runs:
+        return values_kw
+    known = values_kw.copy()
+    known[:, 0] = np.clip(series.running_kw, 0.0 if values_kw.min() >= 0.0 else None, None)
+    return frozen(known)
 
 
 def _rungs(

@@ -31,6 +31,13 @@ class Recorded:
         """Take these instead of what was recorded, NaN where it is not believed."""
         self.values_kw, self.valid = values_kw, np.isfinite(values_kw)
 
+    def then(self, values_kw: Floats) -> "Recorded":
+        """With one more slot, shape (series,)."""
+        longer = copy(self)
+        longer.believe(np.concatenate([self.values_kw, values_kw[:, None]], axis=1))
+        longer.edges_s = np.append(self.edges_s, self.edges_s[-1] + self.step_s)
+        return longer
+
     def before(self, slot: int) -> "Recorded":
         """As it was when so many slots were over."""
         return self._part(0, slot)

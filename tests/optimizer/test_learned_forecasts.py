@@ -165,6 +165,30 @@ def test_the_sun_follows_the_sky_of_the_last_hours_within_its_bound() -> None:
     assert found[1].middle_kw[:5].sum() > 1.4 * found[0].middle_kw[:5].sum()
 
 
+def test_a_running_slot_that_is_measured_counts_like_one_that_is_over() -> None:
+    """What follows is foreseen as it will be when the slot is over and on record."""
+    grid = past(56)
+    clear = clear_sky_bound_kw(grid, plant(np.zeros(0))) / 2.0
+    rows = 10.0 + lasting_noise(len(grid), 7), clear * np.exp(0.1 * lasting_noise(len(grid), 8))
+    group = Group(subject="pool", members=("house",))
+    whole = [load(rows[0]), plant(rows[1])]
+    hour_ago = NOW - timedelta(hours=1)
+    early = [
+        replace(one, values_kw=one.values_kw[:-1], running_kw=float(one.values_kw[-1]))
+        for one in whole
+    ]
+    later = told(asked(*whole, groups=(group,)))
+    for by in (ModelForecaster(), PersistenceForecaster()):
+        found = told(asked(*early, at=hour_ago, slots=37, groups=(group,)), by)
+        net = rows[0][-1] - rows[1][-1]
+        for one, running_kw in zip(found, (rows[0][-1], rows[1][-1], net), strict=True):
+            np.testing.assert_allclose(one.values_kw[:, 0], running_kw)
+            assert one.spread_kw[0] == pytest.approx(0.0, abs=1e-9)
+        if isinstance(by, ModelForecaster):
+            for one, other in zip(found, later, strict=True):
+                np.testing.assert_allclose(one.values_kw[:, 1:], other.values_kw, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "at",
     [datetime(2026, 3, 29, 12, tzinfo=UTC), datetime(2026, 10, 25, 12, tzinfo=UTC)],

@@ -50,11 +50,14 @@ class Given:
         """Of the past and the recording, shape (sites, slots)."""
         self.sun_kw = np.concatenate([one.pv_kw for one, _ in parts], axis=1)
 
-    def series(self, slot: int) -> tuple[Series, ...]:
-        """As far as a forecaster may look back from the start of a slot of the recording."""
-        return tuple(self._series(self._before + slot))
+    def series(self, slot: int, *, running: bool) -> tuple[Series, ...]:
+        """As far as a forecaster may look back from a slot of the recording.
 
-    def _series(self, now: int) -> Iterator[Series]:
+        ``running``: what is measured in the slot itself is known, as the tick knows it.
+        """
+        return tuple(self._series(self._before + slot, running=running))
+
+    def _series(self, now: int, *, running: bool) -> Iterator[Series]:
         first = max(now - round(MEMORY.total_seconds() / self._step_s), 0)
         start_s = self._start.timestamp() + first * self._step_s
         start = datetime.fromtimestamp(start_s, self._start.tzinfo)
@@ -65,10 +68,14 @@ class Given:
                 start=start,
                 step_s=self._step_s,
                 values_kw=self.demand_kw[at, first:now],
+                running_kw=float(self.demand_kw[at, now]) if running else None,
             )
-            yield from self._sun(SiteId(site), start, self.sun_kw[at, first:now])
+            running_kw = float(self.sun_kw[at, now]) if running else None
+            yield from self._sun(SiteId(site), start, self.sun_kw[at, first:now], running_kw)
 
-    def _sun(self, site: SiteId, start: datetime, values_kw: Floats) -> Iterator[Series]:
+    def _sun(
+        self, site: SiteId, start: datetime, values_kw: Floats, running_kw: float | None
+    ) -> Iterator[Series]:
         portfolio = self._setting.portfolio
         assets = (portfolio.assets[asset] for asset in portfolio.assets_of_site[site])
         plants = [asset for asset in assets if isinstance(asset, Pv)]
@@ -82,6 +89,7 @@ class Given:
             start=start,
             step_s=self._step_s,
             values_kw=values_kw,
+            running_kw=running_kw,
             peak_kw=peak_kw if self._setting.nameplates else None,
             latitude=portfolio.latitude if place.latitude is None else place.latitude,
             longitude=portfolio.longitude if place.longitude is None else place.longitude,

@@ -107,7 +107,7 @@ class Thinker:
         grid = SlotGrid.regular(snapshot.at, count=count, step_s=step_s)
         this_month = self._month[:slot] == self._month[slot]
         record = Record(
-            series=self._given.series(slot),
+            series=self._given.series(slot, running=True),
             month_net_kw={
                 pool: net[this_month] for pool, net in zip(portfolio.pools, nets_kw, strict=True)
             },

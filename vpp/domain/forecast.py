@@ -98,6 +98,9 @@ class Series:
     step_s: float
     values_kw: Floats
     """Shape (slots,), NaN where nothing was recorded or where PV was curtailed."""
+    running_kw: float | None = None
+    """Mean of the slot that runs at the issue, right after the recorded ones, as far as that is
+    measured; None where nothing tells."""
     peak_kw: float | None = None
     """PV: largest AC production, for the bound."""
     latitude: float = 0.0
@@ -122,6 +125,8 @@ class Group:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRequest:
     """Series in, on the grid one forecast per series out, and then one per group.
+
+    A slot that is measured while it runs is foreseen to be just that.
 
     Nothing after ``issued_at`` is in the series.
     """

@@ -103,15 +103,15 @@ class Watching:
 def test_nothing_that_comes_later_is_known() -> None:
     recording, now = unlike(2), 120
     later = np.array(recording.load_kw)
-    later[:, now:] *= 3
+    later[:, now + 1 :] *= 3  # the running slot is measured
     other = replace(recording, load_kw=frozen(later))
     seen = [Watching(), Watching()]
     runs = [
         planned(one, replace(installed(), planner=watching, every=24)).run
         for one, watching in zip((recording, other), seen, strict=True)
     ]
-    assert np.array_equal(runs[0].battery_kw[:, :now], runs[1].battery_kw[:, :now])
-    assert not np.allclose(runs[0].battery_kw[:, now:], runs[1].battery_kw[:, now:])
+    assert np.array_equal(runs[0].battery_kw[:, : now + 1], runs[1].battery_kw[:, : now + 1])
+    assert not np.allclose(runs[0].battery_kw[:, now + 1 :], runs[1].battery_kw[:, now + 1 :])
     equal = [np.array_equal(*pair) for pair in zip(*(w.load_kw for w in seen), strict=True)]
     assert equal == [True] * 6 + [False] * 2
 
@@ -122,7 +122,9 @@ def test_forecasts_begin_with_the_days_before() -> None:
     past, recording = between(whole, whole.grid.start, edge), between(whole, edge, whole.grid.end)
     watching = Watching()
     planned(recording, replace(twice_a_day(), planner=watching), past=past)
-    assert np.allclose(watching.load_kw[0], past.load_kw[:, :48])
+    running, ahead = np.split(watching.load_kw[0], [1], axis=1)
+    assert np.array_equal(running, recording.load_kw[:, :1])
+    assert np.allclose(ahead, past.load_kw[:, 1:48])
     with pytest.raises(InvariantError, match="the past ends"):
         planned(recording, twice_a_day(), past=recording)
 

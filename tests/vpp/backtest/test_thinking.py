@@ -44,7 +44,7 @@ class Overheard:
 
 
 def said(recording: Recording, forecaster: str) -> dict[datetime, Floats]:
-    """All forecasts of noons, without a tick."""
+    """All forecasts of noons, when the hour from noon on is measured; without a tick."""
     heard = Overheard(installed(forecaster=forecaster).forecaster)
     thinking = Thinking(planner=Refusing(), forecaster=heard, horizon_s=86400.0)
     setting, none = of_recording(recording), np.zeros(recording.load_kw.shape)
@@ -61,7 +61,7 @@ def said(recording: Recording, forecaster: str) -> dict[datetime, Floats]:
 @given(day=st.integers(1, DAYS - 3), seed=st.integers(0, 99))
 def test_no_forecast_knows_what_comes_after_its_issue(forecaster: str, day: int, seed: int) -> None:
     recording, random = hourly(DAYS), np.random.default_rng(seed)
-    changed = slice(day * A_DAY + 12, None)
+    changed = slice(day * A_DAY + 13, None)
     strange = [np.array(one) for one in (recording.load_kw, recording.pv_kw)]
     for values in strange:
         values[:, changed] = random.uniform(0.0, 50.0, values[:, changed].shape)
