@@ -150,3 +150,16 @@ def test_what_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
         daemon.process.send_signal(signal.SIGHUP)
         turns(port)
         assert daemon.terminate().code == exits.UNSAFE
+
+
+def test_a_demo_that_is_given_up_while_it_prepares_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with vpp(tmp_path / "state", ["demo", HOUSE]) as demo:
+        until(lambda: any(tmp_path.glob("vpp-demo-*")), "the beginning of its preparation")
+        ended = demo.hang_up()
+    assert ended.code == exits.OK, ended.err
+    assert "stopped before anything was controlled" in ended.out
+    assert list(tmp_path.glob("vpp-demo-*")) == []
+    assert not (tmp_path / "state").exists(), "the city was not even started"

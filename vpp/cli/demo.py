@@ -5,14 +5,15 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from vpp.backtest.data import read_recording
 from vpp.cli.baselines import Baseline, baselines
@@ -125,19 +126,31 @@ def _own_start(city: City) -> datetime:
 
 async def _demo(show: Show, begun: Callable[[Daemon], None]) -> None:
     stop, console = stop_on_signals(), wide_console(SCORE_COLUMNS)
+    try:
+        await _performed(show, begun, stop, console)
+    except TimeoutError:
+        if not stop.is_set():
+            raise
+        console.print("stopped before anything was controlled")
+
+
+async def _performed(
+    show: Show, begun: Callable[[Daemon], None], stop: asyncio.Event, console: Console
+) -> None:
     async with AsyncExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
-        with console.status(
-            "working out the city's last eight days, and its next ones without control"
-        ):
-            await _export(show, scratch)
-        with console.status("starting the simulated city"):
-            simulated = await stack.enter_async_context(_simulated(show))
-        city = _city(show, simulated.ready)
-        home = state_dir(city.portfolio.id)
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        to_file(home / "demo.log")
-        others = await _others(city, home, scratch)
+        async with _unless(stop):
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vpp-demo-")))
+            with console.status(
+                "working out the city's last eight days, and its next ones without control"
+            ):
+                await _export(show, scratch)
+            with console.status("starting the simulated city"):
+                simulated = await stack.enter_async_context(_simulated(show))
+            city = _city(show, simulated.ready)
+            home = state_dir(city.portfolio.id)
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+            to_file(home / "demo.log")
+            others = await _others(city, home, scratch)
         daemon = await stack.enter_async_context(
             running(city, Options(state_dir=home, speed=show.speed), _clocks(show, simulated.ready))
         )
@@ -159,6 +172,26 @@ async def _demo(show: Show, begun: Callable[[Daemon], None]) -> None:
         screen.draw(show.picture)
     if lost:
         raise VppError("the simulated city ended by itself: its devices are gone")
+
+
+@asynccontextmanager
+async def _unless(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Give up what is inside as soon as ``stop`` is set.
+
+    Raises:
+        TimeoutError: it was given up.
+    """
+    async with asyncio.timeout(None) as patience:
+
+        async def end() -> None:
+            await stop.wait()
+            patience.reschedule(asyncio.get_running_loop().time())
+
+        ending = asyncio.create_task(end())
+        try:
+            yield
+        finally:
+            ending.cancel()
 
 
 async def _settled(daemon: Daemon, stop: asyncio.Event) -> None:
