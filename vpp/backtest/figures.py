@@ -92,7 +92,9 @@ def _parts(run: Run, answer: Answer) -> tuple[float, float, float, float]:
 
 
 def _one_less_load_factor(net_kw: Floats, window: int) -> float:
-    parts = [net_kw[first : first + window] for first in range(0, len(net_kw), window)]
+    """A rest of less than half a window counts with the one before: hours are no month."""
+    firsts = range(window, len(net_kw) - window // 2, window)
+    parts = np.split(net_kw, list(firsts))
     return float(np.mean([1.0 - metrics.ratio(part.mean(), part.max()) for part in parts]))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.vpp.backtest.weather import unlike
-from vpp.backtest.data import Recording
+from tests.vpp.backtest.weather import hourly, unlike
+from vpp.backtest.data import Recording, between
 from vpp.backtest.figures import figures, plain
 from vpp.backtest.study import BOUND, FORESEEN, Answer, Ask, Controller, answer
 from vpp.domain.arrays import frozen
@@ -30,6 +30,23 @@ def recording() -> Recording:
 
 def asked(recording: Recording, workers: int = 1, **said: Any) -> Answer:
     return answer(Ask(**{**TWICE_A_DAY, **said}), recording, workers=workers)
+
+
+def test_the_last_hours_of_a_record_are_no_month_of_the_grid_score() -> None:
+    """Fourteen hours beyond 730 in which nothing is taken but what a battery gives."""
+    made = hourly(31)
+    rest = np.arange(len(made.grid)) >= 730
+    record = replace(
+        made,
+        load_kw=frozen(np.where(rest, 1e-13, made.load_kw)),
+        pv_kw=frozen(np.where(rest, 0.5, made.pv_kw)),
+        carbon_kg_per_kwh=frozen(np.full(len(made.grid), 0.3)),
+    )
+    whole, month = (
+        figures(asked(one, controller=Controller.COMMUNITY)).grid_scores["community"]
+        for one in (record, between(record, record.grid.start, record.grid.starts[730]))
+    )
+    assert whole == pytest.approx(month, abs=0.05)
 
 
 def test_everything_stands_beside_the_plan(recording: Recording) -> None:
