@@ -23,7 +23,8 @@ from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
 
 STALE_S = 2 * DAY_S
-"""A series whose newest value is older is not foreseen by its model."""
+"""A series whose newest value is older is not foreseen by its model; one without any value on
+record is, since only a fit that outlived its record knows anything of it."""
 ENOUGH = 0.5
 """Part of a group, by size, that must be foreseen by its models for its net to be."""
 
@@ -87,7 +88,7 @@ def _asked(
     bound = bounds_kw(series, request.grid)
     most = most_kw(request.grid, recorded, bound)
     age_s = recorded.age_s(request.issued_at.timestamp())
-    fresh = np.array(fitted.usable & (age_s <= STALE_S), dtype=bool)
+    fresh = np.array(fitted.usable & ((age_s <= STALE_S) | np.isinf(age_s)), dtype=bool)
     negative = np.fmin.reduce(recorded.values_kw, axis=1, initial=0.0) < 0.0
     for at in (*panel.loads, *panel.plants):
         one = series[at]

@@ -69,6 +69,17 @@ def test_after_the_record_is_lost_the_last_good_fit_still_knows_the_day() -> Non
     assert not keeping().forecast(lost)[0].source.startswith("model")
 
 
+def test_what_was_learnt_is_all_there_is_before_anything_is_on_record() -> None:
+    values = homes()
+    first = keeping()
+    first.forecast(request(values))
+    told = keeping(first.learnt()).forecast(request(values, begin=values.shape[1]))
+    for one in told:
+        assert one.source.startswith("model of")
+        assert np.isinf(one.input_age_s)
+    assert told[1].middle_kw.mean() == pytest.approx(2.0 * told[0].middle_kw.mean(), rel=0.1)
+
+
 def test_a_history_that_begins_anew_does_not_make_it_forget() -> None:
     """As the daemon gives it: eight weeks, of which only the newest hours hold anything."""
     values = homes()
