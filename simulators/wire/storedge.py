@@ -98,7 +98,7 @@ class StorageControl(SwappedBlock):
         if self._remote and timed and self._unit.mode not in COMMANDED:
             self.put("command_mode", self.get("default_mode"))
 
-    def check(self, wanted: dict[str, float]) -> None:
+    def check(self, wanted: Mapping[str, float]) -> None:
         for name, allowed in (
             ("control_mode", (0, 1, 2, 3, REMOTE_CONTROL)),
             ("default_mode", (OFF, SELF_USE)),

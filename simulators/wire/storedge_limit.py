@@ -5,6 +5,7 @@ low word first.
 """
 
 import math
+from collections.abc import Mapping
 
 from simulators.physics.hybrid import HybridUnit
 from simulators.wire.registers import ILLEGAL_VALUE, Refused
@@ -39,7 +40,7 @@ class DynamicPowerControl(SwappedBlock):
         if self.get("enable"):
             self.put("dynamic_limit", 100 * self._unit.most_given_w / self._unit.rating_w)
 
-    def check(self, wanted: dict[str, float]) -> None:
+    def check(self, wanted: Mapping[str, float]) -> None:
         if wanted.get("enable", 0) not in (0, 1):
             raise Refused(ILLEGAL_VALUE, "enable is 0 or 1")
         for name in ("fallback_limit", "dynamic_limit"):

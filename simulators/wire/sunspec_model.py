@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
+from simulators.wire.live_block import LiveBlock
 from simulators.wire.registers import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Refused
 
 FIRST_REGISTER = 40000
@@ -110,7 +111,7 @@ def fitting_scale(largest: float, most: int = 32767) -> int:
     return scale
 
 
-class Model:
+class Model(LiveBlock[int]):
     """One SunSpec model in one device's memory, every point not implemented until it is put.
 
     Attributes:
@@ -165,22 +166,6 @@ class Model:
             return scale
         return 0 if scale is None else self._scales[scale]
 
-    def refresh(self) -> None:
-        """Bring what the physics moves up to date."""
-
-    def check(self, wanted: Mapping[str, int]) -> None:
-        """Look at raw values before they are taken; raises Refused where one is out of range."""
-
-    def apply(self, written: frozenset[str]) -> None:
-        """Act on points that have just been written."""
-
-    def reboot(self) -> None:
-        """Lose what is volatile."""
-
-    def image(self) -> bytes:
-        self.refresh()
-        return bytes(self.data)
-
     def dressed(self, image: bytes, missing: frozenset[str], flipped: bool) -> bytes:
         changed = bytearray(image)
         for name in self.powers if flipped else ():
@@ -191,15 +176,7 @@ class Model:
             changed[span] = point.sentinel
         return bytes(changed)
 
-    def write(self, offset: int, values: Sequence[int]) -> None:
-        data = struct.pack(f">{len(values)}H", *values)
-        wanted = self._whole_points(offset, data)
-        self.check(wanted)
-        self.refresh()
-        self.data[2 * offset : 2 * offset + len(data)] = data
-        self.apply(frozenset(wanted))
-
-    def _whole_points(self, offset: int, data: bytes) -> dict[str, int]:
+    def named(self, offset: int, data: bytes) -> dict[str, int]:
         """The raw values written, by point; half a point or a read-only one is refused."""
         end = offset + len(data) // 2
         touched = [p for p in self.points.values() if p.offset < end and offset < p.offset + p.size]

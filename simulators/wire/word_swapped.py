@@ -1,9 +1,10 @@
 """Register blocks of vendors that send 32 and 64-bit values with the low word first."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from simulators.wire.live_block import LiveBlock
 from simulators.wire.registers import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Refused
 
 FORMATS = {"u16": ">H", "u32": ">I", "u64": ">Q", "f32": ">f"}
@@ -25,7 +26,7 @@ class Field:
         return self.text_registers or struct.calcsize(FORMATS[self.kind]) // 2
 
 
-class SwappedBlock:
+class SwappedBlock(LiveBlock[float]):
     """Fields between two addresses; registers between fields read as 0."""
 
     def __init__(self, start: int, count: int, fields: Iterable[Field]) -> None:
@@ -45,22 +46,6 @@ class SwappedBlock:
     def get(self, name: str) -> float:
         return decoded(self.fields[name].kind, bytes(self.data[self._span(name)]))
 
-    def refresh(self) -> None:
-        """Bring what the physics moves up to date."""
-
-    def check(self, wanted: dict[str, float]) -> None:
-        """Look at values before they are taken; raises Refused where one is out of range."""
-
-    def apply(self, written: frozenset[str]) -> None:
-        """Act on fields that have just been written."""
-
-    def reboot(self) -> None:
-        """Lose what is volatile."""
-
-    def image(self) -> bytes:
-        self.refresh()
-        return bytes(self.data)
-
     def dressed(self, image: bytes, missing: frozenset[str], flipped: bool) -> bytes:
         changed = bytearray(image)
         for name in self.powers if flipped else ():
@@ -71,15 +56,7 @@ class SwappedBlock:
             changed[self._span(name)] = SENTINELS[self.fields[name].kind]
         return bytes(changed)
 
-    def write(self, offset: int, values: Sequence[int]) -> None:
-        data = struct.pack(f">{len(values)}H", *values)
-        wanted = self._whole_fields(offset, data)
-        self.check(wanted)
-        self.refresh()
-        self.data[2 * offset : 2 * offset + len(data)] = data
-        self.apply(frozenset(wanted))
-
-    def _whole_fields(self, offset: int, data: bytes) -> dict[str, float]:
+    def named(self, offset: int, data: bytes) -> dict[str, float]:
         first, last = self.start + offset, self.start + offset + len(data) // 2
         wanted: dict[str, float] = {}
         covered = 0
