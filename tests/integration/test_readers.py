@@ -142,12 +142,15 @@ def test_without_any_stream_nothing_else_takes_their_place(tmp_path: Path) -> No
     assert streams == {Path(os.devnull)}
 
 
-def test_what_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
+def test_what_the_parent_ignores_stays_ignored_and_no_terminal_stops_who_prints(
+    tmp_path: Path,
+) -> None:
     port = free_base_port([0])
     words = ["run", HOUSE, "--base-port", free_base_port([10]), "--http", f"127.0.0.1:{port}"]
     with vpp(tmp_path, words, ignores=[signal.SIGHUP]) as daemon:
         turns(port)
         daemon.process.send_signal(signal.SIGHUP)
+        daemon.process.send_signal(signal.SIGTTOU)  # as after ``stty tostop``
         turns(port)
         assert daemon.terminate().code == exits.UNSAFE
 

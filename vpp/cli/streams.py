@@ -1,6 +1,7 @@
 """The standard streams of a process: always there, and never a reason to wait."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -26,8 +27,10 @@ def open_closed() -> None:
 def never_wait() -> None:
     """Nothing that this process prints from here on makes it wait, or fails.
 
-    A pipe or a terminal that nobody reads, or that is gone, is no reason to stop dispatch.
+    A pipe or a terminal that nobody reads, or that is gone, is no reason to stop dispatch; nor is
+    one that stops whoever prints in the background (``stty tostop``).
     """
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     person = sys.stderr.isatty()
     sys.stdout = _unhurried(sys.stdout, missing_in_words)
     sys.stderr = _unhurried(sys.stderr, missing_in_words if person else missing_as_json)
