@@ -102,8 +102,9 @@ class PlanningWorker:
         return answer
 
     async def _make_ready(self) -> None:
-        if self._child is not None:
+        if self._child is not None and self._child.returncode is None:
             return
+        await self._kill()
         try:
             async with asyncio.timeout(START_S):
                 self._child = await self._start()
@@ -125,7 +126,7 @@ class PlanningWorker:
             ) from error
 
     async def _write(self, body: bytes) -> None:
-        if self._child is None or self._child.stdin is None:
+        if self._child is None or self._child.stdin is None or self._child.stdin.is_closing():
             raise ConnectionError("the worker has no pipes")
         self._child.stdin.write(LENGTH.pack(len(body)) + body)
         await self._child.stdin.drain()

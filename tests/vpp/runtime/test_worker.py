@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvloop
 
 from tests.soak.sample import family
 from tests.vpp.control.planning.cities import NOON, forecast, snapshot, two_sites
@@ -16,6 +18,7 @@ from vpp.control.problems import Outlook, build
 from vpp.domain.errors import PlannerFailed
 from vpp.domain.forecast import ForecastRequest, Series
 from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.points import Quantity
 from vpp.domain.problem import Problem
@@ -53,6 +56,29 @@ async def test_a_plan_made_in_the_worker_passes_its_check(tmp_path: Path, planne
     async with worker(tmp_path, planner) as planning:
         asked = problem()
         assert broken_rules(await planning.plan(asked), asked) == []
+
+
+def test_a_worker_killed_between_two_requests_is_replaced(tmp_path: Path) -> None:
+    async def killed() -> Plan:
+        async with worker(tmp_path, "rule") as planning:
+            await planning.plan(problem())
+            (child,) = _children()
+            os.kill(child, signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while True:  # the loop takes note of its end when it likes
+                    with contextlib.suppress(PlannerFailed):
+                        return await planning.plan(problem())
+
+    assert broken_rules(uvloop.run(killed()), problem()) == []
+
+
+def _children() -> list[int]:
+    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(one) for one in found if b"worker_process" in _command(int(one))]
+
+
+def _command(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 async def test_a_forecast_made_in_the_worker_answers_every_series(tmp_path: Path) -> None:
