@@ -1,6 +1,7 @@
 """Serves an HTTP application on the daemon's own loop, for as long as it is entered."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -9,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from vpp.domain.errors import VppError
+from vpp.web.connection import BoundedConnection
 
 GRACE_S = 0.5
 """What answers on their way get when the server is left."""
@@ -36,7 +38,10 @@ async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[i
     Raises:
         VppError: the address is taken or not ours.
     """
-    config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        application, http=BoundedConnection, log_config=None, access_log=False, lifespan="off"
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it, clients write our log
     server = _Server(config)
     try:
         listening = socket.create_server((host, port))

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Sequence
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from vpp.domain.errors import VppError
+from vpp.web.connection import MOST
 from vpp.web.health import application
 from vpp.web.server import serving
 
@@ -65,6 +67,34 @@ async def test_a_client_that_does_not_read_its_answer_keeps_nobody_waiting() -> 
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         writer.close()
+
+
+async def test_clients_that_never_ask_leave_sockets_for_the_devices() -> None:
+    async with serving(application(Patient()), host="127.0.0.1", port=0) as port:
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST)]
+        reader, one_more = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE_S):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        idle[0][1].close()
+        async with asyncio.timeout(PATIENCE_S):
+            while True:  # until the server has taken note of it
+                with contextlib.suppress(ConnectionError, IndexError):
+                    assert (await get(port, "/healthz"))[0] == 200
+                    break
+        for _, writer in (*idle, (reader, one_more)):
+            writer.close()
+
+
+async def test_what_no_client_may_ask_stays_out_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving(application(Patient()), host="127.0.0.1", port=0) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x16\x03\x01\x02 nonsense\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+    assert caplog.records == []
 
 
 async def test_a_taken_port_is_a_clear_fault() -> None:
