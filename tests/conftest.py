@@ -14,6 +14,11 @@ thoroughness.as_asked()
 PROGRAM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
 
+def pytest_report_header() -> str:
+    """Names what the suite leaves out."""
+    return "too long for the suite: make fuzz, make stability, make soak"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips a test whose server is missing, saying how to install it; in CI it fails."""
     for mark in item.iter_markers("needs"):
