@@ -85,7 +85,10 @@ class _Client(aiomqtt.Client):
         """Wait for the end of the connection; why it ended."""
         await asyncio.wait([self._disconnected])
         fault = self._disconnected.exception()
-        return "closed" if fault is None else str(fault)
+        if fault is None:
+            return "closed"
+        unspecified = isinstance(fault, aiomqtt.MqttCodeError) and _number(fault.rc) == REFUSAL
+        return "the connection broke off" if unspecified else str(fault)
 
     async def leave(self) -> None:
         """Say farewell, if that is still possible."""

@@ -24,6 +24,8 @@ METER_MARGIN = 1.5
 SOC_TOLERANCE = 0.005
 """Rounding of devices beyond 0 and 1; within it the value counts as the end itself."""
 COUNTER_TOLERANCE_KWH = 1.0
+CENTURY_H = 876_600.0
+"""At full power for so long: no counter shows more."""
 SETTLED_ROUNDS = 3
 """Plausible rounds after which a counter is believed at its new level."""
 _COUNTERS = (Quantity.ENERGY_IN_KWH, Quantity.ENERGY_OUT_KWH)
@@ -62,7 +64,7 @@ def bounds_of(portfolio: Portfolio, cells: Cells) -> Bounds:
             case Quantity.SETPOINT_KW:
                 may_be_nan[index] = True
             case quantity if quantity in _COUNTERS:
-                lo[index], counter_kw[index] = 0.0, bound_kw
+                lo[index], hi[index], counter_kw[index] = 0.0, CENTURY_H * bound_kw, bound_kw
             case quantity if quantity in _MAGNITUDES:
                 lo[index] = 0.0
     return Bounds(lo, hi, counter_kw, soc, may_be_nan)

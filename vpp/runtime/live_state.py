@@ -5,6 +5,7 @@ line in the log, never a tick: the next write brings everything again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,10 @@ from vpp.domain.ids import PortfolioId
 
 PATIENCE_S = 0.2
 """Longest wait for the store."""
+SHOWN = 300
+"""Characters of what Redis says; it may repeat what was written."""
+OF_ANOTHER_TYPE = "WRONGTYPE"
+"""How Redis says that a key holds no hash."""
 LIFE_S = 900
 """A state that nobody renews for this long is gone."""
 
@@ -92,14 +97,25 @@ class RedisLiveState:
                 together.expire(self._key, LIFE_S)
                 await together.execute()
         except (RedisError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"Redis at {self._url}: {error!r}") from error
+            if OF_ANOTHER_TYPE in str(error):
+                await self._clear()
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(f"Redis at {self._url}: {str(error)[:SHOWN] or repr(error)}")
+
+    async def _clear(self) -> None:
+        """Take away what somebody else has put under our key: the next write brings all again."""
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self._client.delete(self._key)
 
     async def read(self) -> Mapping[str, bytes]:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 found = await self._client.hgetall(self._key)
         except (RedisError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"Redis at {self._url}: {error!r}") from error
+            raise self._unavailable(error) from error
         return {_bytes(name).decode(): _bytes(value) for name, value in found.items()}
 
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import redis.asyncio as redis
 
 from vpp.domain.errors import StoreUnavailable
 from vpp.domain.ids import PortfolioId
@@ -110,6 +111,19 @@ async def test_a_killed_store_is_a_fault_in_bounded_time_and_is_rebuilt_when_it_
                 await asyncio.sleep(0.05)
         running.cancel()
         assert mirror.failures >= 1
+
+
+@pytest.mark.needs("redis-server", "redis-server")
+async def test_what_somebody_else_puts_under_our_key_gives_way(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}"
+    async with redis_server(port, tmp_path), RedisLiveState(url, CITY) as state:
+        async with redis.Redis.from_url(url) as stranger:
+            await stranger.set("vpp:city", "no hash")
+        with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+            await state.put({"pool": b"1"})
+        await state.put({"pool": b"2"})
+        assert await state.read() == {"pool": b"2"}
 
 
 async def readable(state: LiveState) -> dict[str, bytes]:

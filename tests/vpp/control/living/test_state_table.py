@@ -126,6 +126,16 @@ def test_what_is_finite_but_impossible_is_suspect_and_the_last_good_one_kept(
     assert made.alarms() == ()
 
 
+def test_no_counter_shows_more_than_a_century_at_full_power() -> None:
+    made = counting()
+    made.apply(batch("d1", {ENERGY: 5.0}, at_s=1.0))
+    for at_s in range(2, 10):
+        made.apply(batch("d1", {ENERGY: 9.2e15}, at_s=float(at_s)))
+    snapshot = seen(made, 10.0)
+    assert quality(snapshot, Quantity.ENERGY_IN_KWH) is Quality.SUSPECT
+    assert value(snapshot, Quantity.ENERGY_IN_KWH) == 5.0
+
+
 @pytest.mark.parametrize("sent", [math.nan, math.inf, -math.inf])
 def test_no_number_is_missing_whatever_the_device_calls_it(sent: float) -> None:
     made = table()
