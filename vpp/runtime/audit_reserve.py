@@ -69,12 +69,19 @@ class Reserve:
 
 
 def _taken(file: int, size: int) -> int:
-    """How many bytes could be taken: on a nearly full disk a part of them, perhaps none."""
+    """How many bytes could be taken: on a nearly full disk a part of them, perhaps none.
+
+    Half of what is free stays free: there is more to write than this record.
+    """
+    held, disk = os.fstat(file).st_size, os.fstatvfs(file)
+    size = min(size, held + disk.f_bavail * disk.f_frsize // 2)
     while size >= LEAST_BYTES:
         try:
             os.posix_fallocate(file, 0, size)
         except OSError:
+            with suppress(OSError):
+                os.ftruncate(file, held)  # some file systems keep what they took in vain
             size //= 4
         else:
             return size
-    return os.fstat(file).st_size
+    return held
