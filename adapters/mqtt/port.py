@@ -55,6 +55,10 @@ class MqttPort:
     def connected(self) -> bool:
         return not self._trouble and self._hearing.here
 
+    @property
+    def trouble(self) -> str:
+        return "" if self.connected else self._trouble or "it has not called in, or has left"
+
     async def identify(self) -> Identity:
         """Who calls in, by the description that the broker retains.
 

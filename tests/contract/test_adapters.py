@@ -88,6 +88,7 @@ async def gone(port: DevicePort) -> None:
         return
     assert isinstance(port, Streaming)
     await until(lambda: not port.connected)
+    assert port.trouble
 
 
 async def tell(world: World, link: OpenLink, setpoint: Setpoint) -> Answer:

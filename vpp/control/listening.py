@@ -33,6 +33,8 @@ class Listener:
     ) -> None:
         self._connection, self._port, self._table = connection, port, table
         self._wire, self._period_s = wire, period_s
+        self._why = ""
+        """What was told last of why it is away."""
         self._held: dict[tuple[Point, ...], Batch] = {}
         self._held_sessions: dict[AssetId, EvSession | None] = {}
 
@@ -62,9 +64,12 @@ class Listener:
     async def _look(self, health: Health) -> float:
         """Identify a device that came back; wire seconds until the next look."""
         if not self._port.connected:
+            why = self._port.trouble
             if self._connection.identified:
-                self._connection.gone("not connected")
-                health.failed(ConnectionLost("not connected"))
+                health.failed(ConnectionLost(why))
+                self._away(why)
+            elif health.lost and why != self._why:
+                self._away(why)
         elif not self._connection.identified:
             try:
                 await self._connection.identify()
@@ -75,6 +80,10 @@ class Listener:
             self._release_held()
             self._connection.good(health)
         return min(self._period_s(), SLOWEST_LOOK_S)
+
+    def _away(self, why: str) -> None:
+        self._why = why
+        self._connection.gone(why)
 
     def _hold(self, batch: Batch) -> None:
         self._held_sessions.update(batch.sessions)

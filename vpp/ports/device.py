@@ -70,6 +70,11 @@ class Streaming(DevicePort, Protocol):
         """Whether the device is there now, by its own status or connection."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """Why it is not there now; empty while it is."""
+        ...
+
 
 @runtime_checkable
 class Writable(DevicePort, Protocol):

@@ -190,6 +190,7 @@ async def test_two_daemons_with_one_client_id_do_not_fight_for_ever(broker: Mosq
                 await asyncio.sleep(1.5)
                 assert winner.counters.connections + loser.counters.connections == connections
                 assert not winner.conflict
+                assert "another client uses the id" in loser.port(HUB).trouble
                 with pytest.raises(ConnectionLost, match="another client uses the id"):
                     await loser.port(HUB).send(command(CITY))
     assert [one["log_level"] for one in logs if one["event"] == "client id conflict"] == ["error"]

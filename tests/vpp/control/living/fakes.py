@@ -234,6 +234,7 @@ class FakeStation:
     clock: Clock
     facts: DeviceFacts
     connected: bool = False
+    trouble: str = "has not called"
     identity: Identity = field(default_factory=Identity)
     identified: int = 0
     queue: asyncio.Queue[Batch] = field(default_factory=asyncio.Queue)

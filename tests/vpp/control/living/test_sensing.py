@@ -225,7 +225,10 @@ async def test_a_station_that_leaves_is_offline_at_once_and_identified_anew() ->
         port.connected = False
         await asyncio.sleep(1.5)
         state = made.table.device(DeviceId("d1"))
-        assert (state.online, state.identified, state.trouble) == (False, False, "not connected")
+        assert (state.online, state.identified, state.trouble) == (False, False, "has not called")
+        port.trouble = "another client uses our id"
+        await asyncio.sleep(1.5)
+        assert made.table.device(DeviceId("d1")).trouble == "another client uses our id"
         port.connected = True
         await asyncio.sleep(1.5)
         assert made.table.device(DeviceId("d1")).identified
