@@ -10,6 +10,7 @@ import numpy as np
 from optimizer.model.battery import energy_targets
 from optimizer.model.decisions import Decisions
 from optimizer.model.sessions import deliverable_kwh
+from optimizer.side_goals import side_goals
 from optimizer.stages.objectives import export_not_above_import, grid_weights, import_price
 from vpp.domain.arrays import Floats
 from vpp.domain.curve import SlotCosts
@@ -92,7 +93,8 @@ def slot_costs(problem: Problem) -> SlotCosts:
     """Import weight 1 in ``local``, money in ``cost``, the weighted sum in ``grid``."""
     goals, slots = problem.goals, len(problem.grid)
     imports, exports, unit = np.ones(slots), np.zeros(slots), "kWh of import"
-    ramp = goals.ramp_per_kw
+    side = side_goals(problem)
+    ramp = side.ramp_per_kw
     if goals.order is Order.COST:
         imports = import_price(problem) + problem.prices.fee_per_kwh
         unit = problem.prices.currency
@@ -106,9 +108,9 @@ def slot_costs(problem: Problem) -> SlotCosts:
         unit=unit,
         import_weight=imports,
         export_weight=exports,
-        flatten=np.full(slots, goals.flatten_per_kw2),
+        flatten=np.full(slots, side.flatten_per_kw2),
         peak_threshold_kw=peak_threshold_kw(problem),
-        peak_weight=np.full(slots, goals.peak_per_kw),
+        peak_weight=np.full(slots, side.peak_per_kw),
         ramp_weight=np.full(slots, ramp),
     )
 

@@ -12,6 +12,7 @@ from optimizer.model.merging import merged
 from optimizer.model.network import opened
 from optimizer.model.reject import reject_contradictions
 from optimizer.model.splitting import split
+from optimizer.side_goals import SideGoals, side_goals
 from optimizer.solving.kept import KeptSolver, SizedSolver
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.solving.residuals import violation
@@ -21,6 +22,7 @@ from optimizer.stages.order import Run, StagedSolver
 from optimizer.value.duals import stored_worth
 from optimizer.value.plain import dual_curve, local_curve
 from optimizer.value.sharing import worth_by_place
+from optimizer.value.stochastic import stochastic_curve
 from vpp.domain.arrays import Ints
 from vpp.domain.curve import ValueCurve
 from vpp.domain.errors import PlannerFailed
@@ -114,6 +116,7 @@ def _left(deadline: float) -> float:
 
 def _plan(problem: Problem, solved: _Solved) -> Plan:
     run, decisions = solved.run, solved.decisions
+    curve, made_of = _curve(problem, solved)
     x = run.model.point(solved.planned.decisions)
     worth = worth_by_place(run)
     certificate = Certificate(
@@ -127,7 +130,12 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
         slacks=slacks(run, solved.planned.decisions, x),
         certificate=certificate,
         forecasts=problem.forecasts,
-        notes=(*_notes(run, solved.planned.shifted), *run.notes, *problem.extra),
+        notes=(
+            f"value curve: {made_of}",
+            *_notes(run, solved.planned.shifted),
+            *run.notes,
+            *problem.extra,
+        ),
         solve_cpu_s=run.cpu_s,
     )
     return Plan(
@@ -135,7 +143,7 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
         grid=problem.grid,
         issued_at=problem.issued_at,
         order=problem.goals.order,
-        curve=_curve(problem, solved),
+        curve=curve,
         costs=slot_costs(problem),
         bands=bands(problem, decisions),
         corridors=corridors(problem, decisions),
@@ -148,11 +156,19 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
     )
 
 
-def _curve(problem: Problem, solved: _Solved) -> ValueCurve:
-    if problem.goals.order is Order.LOCAL:
-        return local_curve(problem)
+def _curve(problem: Problem, solved: _Solved) -> tuple[ValueCurve, str]:
+    """The value curve, and what it is made of."""
+    local = problem.goals.order is Order.LOCAL
+    if local and side_goals(problem) == SideGoals():
+        return local_curve(problem), "the measured-surplus rule"
+    stochastic = stochastic_curve(problem, solved.decisions)
+    if stochastic is not None:
+        return stochastic, "the forecast's distribution"
+    if local:
+        return local_curve(problem), "the measured-surplus rule: no distribution is foreseen"
     worth = stored_worth(solved.run)[solved.battery]
-    return dual_curve(problem, worth, solved.decisions.energy(problem))
+    curve = dual_curve(problem, worth, solved.decisions.energy(problem))
+    return curve, "duals of the schedule, without the forecast's distribution"
 
 
 def _session_worth(run: Run) -> list[float]:
@@ -164,12 +180,9 @@ def _session_worth(run: Run) -> list[float]:
 
 def _notes(run: Run, shifted: int) -> list[str]:
     problem, notes = run.model.problem, list[str]()
-    if problem.goals.order is Order.LOCAL:
-        notes.append("value curve: the measured-surplus rule")
-    else:
-        notes.append("value curve: duals of the schedule, without the forecast's distribution")
-        if (problem.prices.export_per_kwh > problem.prices.import_per_kwh).any():
-            notes.append("export prices above import prices count as import prices in this order")
+    dearer = problem.prices.export_per_kwh > problem.prices.import_per_kwh
+    if problem.goals.order is not Order.LOCAL and dearer.any():
+        notes.append("export prices above import prices count as import prices in this order")
     both = np.minimum(run.x[run.model.network.imported], run.x[run.model.network.exported])
     if (both > 1e-6).any():
         slots = ", ".join(str(slot) for slot in np.flatnonzero(both > 1e-6))

@@ -5,7 +5,7 @@ the slot's end.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from vpp.backtest.setting import Setting
 from vpp.backtest.thinking import Thinker, Thinking
 from vpp.control.inputs import PoolModel, TickInputs, Timing
 from vpp.control.safety import ENABLING_S
-from vpp.control.state import ControlState, start
+from vpp.control.state import ControlState, Ledger, SlotMemory, start
 from vpp.control.tick import step
 from vpp.domain.arrays import Floats, frozen
 from vpp.domain.ids import PoolId
@@ -214,6 +214,7 @@ class _Ticking:
         """Ticks before the first slot, in which devices come under control as they stand."""
         for _ in range(max(int(np.ceil(ENABLING_S / self._step_s)), 1)):
             self.tick(plant, plant.snapshot(0, self.now_s), None)
+        self.states = [replace(state, ledger=Ledger(), slot=SlotMemory()) for state in self.states]
 
     def tick(self, plant: Plant, snapshot: Snapshot, thinker: Thinker | None) -> None:
         plans = {} if thinker is None else thinker.plans

@@ -14,8 +14,9 @@ from vpp.control.reach import Reach
 from vpp.control.scene import Scene
 from vpp.control.serving import Served, Slot, Store
 from vpp.control.sharing import Bounds
-from vpp.control.state import ControlState
+from vpp.control.state import ControlState, Ledger
 from vpp.domain.arrays import Bools, Floats
+from vpp.domain.order import Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,17 +61,19 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     net_kw = pool_power.certain_net(scene.ground, drawn)
     residual_kw = (scene.ground.surplus_lo_kw + scene.ground.surplus_hi_kw) / 2
     course_kw = course.learnt(scene, residual_kw)
-    flow = Flow(net_kw=net_kw, power_kw=float(scene.now_kw[members].sum()), dt_s=scene.dt_s)
+    flow = Flow(
+        net_kw=scene.state.slot.served_kw,
+        power_kw=float(scene.now_kw[members].sum()),
+        dt_s=scene.dt_s,
+    )
     twin = replace(fleet, lo_kw=-fleet.discharge_kw, hi_kw=fleet.charge_kw)
     rule = pool_power.store(pool, members, scene.stored, twin, bounds)
     state = _accounted(scene, terms, flow, rule, capacity)
-    weight = ledger.side_weight(
-        state.ledger,
-        scene.inputs.model.portfolio.goals.allowance,
-        24 * float(pool.rating_kw[pool.battery].sum()),
-    )
+    state = replace(state, slot=replace(state.slot, served_kw=net_kw))
+    weight = _side_weight(scene, state.ledger)
     slot = terms.slot(state.slot, at, scene.timing.tick_s, weight)
-    served = pool_power.serve(course.ahead(net_kw, course_kw), store, slot, terms)
+    by = terms if weight else terms.without_side()
+    served = pool_power.serve(course.ahead(net_kw, course_kw), store, slot, by)
     trim = _trim(scene, members)
     want = pool_power.with_trim(served.power_kw, trim, store)
     shares = shared(scene, want, fleet, bounds, terms)
@@ -93,6 +96,15 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
         residual_kw=residual_kw,
         state=state,
     )
+
+
+def _side_weight(scene: Scene, booked: Ledger) -> float:
+    """Of side goals; only where local use comes first may they cost no more than so much of it."""
+    goals, pool = scene.inputs.model.portfolio.goals, scene.pool
+    if goals.order is not Order.LOCAL:
+        return 1.0
+    daily_kwh = 24 * float(pool.rating_kw[pool.battery].sum())
+    return ledger.side_weight(booked, goals.allowance, daily_kwh)
 
 
 def _room(scene: Scene, nets: Bounds, other: Floats, members: Bools) -> Bounds:

@@ -20,9 +20,9 @@ class Flow:
     """What has flowed since the tick before, in the mean."""
 
     net_kw: float
-    """Residual of the pool."""
+    """Residual of the pool that the tick before served; NaN where there was none."""
     power_kw: float
-    """Of its storages."""
+    """Of its storages, which that tick told them."""
     dt_s: float
 
 
@@ -45,7 +45,7 @@ def slot_after(memory: SlotMemory, grid: SlotGrid, at: datetime, flow: Flow) -> 
     if start_s == memory.start_s or np.isnan(start_s):
         return memory
     mean_kw = memory.net_kwh * 3600.0 / memory.elapsed_s if memory.elapsed_s > 0 else float("nan")
-    return SlotMemory(start_s=start_s, last_mean_kw=mean_kw)
+    return SlotMemory(start_s=start_s, last_mean_kw=mean_kw, served_kw=memory.served_kw)
 
 
 def slot_now(
@@ -75,15 +75,16 @@ def booked(ledger: Ledger, flow: Flow, store: Store, capacity_kwh: float, at: da
     Args:
         ledger: After the tick before.
         flow: What has flowed since.
-        store: With the energy that is held, and the power that the twin has whatever is held: it
-            may have room where the storage is full.
+        store: With the energy that is held now, and the power that the twin has whatever is held:
+            it may have room where the storage is full.
         capacity_kwh: Of both.
         at: Now.
     """
     hours = flow.dt_s / 3600.0
     if np.isnan(flow.net_kw) or np.isnan(flow.power_kw) or hours <= 0 or capacity_kwh <= 0:
         return ledger
-    held_kwh = min(max(store.energy_kwh + ledger.ahead_kwh, 0.0), capacity_kwh)
+    before_kwh = store.energy_kwh - float(store.gain_kwh(np.array(flow.power_kw), hours))
+    held_kwh = min(max(before_kwh + ledger.ahead_kwh, 0.0), capacity_kwh)
     most_kw = min(store.hi_kw, (capacity_kwh - held_kwh) / (store.eta_charge * hours))
     least_kw = max(store.lo_kw, -held_kwh * store.eta_discharge / hours)
     rule_kw = min(max(-flow.net_kw, min(least_kw, 0.0)), max(most_kw, 0.0))

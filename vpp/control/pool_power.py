@@ -3,7 +3,7 @@
 What they hold and reach, what net they serve, and how much power that asks of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -19,7 +19,7 @@ from vpp.control.sharing import Bounds
 from vpp.control.state import ControlState, SlotMemory
 from vpp.control.stored_energy import Stored
 from vpp.domain.arrays import Bools, Floats
-from vpp.domain.curve import SlotCosts, ValueCurve
+from vpp.domain.curve import SlotCosts, ValueCurve, surplus_rule_curve
 from vpp.domain.ladder import Rung
 from vpp.domain.plan import Plan
 from vpp.domain.slots import SlotGrid
@@ -49,6 +49,11 @@ class Terms:
             grid, curve, costs = ladder.rule_slots(at, usable_kwh)
             return cls(rung=rung, plan=None, grid=grid, curve=curve, costs=costs)
         return cls(rung=rung, plan=plan, grid=plan.grid, curve=plan.curve, costs=plan.costs)
+
+    def without_side(self) -> "Terms":
+        """The measured-surplus rule within the plan, whose own curve serves side goals too."""
+        capacity_kwh = float(self.curve.energy_kwh[-1])
+        return replace(self, curve=surplus_rule_curve(self.grid, capacity_kwh=capacity_kwh))
 
     def slot(self, memory: SlotMemory, at: datetime, tick_s: float, side_weight: float) -> Slot:
         return ledger.slot_now(memory, self.grid, at, tick_s, side_weight)

@@ -21,6 +21,7 @@ from vpp.domain.portfolio import Portfolio
 from vpp.domain.problem import (
     Batteries,
     EvSessions,
+    ForeseenNet,
     Nodes,
     Prices,
     Problem,
@@ -97,6 +98,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         prices=_prices(portfolio, pool, grid, outlook),
         net_low_kw=low_kw,
         net_high_kw=high_kw,
+        foreseen=_foreseen(pool, sites, load_kw, outlook),
         least_net_kw=_least_net(sites, outlook),
         recent_peak_kw=outlook.recent_peak_kw,
         last_schedule=outlook.last.schedule if outlook.last else None,
@@ -269,6 +271,21 @@ def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats, Floats
             below += (sun.quantile(HIGH) - sun.middle_kw) ** 2
             above += (sun.middle_kw - sun.quantile(LOW)) ** 2
     return middle - np.sqrt(below), middle + np.sqrt(above)
+
+
+def _foreseen(
+    pool: PoolId, sites: Sequence[SiteId], load_kw: Floats, outlook: Outlook
+) -> ForeseenNet | None:
+    """The pool's own forecast, with what the plan counts as load beside the sites' own."""
+    whole = outlook.forecasts.get((pool, Quantity.UNCONTROLLED_KW))
+    if whole is None:
+        return None
+    own_kw = np.sum([_load_kw(outlook, site) for site in sites], axis=0)
+    return ForeseenNet(
+        middle_kw=whole.middle_kw + load_kw.sum(axis=0) - own_kw,
+        spread_kw=whole.spread_kw,
+        persistence=whole.persistence,
+    )
 
 
 def _least_net(sites: Sequence[SiteId], outlook: Outlook) -> Floats | None:

@@ -88,7 +88,7 @@ def serve(net_kw: float, store: Store, slot: Slot, curve: ValueCurve, costs: Slo
         mean_kw = slot.mean_kw(grid_kw)
         energy_kwh = store.energy_kwh + store.gain_kwh(power_kw, slot.hours_left)
         return (
-            slot.hours_left * _grid_cost(grid_kw, slot, costs)
+            slot.hours_left * costs.rate(slot.index, grid_kw, slot.side_weight)
             + _ramp_cost(mean_kw, slot, costs)
             + curve.later_cost(slot.index, energy_kwh, mean_kw)
         )
@@ -107,15 +107,6 @@ def serve(net_kw: float, store: Store, slot: Slot, curve: ValueCurve, costs: Slo
         marginal=_marginal(net_kw + power_kw, slot, costs),
         binding=_binding(power_kw, net_kw, store, slot, costs),
     )
-
-
-def _grid_cost(grid_kw: Floats, slot: Slot, costs: SlotCosts) -> Floats:
-    """Cost of grid power per hour."""
-    k, taken = slot.index, np.maximum(grid_kw, 0.0)
-    energy = costs.import_weight[k] * taken - costs.export_weight[k] * np.maximum(-grid_kw, 0.0)
-    flatten = costs.flatten[k] * taken**2
-    peak = costs.peak_weight[k] * np.maximum(taken - costs.peak_threshold_kw[k], 0.0)
-    return np.asarray(energy + slot.side_weight * (flatten + peak))
 
 
 def _ramp_cost(mean_kw: Floats, slot: Slot, costs: SlotCosts) -> Floats | float:

@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,6 +132,8 @@ class SlotMemory:
     elapsed_s: float = 0.0
     last_mean_kw: float = float("nan")
     """Mean net of the slot before."""
+    served_kw: float = float("nan")
+    """Residual that the tick before served, beside which its power flowed; NaN before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

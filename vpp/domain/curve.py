@@ -109,6 +109,18 @@ class SlotCosts:
         if (self.export_weight > self.import_weight).any():
             raise InvariantError("slot costs are not convex: export_weight above import_weight")
 
+    def rate(self, slot: int, grid_kw: Floats, side_weight: float = 1.0) -> Floats:
+        """Cost per hour of grid power in a slot, without ramps.
+
+        ``side_weight``: 0 where peak and flattening are not to count.
+        """
+        taken = np.maximum(grid_kw, 0.0)
+        given = np.maximum(-grid_kw, 0.0)
+        energy = self.import_weight[slot] * taken - self.export_weight[slot] * given
+        flatten = self.flatten[slot] * taken**2
+        beyond = np.maximum(taken - self.peak_threshold_kw[slot], 0.0)
+        return np.asarray(energy + side_weight * (flatten + self.peak_weight[slot] * beyond))
+
 
 def surplus_rule_curve(grid: SlotGrid, *, capacity_kwh: float, worth: float = 0.5) -> ValueCurve:
     """The measured-surplus rule as a value curve: one small slope.

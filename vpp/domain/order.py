@@ -25,11 +25,12 @@ class Goals:
     order: Order = Order.LOCAL
     allowance: float = 0.001
     """Part of the import that peak, flattening and ramp may cost in local use, over 30 days."""
-    flatten_per_kw2: float = 0.0
-    """Cost of an imported kW squared, per hour, in the unit of the order's first stage."""
-    ramp_per_kw: float = 0.0
+    flatten_per_kw2: float | None = None
+    """Cost of an imported kW squared, per hour, in the unit of the order's first stage. None, here
+    and below: the planner's usual one, which goes with the size of the pool's storages."""
+    ramp_per_kw: float | None = None
     """Cost of a change of the mean grid power from slot to slot."""
-    peak_per_kw: float = 0.0
+    peak_per_kw: float | None = None
     """Cost of a kW above the peak threshold, per hour."""
     co2_per_kg: float = 0.0
     """Price of CO2 in the portfolio's currency."""
@@ -42,5 +43,6 @@ class Goals:
             "peak_per_kw",
             "co2_per_kg",
         ):
-            if not getattr(self, name) >= 0:
-                raise InvariantError(f"goals: {name} is {getattr(self, name)}, expected 0 or more")
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise InvariantError(f"goals: {name} is {value}, expected 0 or more")

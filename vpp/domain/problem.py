@@ -156,6 +156,24 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ForeseenNet:
+    """The pool's uncontrolled net with its distribution; shape (T,) each.
+
+    Cars that will come are part of it, those that are there are not.
+    """
+
+    middle_kw: Floats
+    spread_kw: Floats
+    """Standard deviation of the forecast's error."""
+    persistence: float | None = None
+    """Correlation of the error with that an hour later, 0..1; None where nobody says."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "middle_kw", frozen(self.middle_kw))
+        object.__setattr__(self, "spread_kw", frozen(self.spread_kw))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
     """Checked when it is made: what contradicts itself raises ProblemRejected."""
 
@@ -179,6 +197,8 @@ class Problem:
     """10 % quantile of the pool's uncontrolled net, shape (T,); None where the forecast has no
     distribution."""
     net_high_kw: Floats | None = None
+    foreseen: ForeseenNet | None = None
+    """None where nobody foresees the pool as a whole."""
     least_net_kw: Floats | None = None
     """The uncontrolled net under the clearest sky seen lately and at the load's 10 % quantile,
     shape (T,); None where a site's forecast does not say."""
@@ -231,6 +251,11 @@ def _expected_shapes(problem: Problem) -> dict[str, tuple[Floats | Ints, tuple[i
         "sessions.max_kw": (problem.sessions.max_kw, (sessions, slots)),
         "sessions.guaranteed_kw": (problem.sessions.guaranteed_kw, (sessions, slots)),
     }
+    if problem.foreseen is not None:
+        shapes |= {
+            "foreseen.middle_kw": (problem.foreseen.middle_kw, (slots,)),
+            "foreseen.spread_kw": (problem.foreseen.spread_kw, (slots,)),
+        }
     for part, fields, shape in (
         ("nodes", _NODE_FIELDS, (nodes, slots)),
         ("batteries", _BATTERY_FIELDS, (batteries,)),
@@ -241,7 +266,14 @@ def _expected_shapes(problem: Problem) -> dict[str, tuple[Floats | Ints, tuple[i
     return shapes
 
 
-_MAY_BE_NEGATIVE = ("prices.", "site_node", "nodes.parent", "batteries.site", "batteries.energy")
+_MAY_BE_NEGATIVE = (
+    "foreseen.middle",
+    "prices.",
+    "site_node",
+    "nodes.parent",
+    "batteries.site",
+    "batteries.energy",
+)
 
 
 def _check_array(name: str, array: Floats | Ints, shape: tuple[int, ...]) -> None:

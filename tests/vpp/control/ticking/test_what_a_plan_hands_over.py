@@ -112,8 +112,8 @@ def given_up(kwh: float, *, days_ago: int = 0) -> Ledger:
     [
         (given_up(0.0), -4.0),
         (given_up(0.9), -4.0),
-        (given_up(1.5), 0.0),
-        (given_up(1.5, days_ago=29), 0.0),
+        (given_up(1.5), -10.0),
+        (given_up(1.5, days_ago=29), -10.0),
         (given_up(1.5, days_ago=30), -4.0),
     ],
     ids=["nothing", "inside", "past", "still past", "forgotten"],
@@ -121,6 +121,7 @@ def given_up(kwh: float, *, days_ago: int = 0) -> Ledger:
 def test_a_peak_is_cut_until_the_allowance_of_30_days_is_spent(
     ledger: Ledger, power_kw: float
 ) -> None:
+    """After that the measured-surplus rule serves every deficit, and keeps nothing."""
     run = running(peaked(), 5.0)
     run.state = replace(run.state, ledger=ledger)
     run.ticks(40)
