@@ -83,7 +83,7 @@ def test_cars_that_had_waited_rise_with_the_feeder() -> None:
     told = np.array([run.ticks(1).last.wanted_kw for _ in range(540)])
     offered = np.nan_to_num(told).sum(axis=1)
     assert (offered <= 5.0 * (np.arange(540) + 1) / 60 + 1e-6).all()
-    assert offered[-1] == pytest.approx(COUNT * 4.1, abs=1.0)
+    assert np.nanmin(told[-1]) >= 4.1  # and who waited longest is paid back a little of it
 
 
 def test_what_ran_at_the_start_runs_on() -> None:
