@@ -108,6 +108,7 @@ class StationPort:
     clock: Clock
     facts: DeviceFacts
     connected: bool = True
+    trouble: str = ""
     told_kw: float = math.nan
     written: list[tuple[float, Command]] = field(default_factory=list)
 
