@@ -74,12 +74,14 @@ def test_a_day_has_96_slots_on_record_and_what_was_not_measured_is_missing(day: 
     assert [at_s for at_s in slots if at_s in stored] == slots
     nets = day.street.history.means[POOL, Quantity.POWER_KW]
     blind = [slot for slot, at_s in enumerate(slots) if at_s not in nets]
-    assert blind == [int(4 * BLIND_H) + 1]
+    dark = {int(4 * BLIND_H), int(4 * BLIND_H) + 1}
+    assert set(blind) <= dark
+    assert all(nets[slots[slot]].coverage < 0.75 for slot in dark.difference(blind))
     truth_kw = pool_nets(day.run, day.recording)[0].reshape(96, 15).mean(axis=1)
     whole = [slot for slot in range(96) if slot not in blind and nets[slots[slot]].coverage > 0.99]
     assert len(whole) >= 92
     for slot in whole:
-        assert nets[slots[slot]].value == pytest.approx(truth_kw[slot], abs=0.2)
+        assert nets[slots[slot]].value == pytest.approx(truth_kw[slot], abs=0.4)
 
 
 def test_a_battery_that_cannot_be_reached_is_left_out_and_taken_back_as_it_stands(
