@@ -14,6 +14,8 @@ from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 3.0
+"""For a broker that waits for clients to leave; after that they are put out."""
 PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
 
@@ -52,8 +54,11 @@ async def embedded_broker(address: BrokerAddress) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
-        await broker.shutdown()
+        ending = asyncio.create_task(broker.shutdown())
+        await asyncio.wait({ending}, timeout=PATIENCE_S)
         await door.close()
+        await asyncio.wait({ending}, timeout=PATIENCE_S)
+        ending.cancel()
 
 
 class Door:
@@ -81,6 +86,9 @@ class Door:
 
     async def close(self) -> None:
         """End every visit."""
-        for task in self._inside:
+        inside = dict(self._inside)
+        for task, writer in inside.items():
+            writer.transport.abort()
             task.cancel()
-        await asyncio.gather(*self._inside, return_exceptions=True)
+        if inside:
+            await asyncio.wait(inside, timeout=PATIENCE_S)
