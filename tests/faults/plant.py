@@ -1,6 +1,5 @@
 """The whole control room, real adapters and real sockets, against a city that goes wrong."""
 
-import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from simulators.city_file import parse_city
 from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
+from tests.ticked import ticked_until
 from tests.vpp.control.living.fakes import FakeAudit, FakeHistory, NoGuidance
 from vpp.config.city import load_city
 from vpp.control import shadowing, state, tick
@@ -78,16 +78,7 @@ class Plant:
         self, true: Callable[[], bool], what: str, within_s: float = PATIENCE_S
     ) -> None:
         """Wait for something that holds after a tick."""
-        ticked = asyncio.Event()
-        self.room.loop.on_tick(lambda _: ticked.set())
-        try:
-            async with asyncio.timeout(within_s):
-                await ticked.wait()
-                while not true():
-                    ticked.clear()
-                    await ticked.wait()
-        except TimeoutError as error:
-            raise AssertionError(f"in vain waited for: {what}") from error
+        await ticked_until(self.room, true, what, within_s)
 
     def online(self, device: str) -> bool:
         return self.views[-1].snapshot.devices[DeviceId(device)].online

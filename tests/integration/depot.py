@@ -13,6 +13,7 @@ from simulators.city_file import parse_city
 from simulators.physics.charger import ChargerUnit, Session
 from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
+from tests.ticked import ticked_until
 from tests.vpp.control.living.fakes import FakeAudit
 from tests.vpp.scenarios.street import InProcess, Remembering
 from vpp.config.city import load_city
@@ -105,16 +106,7 @@ class Depot:
 
     async def until(self, true: Callable[[], bool], what: str) -> None:
         """Wait for something that holds after a tick."""
-        ticked = asyncio.Event()
-        self.room.loop.on_tick(lambda _: ticked.set())
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await ticked.wait()
-                while not true():
-                    ticked.clear()
-                    await ticked.wait()
-        except TimeoutError as error:
-            raise AssertionError(f"in vain waited for: {what}") from error
+        await ticked_until(self.room, true, what, PATIENCE_S)
 
     async def for_s(self, city_s: float) -> None:
         """Let so many city seconds pass in ticks."""
