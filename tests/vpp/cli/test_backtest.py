@@ -77,11 +77,11 @@ def test_a_plan_over_what_the_simulators_export(exported: Path, tmp_path: Path) 
 def test_a_killed_run_goes_on_when_the_command_is_given_again(
     tmp_path: Path, how: signal.Signals
 ) -> None:
-    hours = 10 * 24
+    hours = 3 * 7 * 24
     files = {"sites_hourly.csv": hourly(hours), "signals_hourly.csv": signals(hours)}
     folder = write_folder(tmp_path, files)
     command = [sys.executable, "-c", "from vpp.cli.main import app; app()", "backtest", str(folder)]
-    command += ["--workers", "1", "--plan-every", "12h", "--out"]
+    command += ["--workers", "1", "--plan-every", "24h", "--out"]
     kept = tmp_path / "out" / ".unfinished" / "plan.run"
     with as_from_a_shell():
         running = subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.PIPE)
