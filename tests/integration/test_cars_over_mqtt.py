@@ -1,5 +1,6 @@
 """Cars over real MQTT: from the station's word that one has come to the power that it draws."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import pairwise
@@ -11,6 +12,8 @@ from simulators.wire.broker import embedded_broker
 from simulators.wire.free_ports import free_base_port
 from tests.integration.depot import CARS, PORTS, Depot, Reluctant, depot
 from vpp.control.car_turns import DWELL_S
+from vpp.control.loop import TickView
+from vpp.control.state import ControlState
 from vpp.domain.audit import Event
 
 
@@ -47,17 +50,13 @@ async def test_cars_take_turns_under_a_tight_limit_and_nobody_breaks_it() -> Non
             assert sum(made.told_kw(view, car) for car in CARS) <= 9.9
         for car in CARS:
             assert made.unit(car).energy_wh > 0, f"{car} had a turn"
-            at_s = changes(made, car)
+            at_s = changes(made, views, car)
             assert all(after - before >= DWELL_S - 1 for before, after in pairwise(at_s))
 
 
-def changes(made: Depot, car: str) -> list[float]:
+def changes(made: Depot, views: Sequence[TickView[ControlState]], car: str) -> list[float]:
     """When its offer went to nothing or back, city monotonic."""
-    told = [
-        (view.snapshot.now_s, made.told_kw(view, car) > 0)
-        for view in made.views
-        if made.known(view, car)
-    ]
+    told = [(view.snapshot.now_s, made.told_kw(view, car) > 0) for view in views]
     return [at_s for (_, was), (at_s, now) in pairwise(told) if was is not now]
 
 
