@@ -53,6 +53,10 @@ def test_observe_writes_not_one_byte(house: SimulatedCity, tmp_path: Path) -> No
         ended = daemon.wait()
     assert ended.code == exits.OK, ended.err
     assert house.writes() == []
+    lines = [json.loads(line) for line in ended.err.splitlines()]
+    (begun,), (over,) = ([x for x in lines if x["event"] == e] for e in ("running", "stopping"))
+    assert (begun["portfolio"], begun["writes"]) == ("one-house", "none: --observe")
+    assert over["why"] == "--for"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import structlog
 import typer
 from rich.live import Live
 
@@ -30,6 +31,7 @@ from vpp.runtime.view import View
 from vpp.web.health import application
 from vpp.web.server import serving
 
+_log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 Address = tuple[str, int]
 LOG = "run.log"
@@ -105,11 +107,27 @@ async def _run(
     async with AsyncExitStack() as stack:
         daemon = await stack.enter_async_context(running(city, options, clocks))
         begun(daemon)
+        health = "off"
         if http is not None:
-            await stack.enter_async_context(serving(application(daemon), *http))
+            port = await stack.enter_async_context(serving(application(daemon), *http))
+            health = f"http://{http[0]}:{port}"
         if watch:
             stack.enter_context(_watching(daemon))
+        _tell_begun(city, options, health)
         await first_of(stop, daemon.over, timeout_s=seconds(lasts) if lasts else None)
+        endings = {"a signal": stop, "a fault": daemon.over}
+        why = next((why for why, event in endings.items() if event.is_set()), "--for")
+        _log.info("stopping", portfolio=city.portfolio.id, why=why)
+
+
+def _tell_begun(city: City, options: Options, health: str) -> None:
+    of = city.portfolio
+    _log.info(
+        "running", portfolio=of.id, devices=len(of.devices), assets=len(of.assets),
+        writes="none: --observe" if options.observe else "as each device's authority allows",
+        planner=options.planner, forecast=options.forecaster, health=health,
+        record=str(options.state_dir),
+    )  # fmt: skip
 
 
 def address_of(text: str) -> Address | None:
