@@ -127,6 +127,25 @@ def read_recording(folder: Path | str, *, sessions: Path | str | None = None) ->
     )
 
 
+def part_of(
+    recording: Recording,
+    *,
+    sites: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Recording:
+    """The record of some sites and of some time; no site named is all of them.
+
+    Raises:
+        InvariantError: there is no such site, or nothing was recorded then.
+    """
+    if sites:
+        recording = at_sites(recording, sites)
+    if since is None and until is None:
+        return recording
+    return between(recording, since or recording.grid.start, until or recording.grid.end)
+
+
 def between(recording: Recording, start: datetime, end: datetime) -> Recording:
     """The slots in ``[start, end)``, begun with the same stored energy.
 

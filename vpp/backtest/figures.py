@@ -124,6 +124,18 @@ def _regret(answer: Answer) -> dict[str, float]:
     return regret
 
 
+def by_controller(found: Figures) -> dict[str, dict[str, float]]:
+    """Every figure by its name, NaN for what has no meaning."""
+    return {
+        name: {
+            **{key: value for key, value in asdict(row).items() if key != "name"},
+            "citylearn_2022_score": found.grid_scores[name],
+            "unserved_kwh": found.unserved_kwh[name],
+        }
+        for name, row in found.scores.items()
+    }
+
+
 def plain(answer: Answer, found: Figures) -> dict[str, object]:
     """The figures as ``kpi.json`` holds them; what has no meaning is null."""
     recording = answer.recording
@@ -139,12 +151,8 @@ def plain(answer: Answer, found: Figures) -> dict[str, object]:
         },
         "record": _record(recording),
         "controllers": {
-            name: {
-                **{key: _number(value) for key, value in asdict(row).items() if key != "name"},
-                "citylearn_2022_score": _number(found.grid_scores[name]),
-                "unserved_kwh": _number(found.unserved_kwh[name]),
-            }
-            for name, row in found.scores.items()
+            name: {key: _number(value) for key, value in row.items()}
+            for name, row in by_controller(found).items()
         },
         "bound": BOUND,
         "regret": {"unit": found.unit, **{key: _number(v) for key, v in found.regret.items()}},

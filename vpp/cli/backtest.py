@@ -97,16 +97,14 @@ def backtest(
 def _recording(
     folder: Path, ev_sessions: Path | None, sites: str | None, since: str | None, until: str | None
 ) -> "Recording":
-    from vpp.backtest.data import at_sites, between, read_recording
+    from vpp.backtest.data import part_of, read_recording
 
-    recording = read_recording(folder, sessions=ev_sessions)
-    if sites is not None:
-        recording = at_sites(recording, [name.strip() for name in sites.split(",")])
-    if since is not None or until is not None:
-        start = recording.grid.start if since is None else _day_or_instant(since)
-        end = recording.grid.end if until is None else _day_or_instant(until)
-        recording = between(recording, start, end)
-    return recording
+    return part_of(
+        read_recording(folder, sessions=ev_sessions),
+        sites=[] if sites is None else [name.strip() for name in sites.split(",")],
+        since=None if since is None else _day_or_instant(since),
+        until=None if until is None else _day_or_instant(until),
+    )
 
 
 def _day_or_instant(text: str) -> datetime:
