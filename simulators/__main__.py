@@ -8,7 +8,6 @@ import re
 import signal
 import stat
 import sys
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -268,6 +267,7 @@ def _stop_on(stop: asyncio.Event) -> None:
 
 def _ready(simulated: SimulatedCity) -> dict[str, Any]:
     brokers = sorted({str(link.broker) for link in simulated.stations.values()})
+    reading = simulated.clock.reading()
     return {
         "ready": True,
         "base_port": simulated.base_port,
@@ -275,8 +275,8 @@ def _ready(simulated: SimulatedCity) -> dict[str, Any]:
         "speed": simulated.clock.speed,
         "broker": brokers[0] if brokers else None,
         "devices": len(simulated.devices) + len(simulated.stations),
-        "elapsed_s": simulated.clock.elapsed_s,
-        "monotonic_s": time.monotonic(),
+        "elapsed_s": reading.elapsed_s,
+        "monotonic_s": reading.wire_s,
     }
 
 

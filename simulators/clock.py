@@ -1,7 +1,23 @@
 """The city's own time, which runs `speed` times as fast as the wire's."""
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Two times of one moment.
+
+    Attributes:
+        elapsed_s: City seconds since the start.
+        wire_s: `time.monotonic()` of this machine, comparable between its processes.
+        now: The city's time, with its offset.
+    """
+
+    elapsed_s: float
+    wire_s: float
+    now: datetime
 
 
 class CityClock:
@@ -23,13 +39,18 @@ class CityClock:
     @property
     def elapsed_s(self) -> float:
         """City seconds since the start."""
-        if self._wire_zero is None:
-            return self._base_s
-        return max(self._line_s(time.monotonic(), self._wire_zero), self._least_s)
+        return self._at_s(time.monotonic())
 
     @property
     def now(self) -> datetime:
         return self.start + timedelta(seconds=self.elapsed_s)
+
+    def reading(self) -> Reading:
+        """The city's time and the wire's, however long this thread is kept from running between."""
+        wire_s = time.monotonic()
+        elapsed_s = self._at_s(wire_s)
+        now = self.start + timedelta(seconds=elapsed_s)
+        return Reading(elapsed_s=elapsed_s, wire_s=wire_s, now=now)
 
     @property
     def speed(self) -> float:
@@ -63,6 +84,11 @@ class CityClock:
         if city_s < 0:
             raise ValueError(f"the city's time cannot go back by {-city_s} s")
         self._base_s += city_s
+
+    def _at_s(self, wire_s: float) -> float:
+        if self._wire_zero is None:
+            return self._base_s
+        return max(self._line_s(wire_s, self._wire_zero), self._least_s)
 
     def _line_s(self, wire_s: float, wire_zero: float) -> float:
         return self._base_s + self._speed * (wire_s - wire_zero)

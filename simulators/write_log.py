@@ -1,7 +1,6 @@
 """Every write that a simulated device received, accepted or refused."""
 
 import json
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,9 +51,10 @@ class WriteLog(Sequence[Write]):
     def record(
         self, device: str, where: int | str, values: Any, *, accepted: bool, reason: str = ""
     ) -> None:
+        reading = self._clock.reading()
         write = Write(
-            city=self._clock.now.isoformat(),
-            wire_s=time.monotonic(),
+            city=reading.now.isoformat(),
+            wire_s=reading.wire_s,
             device=device,
             where=where,
             values=values,

@@ -9,6 +9,7 @@ from typing import Any
 from adapters._blueprint import open_link
 from tests.adapters.modbus.house import ASSETS, BAT, CLOCK, HYBAT
 from tests.contract.ports import free_port
+from tests.settled import settled
 from vpp.domain.devices import Carried, Device, Identity, Link
 from vpp.domain.ids import AssetId, DeviceId, LinkId, PortfolioId
 from vpp.ports.device import Adapter, LinkRequest
@@ -99,7 +100,7 @@ class BlueprintWorld:
     async def appear(self) -> None:
         for battery in self._batteries:
             await battery.call(self._port)
-        await asyncio.sleep(0.05)
+        await settled()
 
     async def settle(self) -> None:
         """They follow at once."""

@@ -71,7 +71,8 @@ class CityClock:
         if self._follows_wall and wanted != 1.0:
             self._begin, self._begin_s = self._wire.now(), self.monotonic()
             self._follows_wall = False
-        self._anchor = _Anchor(self._wire.monotonic(), self.monotonic())
+        wire_s = self._wire.monotonic()
+        self._anchor = _Anchor(wire_s, self._at_s(wire_s))
         self._speed = wanted
         for nap in self._naps:
             nap.cancel()
@@ -82,8 +83,10 @@ class CityClock:
         return self._begin + timedelta(seconds=self.monotonic() - self._begin_s)
 
     def monotonic(self) -> float:
-        elapsed_s = self._wire.monotonic() - self._anchor.wire_s
-        return self._anchor.city_s + elapsed_s * self._speed
+        return self._at_s(self._wire.monotonic())
+
+    def _at_s(self, wire_s: float) -> float:
+        return self._anchor.city_s + (wire_s - self._anchor.wire_s) * self._speed
 
     async def sleep(self, seconds: float) -> None:
         until_s = self.monotonic() + seconds

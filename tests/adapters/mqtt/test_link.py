@@ -50,10 +50,11 @@ async def test_a_device_that_calls_in_says_who_it_is(station: Station, port: Mqt
 async def test_what_the_device_allows_makes_the_rating_narrower(
     station: Station, port: MqttPort
 ) -> None:
+    received = port.counters.received
     await station.say(
         "meta", META | {"assets": {"cp1": {"allowed": [[0, 0], [6, 22]]}, "cp2": {}}}, retain=True
     )
-    await until(lambda: port.counters.received >= 3)
+    await until(lambda: port.counters.received > received)
     await port.identify()
     assert port.facts.capabilities[CP1].allowed == AllowedSet.off_or_between(6.0, 11.0)
     assert port.facts.capabilities[CP2].allowed == AllowedSet.off_or_between(4.1, 11.0)
@@ -228,7 +229,7 @@ async def test_leaving_while_the_broker_says_nothing_takes_bounded_time() -> Non
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(30):
             async with open_link(request(port, city=CITY)):
                 await asyncio.sleep(0.3)
 

@@ -110,7 +110,7 @@ async def test_a_broker_that_does_not_acknowledge_is_left(broker: Mosquitto) -> 
         broker.freeze()
         with pytest.raises(NoAnswer, match="did not acknowledge"):
             await port.send(command(CITY))
-        await until(lambda: link.counters.losses == 1, within_s=1)
+        await until(lambda: link.counters.losses == 1)
 
 
 async def test_a_publication_that_the_broker_swallows_ends_in_no_answer(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Every recipe of every shipped profile: what the physics does when it is told."""
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from tests.adapters.modbus.house import (
     simulated,
     value,
 )
+from tests.settled import settled
 from tests.simulators.wire.clients import modbus, swapped_words, write
 from vpp.domain.assets import Battery
 from vpp.domain.capability import Form
@@ -221,7 +221,7 @@ async def test_a_hybrid_that_another_lets_charge_by_the_sun_holds_no_setpoint_of
             await write(another, 57348, [4])
             await write(another, 57357, [mode, *swapped_words(10_000.0)])
         await city.advance(20)
-        await asyncio.sleep(0.1)  # the device sees the other one leave
+        await settled()  # the device has seen the other one leave
         async with open_link(request(link, HYBRID)) as ours:
             port = ours.port(HYBRID.id)
             held = await read(port, HYBAT, Quantity.SETPOINT_KW)

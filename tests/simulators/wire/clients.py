@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 
 from pymodbus.client import AsyncModbusTcpClient
 
+PATIENCE_S = 30.0
+"""For what does come, however late the machine."""
+
 
 @asynccontextmanager
-async def modbus(port: int, timeout_s: float = 2.0) -> AsyncIterator[AsyncModbusTcpClient]:
+async def modbus(port: int, timeout_s: float = PATIENCE_S) -> AsyncIterator[AsyncModbusTcpClient]:
     client = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=timeout_s, retries=0)
     assert await client.connect()
     try:
@@ -73,7 +76,7 @@ class RawClient:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def frame(self, within_s: float = 2.0) -> tuple[int, int, bytes]:
+    async def frame(self, within_s: float = PATIENCE_S) -> tuple[int, int, bytes]:
         """Transaction id, unit id and PDU of the next reply."""
         async with asyncio.timeout(within_s):
             head = await self.reader.readexactly(7)

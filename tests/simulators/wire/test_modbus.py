@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simulators.wire import SimulatedCity
+from tests.settled import settled
 from tests.simulators.wire.cities import house
 from tests.simulators.wire.clients import RawClient, modbus, read, read_pdu, request, write_pdu
 
@@ -107,33 +108,35 @@ async def test_the_place_of_a_client_that_left_is_free_again(sim: SimulatedCity)
     number = sim.ports["hybrid-link"].number
     async with RawClient.to(number) as first:
         await first.ask(read_pdu(40000, 2))
-    await asyncio.sleep(0.05)
+    await settled()
     async with RawClient.to(number) as second:
         _, _, reply = await second.ask(read_pdu(40000, 2))
     assert reply[0] == 3
 
 
 async def test_requests_right_after_connecting_are_lost_where_the_device_is_not_ready() -> None:
-    city = house(without_stations=True, devices={"hybrid": {"ready_after_s": 0.3}})
+    city = house(without_stations=True, devices={"hybrid": {"ready_after_s": 0.5}})
     async with (
         SimulatedCity(city, speed=0) as sim,
         RawClient.to(sim.ports["hybrid-link"].number) as client,
     ):
         await client.send(request(read_pdu(40000, 2), transaction=1))
-        await asyncio.sleep(0.35)
+        await settled()  # it is taken
+        await asyncio.sleep(0.5)
         transaction, _, _ = await client.ask(read_pdu(40000, 2), transaction=2)
     assert transaction == 2
 
 
 async def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
-    city = house(without_stations=True, devices={"hybrid": {"idle_close_s": 0.3, "max_clients": 2}})
+    city = house(without_stations=True, devices={"hybrid": {"idle_close_s": 1.0, "max_clients": 2}})
     async with SimulatedCity(city, speed=0) as sim:
         number = sim.ports["hybrid-link"].number
         async with RawClient.to(number) as idle, RawClient.to(number) as busy:
-            for _ in range(5):
-                await asyncio.sleep(0.1)
+            closed = asyncio.create_task(idle.reader.read())
+            while not closed.done():
+                await asyncio.sleep(0.05)
                 await busy.ask(read_pdu(40000, 2))
-            assert await asyncio.wait_for(idle.reader.read(), 0.5) == b""
+            assert closed.result() == b""
             await busy.ask(read_pdu(40000, 2))
 
 

@@ -29,16 +29,19 @@ async def redis_server(port: int, directory: Path) -> AsyncIterator[asyncio.subp
         str(directory), stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(30):
+            while not _listens(port):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
         yield server
     finally:
         if server.returncode is None:
             server.kill()
         await server.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 Opened = Callable[[Path], AbstractAsyncContextManager[LiveState]]
