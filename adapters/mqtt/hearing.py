@@ -137,7 +137,7 @@ class Hearing:
         place = self._order.place(said.seq, said.ts, self._wire.monotonic())
         if not self._counted_as_new(place):
             return
-        age_s = self._clock.age_s(said.ts, self._city.now())
+        age_s = self._clock.age_s(said.ts, self._city.now(), self._city.monotonic())
         self._counters.skewed += self._clock.skewed
         self._counters.unknown_assets += self._readings.strangers(said)
         if self.presence.alive(self._wire.monotonic()):

@@ -49,24 +49,32 @@ class Order:
 
 
 class SourceClock:
-    """Ages by a device's timestamps, also where its clock is wrong.
+    """Ages by a device's timestamps, also where its clock is wrong, or ours, or one of them is set.
 
     The smallest delay seen lately is taken for the offset of the clocks once it is beyond SKEW_S.
+    Delays count on our monotonic clock, which nobody sets; a device whose time goes back between
+    two messages has set its own.
     """
 
     def __init__(self) -> None:
         self._least = [float("inf"), float("inf")]
         self._count = 0
+        self._newest_s = float("-inf")
         self.skewed = False
         """Whether the newest timestamp was too far from ours."""
 
-    def age_s(self, ts: datetime, now: datetime) -> float:
-        """City seconds since it was measured; 0 for the future."""
-        delay_s = (now - ts).total_seconds()
-        self.skewed = abs(delay_s) > SKEW_S
+    def age_s(self, ts: datetime, now: datetime, now_s: float) -> float:
+        """City seconds since it was measured, by our wall clock and monotonic; 0 for the future."""
+        said_s = ts.timestamp()
+        if said_s < self._newest_s:
+            self._least = [float("inf"), float("inf")]
+        self._newest_s = said_s
+        delay_s, apart_s = now_s - said_s, now.timestamp() - now_s
+        self.skewed = abs(delay_s + apart_s) > SKEW_S
         self._count += 1
         if self._count % WINDOW == 0:
             self._least = [self._least[1], float("inf")]
         self._least[1] = min(self._least[1], delay_s)
         offset_s = min(self._least)
-        return max(delay_s - offset_s if abs(offset_s) > SKEW_S else delay_s, 0.0)
+        is_relative = abs(offset_s + apart_s) > SKEW_S
+        return max(delay_s - offset_s if is_relative else delay_s + apart_s, 0.0)

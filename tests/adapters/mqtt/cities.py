@@ -25,9 +25,11 @@ class HandClock:
     """Moves only when told to."""
 
     seconds: float = 1000.0
+    set_by_s: float = 0.0
+    """By how much somebody has set the wall clock."""
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds + self.set_by_s)
 
     def monotonic(self) -> float:
         return self.seconds

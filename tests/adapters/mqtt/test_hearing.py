@@ -146,6 +146,23 @@ async def test_age_survives_a_source_clock_that_is_wrong(offset_s: float) -> Non
     assert heard.hearing.counters.skewed == (0 if offset_s == 0 else 3)
 
 
+@pytest.mark.parametrize("step_s", [3600.0, -7200.0, 86400 * 40, -86400 * 40])
+@pytest.mark.parametrize("whose", ["ours", "its own"])
+async def test_age_survives_a_clock_that_is_set(whose: str, step_s: float) -> None:
+    heard = Heard()
+    own_s = 0.0
+    for n in range(1, 200):
+        heard.clock.seconds += 10
+        if n == 100 and whose == "ours":
+            heard.clock.set_by_s = step_s
+        elif n == 100:
+            own_s = step_s
+        own = heard.clock.now() - timedelta(seconds=heard.clock.set_by_s - own_s + 0.5)
+        heard.say("telemetry", TELEMETRY | {"seq": n, "ts": now_text(own)})
+        (batch,) = (await heard.drain())[-1:]
+        assert 0.0 <= batch.arrived_s - batch.measured_s <= 0.5 + 1e-3
+
+
 async def test_the_future_is_never_measured_after_it_arrived() -> None:
     heard = Heard()
     ts = heard.clock.now() + timedelta(seconds=3)
