@@ -35,16 +35,17 @@ class Bucket:
             eta_discharge=float(room @ fleet.eta_discharge) / capacity,
         )
 
-    def gained_kwh(self, power_kw: Floats, hours: float) -> Floats:
+    def gained_kwh(self, power_kw: Floats, hours: float | Floats) -> Floats:
         """Stored energy that a power adds, losses counted."""
         stored = np.where(power_kw > 0, power_kw * self.eta_charge, power_kw / self.eta_discharge)
         return np.asarray(stored * hours)
 
-    def least_kw(self, energy_kwh: Floats, hours: float) -> Floats:
+    def least_kw(self, energy_kwh: Floats, hours: float | Floats) -> Floats:
         """The utmost discharge that the stored energy lasts for, negative."""
-        return -np.minimum(self.discharge_kw, energy_kwh * self.eta_discharge / hours)
+        lasts_kw = energy_kwh * self.eta_discharge / hours
+        return np.asarray(-np.minimum(self.discharge_kw, lasts_kw))
 
-    def most_kw(self, energy_kwh: Floats, hours: float) -> Floats:
+    def most_kw(self, energy_kwh: Floats, hours: float | Floats) -> Floats:
         """The utmost charge that finds room."""
         room = self.capacity_kwh - energy_kwh
-        return np.minimum(self.charge_kw, room / (self.eta_charge * hours))
+        return np.asarray(np.minimum(self.charge_kw, room / (self.eta_charge * hours)))

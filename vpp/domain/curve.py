@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpp.domain.arrays import Floats, frozen, require_finite, require_shape
+from vpp.domain.arrays import Floats, Ints, frozen, require_finite, require_shape
 from vpp.domain.errors import InvariantError
 from vpp.domain.slots import SlotGrid
 
@@ -109,8 +109,8 @@ class SlotCosts:
         if (self.export_weight > self.import_weight).any():
             raise InvariantError("slot costs are not convex: export_weight above import_weight")
 
-    def rate(self, slot: int, grid_kw: Floats, side_weight: float = 1.0) -> Floats:
-        """Cost per hour of grid power in a slot, without ramps.
+    def rate(self, slot: int | Ints, grid_kw: Floats, side_weight: float = 1.0) -> Floats:
+        """Cost per hour of grid power in a slot, or in the slot of each, without ramps.
 
         ``side_weight``: 0 where peak and flattening are not to count.
         """
