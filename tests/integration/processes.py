@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 VPP = Path(sys.executable).with_name("vpp")
 PATIENCE_S = 60.0
+EVENING = "2026-07-15T20:00:00+09:00"
+"""People are at home and the sun is down, whenever the tests are run: the battery is wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +36,30 @@ class SimulatedCity:
         finally:
             os.kill(self.pid, signal.SIGCONT)
 
-    def writes(self) -> list[Mapping[str, Any]]:
+    def writes(self) -> list[dict[str, Any]]:
         """Every write that a device received so far."""
-        if not self.write_log.exists():
-            return []
-        return [json.loads(line) for line in self.write_log.read_text().splitlines()]
+        return whole_lines(self.write_log) if self.write_log.exists() else []
+
+
+def whole_lines(file: Path) -> list[dict[str, Any]]:
+    """JSON lines of a file to which somebody may be writing just now."""
+    *lines, _ = file.read_text().split("\n")
+    return [json.loads(line) for line in lines]
+
+
+def audit(home: Path) -> list[dict[str, Any]]:
+    """The record of the one portfolio under this directory."""
+    (file,) = home.glob("*/audit.jsonl")
+    return whole_lines(file)
 
 
 @contextmanager
 def simulated(file: Path, directory: Path) -> Iterator[SimulatedCity]:
-    """Serve a city at the wall's time on free ports."""
+    """Serve a city from an evening on, as fast as the wall's time, on free ports."""
     write_log = directory / "writes.jsonl"
     command = [
         sys.executable, "-m", "simulators", str(file), "--base-port", "0", "--stop-with-parent",
-        "--write-log", str(write_log), "--start", datetime.now().astimezone().isoformat(),
+        "--write-log", str(write_log), "--start", EVENING,
     ]  # fmt: skip
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

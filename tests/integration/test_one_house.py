@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.processes import SimulatedCity, simulated, until, vpp
+from tests.integration.processes import SimulatedCity, audit, simulated, until, vpp
 from vpp.cli import exits
 from vpp.config.examples import example_city
 
@@ -24,11 +24,6 @@ def arguments(city: SimulatedCity, *more: object) -> list[object]:
 
 def is_dispatching(city: SimulatedCity) -> bool:
     return any(write["device"] == "house-ess" for write in city.writes())
-
-
-def audit(home: Path) -> list[dict[str, Any]]:
-    (file,) = home.glob("*/audit.jsonl")
-    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def test_a_measured_surplus_or_deficit_reaches_the_register_and_is_followed(
@@ -81,11 +76,12 @@ def test_a_shadow_gets_not_one_byte_and_its_commands_are_on_record(
         until(is_running, "a record")
         until(lambda: shadows("meanwhile"), "what happened instead of a command")
         with vpp(tmp_path, ["device", "list", "--portfolio", "one-house"]) as asking:
-            listed = asking.wait().out
+            listed = asking.wait()
         ended = daemon.terminate()
+    assert listed.code == exits.OK, listed.err
     assert ended.code == exits.OK, ended.err
     assert shadowed.writes() == []
-    (row,) = [line for line in listed.splitlines() if "house-ess" in line]
+    (row,) = [line for line in listed.out.splitlines() if "house-ess" in line]
     assert "shadow" in row
     assert "city file" in row
     assert "online" in row

@@ -1,7 +1,6 @@
 """Whoever reads what the daemon prints, or does not, or is gone: it controls, and ends safely."""
 
 import fcntl
-import json
 import os
 import pty
 import re
@@ -11,14 +10,13 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
 from simulators.wire.free_ports import free_base_port
-from tests.integration.processes import Ended, Running, simulated, until, vpp
+from tests.integration.processes import Ended, Running, audit, simulated, until, vpp
 from vpp.cli import exits
 from vpp.config.examples import example_city
 
@@ -105,11 +103,6 @@ def test_a_reader_who_does_not_read_stops_nothing_and_hides_no_unsafe_end(
     with daemon_of(reader, tmp_path, free_base_port([10]), port) as daemon:
         turns(port)
         assert daemon.hang_up().code == exits.UNSAFE
-
-
-def audit(home: Path) -> list[dict[str, Any]]:
-    (file,) = home.glob("*/audit.jsonl")
-    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def test_a_reader_who_leaves_with_the_session_leaves_the_battery_safe(

@@ -32,7 +32,8 @@ async def test_killing_redis_in_mid_run_does_not_disturb_dispatch(tmp_path: Path
                 )
                 ended = await asyncio.to_thread(daemon.terminate)
     assert ended.code == exits.OK, ended.err
-    assert ended.err.count("live-state store lost") == 1
+    lost, back = (ended.err.count(f"live-state store {word}") for word in ("lost", "is back"))
+    assert lost == back + 1, "a busy machine's store may be late, and back, before it is killed"
     assert "1 of 1 assets read back in their safe state" in ended.out
 
 

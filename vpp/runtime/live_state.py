@@ -58,18 +58,18 @@ class RedisLiveState:
     One multi-field write per call: it costs an eighth of a pipeline of single ones.
     """
 
-    def __init__(self, url: str, portfolio: PortfolioId) -> None:
-        """Connects when it is first used.
+    def __init__(self, url: str, portfolio: PortfolioId, *, patience_s: float = PATIENCE_S) -> None:
+        """Connects when it is first used, and waits for it so many wire seconds.
 
         Raises:
             StoreUnavailable: this is no address of a Redis.
         """
-        self._url, self._key = url, f"vpp:{portfolio}"
+        self._url, self._key, self._patience_s = url, f"vpp:{portfolio}", patience_s
         try:
             self._client = redis.Redis.from_url(
                 url,
-                socket_connect_timeout=PATIENCE_S,
-                socket_timeout=PATIENCE_S,
+                socket_connect_timeout=patience_s,
+                socket_timeout=patience_s,
                 retry=Retry(NoBackoff(), 1),
             )
         except (ValueError, TypeError) as error:
@@ -92,7 +92,7 @@ class RedisLiveState:
         if not fields:
             return
         try:
-            async with asyncio.timeout(PATIENCE_S), self._client.pipeline() as together:
+            async with asyncio.timeout(self._patience_s), self._client.pipeline() as together:
                 together.hset(self._key, items=_flat(fields))
                 together.expire(self._key, LIFE_S)
                 await together.execute()
@@ -107,12 +107,12 @@ class RedisLiveState:
     async def _clear(self) -> None:
         """Take away what somebody else has put under our key: the next write brings all again."""
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 await self._client.delete(self._key)
 
     async def read(self) -> Mapping[str, bytes]:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 found = await self._client.hgetall(self._key)
         except (RedisError, OSError, TimeoutError) as error:
             raise self._unavailable(error) from error
