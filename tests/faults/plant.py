@@ -36,7 +36,7 @@ CITY = Path(__file__).with_name("city.yaml")
 SPEED, TICK_WIRE_S = 20.0, 0.2
 HEARTBEAT = 40372
 """Register of the simulated batteries that counts our heartbeats."""
-PATIENCE_S = 40.0
+PATIENCE_S = 80.0
 PORTS = 25
 """Of the city, from its base port on."""
 

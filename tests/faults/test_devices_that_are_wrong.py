@@ -11,13 +11,27 @@ from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.points import Quantity
 
-pytestmark = pytest.mark.xdist_group("devices that are wrong")  # one worker lives it, once
+pytestmark = [
+    pytest.mark.timeout(400),  # four patient waits, on a busy machine
+    pytest.mark.xdist_group("devices that are wrong"),  # one worker lives it, once
+]
 
 WAYS = ("wrong-echo", "ack-and-ignore", "frozen", "sentinel", "sign-flip", "reboot")
 COMING_BACK = tuple(way for way in WAYS if way != "sign-flip")
 SWAPPED = ("swapped", "swapper")
 LASTS_CITY_S = 70.0
 """Longer than a setpoint lives."""
+SAID = {
+    "wrong-echo": "UNKNOWN_OUTCOME",
+    "ack-and-ignore": "NOT_OBEYING",
+    "frozen": "FROZEN",
+    "sentinel": "UNMEASURED",
+    "sign-flip": "SIGN_SUSPECT",
+    "swapped": "WRONG_DEVICE",
+    "swapper": "WRONG_DEVICE",
+}
+AT_REST = ("frozen", "sign-flip", "sentinel", *SWAPPED)
+"""Those that end in their safe state."""
 DETAILS: dict[str, dict[str, Any]] = {"sentinel": {"point": "W"}, "wrong-echo": {"for_s": 15.0}}
 
 
@@ -51,13 +65,16 @@ async def _run() -> Seen:
         await made.until(
             lambda: made.views[-1].snapshot.now_s > began_s + LASTS_CITY_S, "the end of the faults"
         )
+        await made.until(
+            lambda: all(code in _codes(seen, way) for way, code in SAID.items()), "all alarms"
+        )
+        await made.until(
+            lambda: all(abs(made.true_kw(f"bat-{way}")) < 0.05 for way in AT_REST), "safe states"
+        )
         for way in (*WAYS, *SWAPPED):
             seen.true_kw[way] = made.true_kw(f"bat-{way}")
             seen.decided[way] = made.decided(f"ess-{way}")
-            seen.codes[way] = {
-                *made.alarms(f"asset:bat-{way}", seen.began),
-                *made.alarms(f"ess-{way}", seen.began),
-            }
+            seen.codes[way] = _codes(seen, way)
         await made.sim.faults.clear()
         await made.until(
             lambda: all(made.true_kw(f"bat-{way}") > 3.7 for way in COMING_BACK), "all taken back"
@@ -66,6 +83,12 @@ async def _run() -> Seen:
             lambda: not any(_stands(made, way) for way in COMING_BACK), "all alarms cleared"
         )
     return seen
+
+
+def _codes(seen: Seen, way: str) -> set[str]:
+    """Alarms of its device and its battery since the faults began."""
+    subjects = f"ess-{way}", f"asset:bat-{way}"
+    return {code for subject in subjects for code in seen.made.alarms(subject, seen.began)}
 
 
 def _stands(made: Plant, way: str) -> bool:
@@ -77,18 +100,7 @@ def seen() -> Seen:
     return asyncio.run(_run())
 
 
-@pytest.mark.parametrize(
-    ("way", "code"),
-    [
-        ("wrong-echo", "UNKNOWN_OUTCOME"),
-        ("ack-and-ignore", "NOT_OBEYING"),
-        ("frozen", "FROZEN"),
-        ("sentinel", "UNMEASURED"),
-        ("sign-flip", "SIGN_SUSPECT"),
-        ("swapped", "WRONG_DEVICE"),
-        ("swapper", "WRONG_DEVICE"),
-    ],
-)
+@pytest.mark.parametrize(("way", "code"), SAID.items())
 def test_what_is_wrong_is_said_once(seen: Seen, way: str, code: str) -> None:
     assert code in seen.codes[way]
     subject = f"ess-{way}" if code == "WRONG_DEVICE" else f"asset:bat-{way}"
@@ -96,7 +108,7 @@ def test_what_is_wrong_is_said_once(seen: Seen, way: str, code: str) -> None:
     assert changes == (["raised", "cleared"] if way in COMING_BACK else ["raised"])
 
 
-@pytest.mark.parametrize("way", ["frozen", "sign-flip", "sentinel", *SWAPPED])
+@pytest.mark.parametrize("way", AT_REST)
 def test_it_ends_in_its_safe_state(seen: Seen, way: str) -> None:
     """Zero, by a write or by its own timer, whatever it reports."""
     assert seen.true_kw[way] == pytest.approx(0.0, abs=0.05)
@@ -121,10 +133,11 @@ def test_nothing_is_written_where_another_device_answers(seen: Seen, way: str) -
 def test_a_rebooted_device_is_told_again(seen: Seen) -> None:
     """The loss of its setpoint is an alarm if a new command has not made it good before.
 
-    A command that was on its way while the device went down is not answered, and said to be so.
+    A command that was on its way while the device went down is not answered, and said to be so;
+    where its start takes longer than a reading holds, on a busy machine, that is said, too.
     """
     assert seen.true_kw["reboot"] == pytest.approx(4.0, abs=0.2)
-    assert seen.codes["reboot"] <= {"REBOOTED", "UNKNOWN_OUTCOME"}
+    assert seen.codes["reboot"] <= {"REBOOTED", "UNKNOWN_OUTCOME", "UNMEASURED"}
 
 
 def test_a_flipped_sign_ends_control_until_somebody_gives_it_back(seen: Seen) -> None:

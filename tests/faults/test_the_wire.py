@@ -10,7 +10,10 @@ import pytest
 
 from tests.faults.plant import Plant, plant
 
-pytestmark = pytest.mark.xdist_group("the wire")  # one worker lives it, once
+pytestmark = [
+    pytest.mark.timeout(400),  # four patient waits, on a busy machine
+    pytest.mark.xdist_group("the wire"),  # one worker lives it, once
+]
 
 WAYS = (
     "silent", "refuse", "reset", "slow", "wrong-tid", "zero-tid", "wrong-function", "short-reply",
