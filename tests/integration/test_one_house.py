@@ -115,17 +115,62 @@ def test_a_second_daemon_is_turned_away_with_the_name_of_the_first(
             turned_away = second.wait()
         assert turned_away.code == exits.ALREADY_RUNNING
         assert f"process {first.process.pid}" in turned_away.err.replace("\n", " ")
-        assert probe(house, tmp_path) == exits.FAILED
         first.terminate()
 
 
-def probe(city: SimulatedCity, home: Path) -> int:
-    """A probe never dials a device that a running daemon holds."""
-    asked = ["check", city.file, "--base-port", city.base_port, "--probe"]
-    with vpp(home, asked) as probing:
-        ended = probing.wait()
-    assert "which holds its devices" in ended.err.replace("\n", " ")
-    return ended.code
+SHED = {
+    "assets": """
+  - {id: shed-bat, site: house, kind: battery, capacity_kwh: 2, charge_kw: 1, discharge_kw: 1,
+     eta_charge: 0.95, eta_discharge: 0.95}
+  - {id: shed-pv, site: house, kind: pv, peak_kw: 1}""",
+    "links": """
+  - {id: shed-link, adapter: modbus, host: 127.0.0.1, port_offset: 11}""",
+    "devices": """
+  - {id: shed-ess, link: shed-link, adapter: modbus, profile: sunspec-ess, safe: zero,
+     authority: observe, identity: {serial: SH-1}, carries: [{asset: shed-bat, writes: true}],
+     options: {unit: 1}}
+  - {id: shed-inverter, link: house-link, adapter: modbus, profile: sunspec-inverter,
+     authority: observe, carries: [{asset: shed-pv}], options: {unit: 4}}""",
+}
+
+
+@pytest.fixture
+def grown(tmp_path: Path) -> Iterator[SimulatedCity]:
+    """The house and a shed: a battery on a link of its own, panels on that of the house."""
+    text = example_city("one-house").read_text()
+    for section, more in SHED.items():
+        text = text.replace(f"\n{section}:", f"\n{section}:{more}")
+    file = tmp_path / "grown.yaml"
+    file.write_text(text)
+    with simulated(file, tmp_path) as city:
+        yield city
+
+
+def test_a_probe_leaves_a_running_daemon_its_devices_and_asks_the_others(
+    grown: SimulatedCity, tmp_path: Path
+) -> None:
+    def probed(file: Path) -> str:
+        asked = ["check", file, "--base-port", grown.base_port, "--probe"]
+        with vpp(tmp_path, asked) as probing:
+            ended = probing.wait()
+        assert ended.code == exits.OK, ended.err + ended.out
+        return ended.out
+
+    house = example_city("one-house")
+    with vpp(tmp_path, ["run", house, "--base-port", grown.base_port, "--http", "off"]) as daemon:
+        until(lambda: is_dispatching(grown), "a write to the battery")
+        of_both, of_the_house = probed(grown.file), probed(house)
+        assert daemon.terminate().code == exits.OK
+    answers = {line.split()[1]: line for line in of_both.splitlines() if line.startswith("│")}
+    assert f"held by process {daemon.process.pid} " in answers["house-ess"]
+    assert "which hears it: online" in answers["house-ess"]
+    assert f"on a link that is held by process {daemon.process.pid} " in answers["shed-inverter"]
+    assert "SH-1" in answers["shed-ess"]
+    assert "1 of 1 devices answer as they should, 4 left to the daemon that runs" in of_both
+    assert "SH-1" not in of_the_house
+    assert "3 left to the daemon that runs" in of_the_house
+    assert {write["device"] for write in grown.writes()} == {"house-ess"}
+    assert not any(r["event"] == "alarm" and "OFFLINE" in r["why"] for r in audit(tmp_path))
 
 
 def test_an_override_holds_until_it_is_withdrawn(house: SimulatedCity, tmp_path: Path) -> None:

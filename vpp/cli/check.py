@@ -35,7 +35,8 @@ def check(
 ) -> None:
     """Validate a city file, and prove that every rating holds with the controller dead.
 
-    With --probe, also ask every device who it is and what it measures; nothing is written.
+    With --probe, also ask every device who it is and what it measures; nothing is written. What a
+    running daemon of the portfolio has, and what shares a link with that, is named and left alone.
     """
     out = console()
     with faults_as_exits():
@@ -53,7 +54,8 @@ def check(
             f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
         )
     silent = [finding for finding in found if not finding.well]
-    for note in advice(city, {**measures, **{one.device: one.points for one in found if one.well}}):
+    told = {one.device: one.points for one in found if one.well and not one.held}
+    for note in advice(city, {**measures, **told}):
         out.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
     out.print(_verdict(rows, broken, found, silent))
     if broken or silent:
@@ -65,8 +67,11 @@ def _verdict(
 ) -> str:
     """One last line: how many hold, how many do not, and what to do."""
     said = f"{len(rows) - len(broken)} of {len(rows)} ratings hold with the controller dead"
-    if found:
-        said += f", {len(found) - len(silent)} of {len(found)} devices answer as they should"
+    asked = [finding for finding in found if not finding.held]
+    if asked:
+        said += f", {len(asked) - len(silent)} of {len(asked)} devices answer as they should"
+    if others := len(found) - len(asked):
+        said += f", {others} left to the daemon that runs"
     if broken:
         said += "; raise the rating, or choose a safe state that takes less (--terms: the sums)"
     if silent:
@@ -110,6 +115,6 @@ def _answers(found: tuple[Finding, ...]) -> Table:
     for name in ("device", "answers as", "measured"):
         table.add_column(name)
     for finding in found:
-        who = finding.identity if finding.well else f"[red]{finding.trouble}"
+        who = finding.held or (finding.identity if finding.well else f"[red]{finding.trouble}")
         table.add_row(finding.device, who, finding.measured)
     return table

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vpp.control.authority import AuthorityBook
+from vpp.domain.devices import Link
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import DeviceState, Snapshot
 
@@ -25,6 +26,12 @@ def listed(
                 "link": "online" if state.online else state.trouble or "offline",
                 "firmware": entry.identity.version if entry.identity else "",
                 "profile": device.profile,
+                "at": places(portfolio.links[device.link]),
             }
         )
     return rows
+
+
+def places(link: Link) -> tuple[str, str]:
+    """What two connections must not share: a link's name, and its address."""
+    return f"link {link.id}", f"{link.host}:{link.port}"

@@ -1,7 +1,7 @@
 """Asks every device once who it is and what it measures; writes nothing."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -17,9 +17,10 @@ from vpp.domain.quality import Quality
 from vpp.ports.clock import Clocks
 from vpp.ports.device import DevicePort, OpenLink, Polled, Streaming
 from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.held import held
 from vpp.runtime.lease import holder
 from vpp.runtime.links import open_links
-from vpp.runtime.state_home import state_dir
+from vpp.runtime.state_home import place
 
 PATIENCE_S = 10.0
 """For one device, on the wire."""
@@ -27,9 +28,11 @@ PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one device answered."""
+    """What one device answered, or why it was not asked."""
 
     device: DeviceId
+    held: str = ""
+    """By whom, where it must not be dialled now."""
     identity: str = ""
     measured: str = ""
     points: frozenset[Point] = frozenset()
@@ -42,12 +45,8 @@ class Finding:
 
 
 async def probe(city: City) -> tuple[Finding, ...]:
-    """One finding per device, in the order of the city file.
-
-    Raises:
-        VppError: a running daemon holds the portfolio's devices.
-    """
-    return tuple(finding for finding, _ in await _ask_all(city))
+    """One finding per device, in the order of the city file; a running daemon keeps what it has."""
+    return tuple(finding for finding, _ in await _ask_all(city, await held(city.portfolio)))
 
 
 async def measure_all(city: City) -> tuple[Batch, ...]:
@@ -56,26 +55,32 @@ async def measure_all(city: City) -> tuple[Batch, ...]:
     Raises:
         VppError: a running daemon holds the portfolio's devices.
     """
-    answers = await _ask_all(city)
+    portfolio = city.portfolio.id
+    if holding := holder(place(portfolio)):
+        raise VppError(
+            f"{portfolio} is run by {holding}, which holds its devices; 'vpp device list' tells"
+            " what it hears of them, 'vpp plan --offline' plans from its record"
+        )
+    answers = await _ask_all(city, {})
     return tuple(batch for finding, batch in answers if finding.well and batch is not None)
 
 
-async def _ask_all(city: City) -> list[tuple[Finding, Batch | None]]:
-    portfolio = city.portfolio
-    if holding := holder(state_dir(portfolio.id)):
-        raise VppError(
-            f"{portfolio.id} is run by {holding}, which holds its devices; 'vpp device list' tells"
-            " what it hears of them, 'vpp plan --offline' plans from its record"
-        )
+async def _ask_all(city: City, kept: Mapping[DeviceId, str]) -> list[tuple[Finding, Batch | None]]:
+    """``kept``: devices that are not asked, and why."""
+    devices = city.portfolio.devices.values()
     wire = WireClock()
     clocks = Clocks(city=CityClock(wire), wire=wire)
     async with AsyncExitStack() as stack:
-        links = await open_links(city, clocks, stack)
-        asked = [_ask(links, device) for device in portfolio.devices.values()]
-        return await asyncio.gather(*asked)
+        closed = {device.link for device in devices if device.id in kept}
+        links = await open_links(city, clocks, stack, but=closed)
+        return await asyncio.gather(*(_ask(links, device, kept) for device in devices))
 
 
-async def _ask(links: dict[LinkId, OpenLink], device: Device) -> tuple[Finding, Batch | None]:
+async def _ask(
+    links: Mapping[LinkId, OpenLink], device: Device, kept: Mapping[DeviceId, str]
+) -> tuple[Finding, Batch | None]:
+    if device.id in kept:
+        return Finding(device=device.id, held=kept[device.id]), None
     try:
         async with asyncio.timeout(PATIENCE_S):
             port = links[device.link].port(device.id)
