@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 
 import looptime
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
 
 from tests import thoroughness
+from tests.lived_once import ByRun
 
 thoroughness.as_asked()
 PROGRAM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
@@ -17,6 +20,12 @@ PROGRAM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")
 def pytest_report_header() -> str:
     """Names what the suite leaves out."""
     return "too long for the suite: make fuzz, make stability, make soak"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling | None:
+    """With ``--dist loadgroup`` a run that several tests look at is lived once."""
+    return ByRun(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
