@@ -32,11 +32,17 @@ def test_a_measured_surplus_or_deficit_reaches_the_register_and_is_followed(
     with vpp(tmp_path, arguments(house)) as daemon:
         until(lambda: is_dispatching(house), "a write to the battery")
         until(lambda: followed(tmp_path), "a command that was followed")
+        until(lambda: any(tmp_path.glob("*/reasons.db")), "reasons on disk")
         ended = daemon.terminate()
     assert ended.code == exits.OK, ended.err
     assert "1 of 1 assets read back in their safe state" in ended.out
     first = next(i for i, r in enumerate(audit(tmp_path)) if r["event"] == "intent")
     assert audit(tmp_path)[first]["subject"] == "house-bat"
+    with vpp(tmp_path, ["explain", "house-bat", "--portfolio", "one-house"]) as asking:
+        told = asking.wait().out
+    assert "house-bat at house, pool house" in told
+    assert "by daemon" in told, "its safe state, at the end"
+    assert "pool:house: " in told
 
 
 def followed(home: Path) -> bool:

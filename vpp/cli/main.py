@@ -2,7 +2,19 @@
 
 import typer
 
-from vpp.cli import audit, backtest, check, demo, device, forecast, override, plan, run, version
+from vpp.cli import (
+    audit,
+    backtest,
+    check,
+    demo,
+    device,
+    explain,
+    forecast,
+    override,
+    plan,
+    run,
+    version,
+)
 from vpp.cli.exits import LEGEND
 
 app = typer.Typer(
@@ -18,6 +30,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command()(check.check)
 app.command()(plan.plan)
+app.command()(explain.explain)
 app.command()(backtest.backtest)
 app.command()(override.override)
 app.command()(version.version)

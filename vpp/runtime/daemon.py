@@ -47,6 +47,8 @@ from vpp.runtime.metrics import DaemonMetrics, FleetMetrics, standing
 from vpp.runtime.mirror import Mirror
 from vpp.runtime.model_registry import MODELS
 from vpp.runtime.one_plan import HISTORY
+from vpp.runtime.reason_log import NAME as REASONS
+from vpp.runtime.reason_log import ReasonLog
 from vpp.runtime.score import Score
 from vpp.runtime.view import View
 from vpp.runtime.worker import PlanningWorker
@@ -295,11 +297,9 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         store = _store(options, portfolio)
         await stack.enter_async_context(store)
         daemon = Daemon(city, room, replanner, clocks, store, lease)
-        commands.answer("set-authority", daemon.set_authority)
-        commands.answer("status", daemon.status)
-        commands.answer("devices", daemon.devices)
+        _answer(commands, daemon)
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
-        tasks.watch("live state", _work(daemon.mirror))
+        await _keep(daemon, tasks, options, stack)
         for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
             _lifecycle(audit, clocks, portfolio, why)
         stack.enter_context(settled())
@@ -319,6 +319,20 @@ _BRAIN = Brain(
     start=lambda model, now_s: state.start(model.compiled, now_s),
     rehearse=shadowing.rehearse,
 )
+
+
+def _answer(commands: CommandSocket, daemon: Daemon) -> None:
+    commands.answer("set-authority", daemon.set_authority)
+    commands.answer("status", daemon.status)
+    commands.answer("devices", daemon.devices)
+
+
+async def _keep(daemon: Daemon, tasks: Supervisor, options: Options, stack: AsyncExitStack) -> None:
+    """What every tick leaves for others to read."""
+    reasons = ReasonLog(options.state_dir / REASONS, daemon.portfolio)
+    daemon.on_view(reasons.observe)
+    tasks.watch("live state", _work(daemon.mirror))
+    tasks.watch("reasons", _work((await stack.enter_async_context(reasons)).run))
 
 
 def _work(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[TaskHealth], Any]:

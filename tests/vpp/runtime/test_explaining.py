@@ -1,0 +1,227 @@
+"""Why something was done, asked afterwards: reasons and plans on disk, commands in the record."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
+from vpp.control.inputs import Reason, TickResult
+from vpp.domain.audit import AuditRecord, Event
+from vpp.domain.curve import SlotCosts, surplus_rule_curve
+from vpp.domain.errors import InvariantError, StoreUnavailable
+from vpp.domain.history import Mean
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.ladder import Rung
+from vpp.domain.order import Order
+from vpp.domain.plan import Explanation, ForecastNote, Plan, Schedule, Slack, StageValue
+from vpp.domain.points import Quantity
+from vpp.domain.proposal import Scope, ScopeKind
+from vpp.domain.slots import SlotGrid
+from vpp.runtime.audit_file import NAME as AUDIT
+from vpp.runtime.audit_log import AuditLog
+from vpp.runtime.explaining import account, last_told
+from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.reason_log import FLUSH_S, KEPT_S, NAME, ReasonLog
+from vpp.runtime.view import View
+
+PORTFOLIO = two_sites()
+POOL = next(iter(PORTFOLIO.pools))
+BAT = "home-bat"
+
+
+def result(*reasons: Reason) -> TickResult[Any]:
+    return TickResult(
+        state=None, commands=(), wanted_kw=np.zeros(0), decided=frozenset(), reasons=reasons,
+        rungs={}, alarms=(),
+    )  # fmt: skip
+
+
+def pool_reason(binding: str) -> Reason:
+    scope = Scope(kind=ScopeKind.POOL, id=POOL)
+    return Reason(scope=scope, rung=Rung.FRESH_PLAN, binding=binding, text=f"because {binding}")
+
+
+def seen(after_s: float, *reasons: Reason, plan: Plan | None = None) -> View:
+    return View(
+        portfolio=PORTFOLIO,
+        snapshot=snapshot(PORTFOLIO, {}, at=NOON + timedelta(seconds=after_s)),
+        results={POOL: result(*reasons)},
+        plans={} if plan is None else {POOL: plan},
+    )
+
+
+def a_plan() -> Plan:
+    grid = SlotGrid(edges_s=NOON.timestamp() + 900.0 * np.arange(5.0))
+    flat = np.zeros(4)
+    note = ForecastNote(subject="home", source="model", issued_at=NOON, input_age_s=12.0)
+    return Plan(
+        pool=PoolId(POOL),
+        grid=grid,
+        issued_at=NOON,
+        order=Order.LOCAL,
+        curve=surplus_rule_curve(grid, capacity_kwh=10.0),
+        costs=SlotCosts(
+            unit="kWh of import", import_weight=flat + 1, export_weight=flat, flatten=flat,
+            peak_threshold_kw=flat + np.inf, peak_weight=flat, ramp_weight=flat,
+        ),
+        schedule=Schedule(
+            assets=(AssetId(BAT),),
+            power_kw=np.array([[-1.0, -2.0, -3.0, -4.0]]),
+            energy_kwh=np.zeros((1, 4)),
+            grid_kw=np.array([0.5, 0.0, 0.0, 0.0]),
+        ),
+        explanation=Explanation(
+            planner="lp",
+            stages=(StageValue(stage="S1 boundary import", value=3.0, unit="kWh"),),
+            slacks=(
+                Slack(
+                    what="EV session s1 at hub", amount=4.1, unit="kWh",
+                    limited_by="node north import contract", dual=0.31, first_slot=1, last_slot=2,
+                ),
+            ),
+            forecasts=(note,),
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def history(tmp_path: Path) -> AsyncIterator[SqliteHistory]:
+    async with SqliteHistory(tmp_path / "history.db") as opened:
+        yield opened
+
+
+async def written(path: Path, views: Sequence[View]) -> None:
+    async with ReasonLog(path / NAME, PORTFOLIO) as log:
+        for view in views:
+            log.observe(view)
+
+
+def ticks(path: Path) -> list[float]:
+    with sqlite3.connect(path / NAME) as database:
+        found = database.execute("SELECT at_s FROM tick ORDER BY at_s").fetchall()
+    database.close()
+    return [at_s - NOON.timestamp() for (at_s,) in found]
+
+
+async def test_a_moment_is_told_with_the_reason_and_the_plan_of_then(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    plan = a_plan()
+    late = replace(plan, issued_at=NOON + timedelta(hours=1))
+    views = [
+        seen(0, pool_reason("deficit served"), plan=plan),
+        seen(1000, pool_reason("peak"), plan=plan),
+        seen(3600, pool_reason("full"), plan=late),
+    ]
+    await written(tmp_path, views)
+    for subject, value in ((BAT, -2.0), (POOL, 1.0)):
+        start = NOON + timedelta(minutes=15)
+        await history.append([
+            Mean(
+                subject=subject, quantity=Quantity.POWER_KW, start=start, step_s=900.0,
+                value=value, coverage=1.0,
+            )
+        ])  # fmt: skip
+    found = await account(tmp_path, history, BAT, NOON + timedelta(seconds=1030))
+    assert [reason["text"] for reason in found.reasons] == ["because peak"]
+    assert found.decided_at == NOON + timedelta(seconds=1000)
+    assert found.plan is not None
+    assert (found.plan.issued_at, found.plan.expected_kw, found.plan.grid_kw) == (NOON, -2.0, 0.0)
+    (missed,) = found.plan.missed
+    assert (missed["limited_by"], missed["dual"]) == ("node north import contract", 0.31)
+    assert missed["until"] - missed["since"] == timedelta(minutes=30)
+    assert found.plan.forecasts[0]["source"] == "model"
+    assert found.without_kw == pytest.approx(3.0)
+    newest = await account(tmp_path, history, BAT, None)
+    assert [reason["text"] for reason in newest.reasons] == ["because full"]
+    assert newest.without_kw is None, "that quarter hour is not on record"
+
+
+async def test_reasons_of_others_are_left_out(tmp_path: Path, history: SqliteHistory) -> None:
+    others = [
+        Reason(scope=Scope(kind=kind, id=name), rung=Rung.FRESH_PLAN, binding="x", text=text)
+        for kind, name, text in (
+            (ScopeKind.ASSET, BAT, "mine"),
+            (ScopeKind.ASSET, "shop-pv", "another's"),
+            (ScopeKind.NODE, "home", "above me"),
+        )
+    ]
+    await written(tmp_path, [seen(0, *others)])
+    found = await account(tmp_path, history, BAT, None)
+    assert [reason["text"] for reason in found.reasons] == ["mine", "above me"]
+
+
+async def test_what_stays_the_same_is_put_down_once_a_minute(tmp_path: Path) -> None:
+    flapping = ["a", "b", "a", "b"]
+    views = [seen(n, pool_reason("same")) for n in range(130)]
+    views += [seen(200 + n, pool_reason(flapping[n % 4])) for n in range(30)]
+    await written(tmp_path, views)
+    assert ticks(tmp_path) == [0, 60, 120, 200, 211, 222]
+
+
+async def test_what_is_older_than_a_month_goes(tmp_path: Path) -> None:
+    await written(tmp_path, [seen(0, pool_reason("old")), seen(KEPT_S + 1, pool_reason("new"))])
+    assert ticks(tmp_path) == [KEPT_S + 1]
+
+
+async def test_a_disk_that_fails_is_told_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.mkdir()
+    with capture_logs() as logs:
+        async with ReasonLog(path, PORTFOLIO) as log:
+            work = asyncio.create_task(log.run())
+            for n in range(3):
+                log.observe(seen(100 * n, pool_reason(str(n))))
+                await asyncio.sleep(FLUSH_S * 1.2)
+            assert log.lost
+            path.rmdir()
+            await asyncio.sleep(FLUSH_S * 1.2)
+            work.cancel()
+    assert [line["event"] for line in logs] == [
+        "reasons lost; control goes on",
+        "reasons are kept again",
+    ]
+    assert ticks(tmp_path) == [0, 100, 200]
+
+
+async def test_the_newest_command_and_what_became_of_it(tmp_path: Path) -> None:
+    def line(event: Event, second: int, command: str, **more: Any) -> AuditRecord:
+        at = NOON + timedelta(seconds=second)
+        fields = {"who": "plan", "why": "deficit served", "lo_kw": -2.0, "hi_kw": -2.0}
+        subject = more.pop("subject", BAT)
+        return AuditRecord(
+            event=event, at=at, subject=subject, command=command, **{**fields, **more}
+        )
+
+    async with AuditLog(tmp_path / AUDIT, reserve=0) as log:
+        log.note(line(Event.INTENT, 0, "1", why="first"))
+        log.note(line(Event.OUTCOME, 2, "1", outcome="followed"))
+        log.note(line(Event.INTENT, 3, "9", subject="home-bat-2"))
+        log.note(line(Event.INTENT, 60, "2", why="second"))
+        log.note(line(Event.GATE_REFUSED, 61, "2", why="authority is observe"))
+    first = last_told(tmp_path / AUDIT, BAT, NOON + timedelta(seconds=59))
+    assert first is not None
+    assert (first.why, first.outcome, first.lo_kw) == ("first", "followed", -2.0)
+    second = last_told(tmp_path / AUDIT, BAT, NOON + timedelta(seconds=90))
+    assert second is not None
+    assert (second.why, second.outcome) == ("second", "refused: authority is observe")
+    assert last_told(tmp_path / AUDIT, BAT, NOON - timedelta(seconds=1)) is None
+    assert last_told(tmp_path / "none", BAT, NOON) is None
+
+
+async def test_what_is_not_there_is_told_in_words(tmp_path: Path, history: SqliteHistory) -> None:
+    with pytest.raises(StoreUnavailable, match="vpp run"):
+        await account(tmp_path, history, BAT, None)
+    await written(tmp_path, [seen(0, pool_reason("x"))])
+    with pytest.raises(InvariantError, match="on record: home-bat"):
+        await account(tmp_path, history, "home-ba", None)
+    with pytest.raises(InvariantError, match="nothing was decided"):
+        await account(tmp_path, history, BAT, datetime(2020, 1, 1, tzinfo=UTC))

@@ -1,0 +1,129 @@
+"""``vpp explain``: why an asset did what it did."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from vpp.cli.console import console
+from vpp.cli.exits import faults_as_exits
+from vpp.cli.override import City, Portfolio, directory
+from vpp.cli.spans import instant
+from vpp.domain.errors import VppError
+
+if TYPE_CHECKING:
+    from vpp.runtime.explaining import Account, Planned
+
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="When, as 2026-07-15T12:04 in the city's time; else the newest."),
+]
+As_json = Annotated[bool, typer.Option("--json", help="Everything that is known, as JSON.")]
+
+
+def explain(
+    asset: Annotated[str, typer.Argument(help="Id of the asset.")],
+    at: At = None,
+    as_json: As_json = False,
+    city: City = None,
+    portfolio: Portfolio = None,
+) -> None:
+    """Why did it do that? What it was told, and why its pool and its plan wanted so.
+
+    Reads what a daemon keeps for 30 days, whether it still runs or not. Times are the city's.
+
+    Example: vpp explain apt-01-bat --at 2026-07-15T19:30 --city city.yaml
+    """
+    with faults_as_exits():
+        home = directory(city, portfolio)
+        if not home.is_dir():
+            raise VppError(f"nothing is on record: no daemon has run in {home}")
+        found = asyncio.run(_account(home, asset, at, city))
+    if as_json:
+        told = msgspec.to_builtins(found) | {"without_kw": found.without_kw}
+        typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
+        return
+    for line in _lines(found):
+        console().print(line, highlight=False, soft_wrap=True, emoji=False)
+
+
+async def _account(home: Path, asset: str, at: str | None, city: Path | None) -> "Account":
+    from vpp.config.city import load_city
+    from vpp.runtime.explaining import account
+    from vpp.runtime.history_sqlite import SqliteHistory
+    from vpp.runtime.one_plan import HISTORY
+
+    zone = None if city is None else load_city(city).portfolio.time_zone
+    moment = None if at is None else instant(at, zone)
+    async with SqliteHistory(home / HISTORY) as history:
+        return await account(home, history, asset, moment)
+
+
+def _lines(found: "Account") -> Iterator[str]:
+    def clock(at: datetime) -> str:
+        return f"{at.astimezone(ZoneInfo(found.time_zone)):%a %d %b %H:%M:%S}"
+
+    yield f"[bold]{found.asset}[/] at {found.site}, pool {found.pool}, {clock(found.at)}"
+    told = found.told
+    if told is None:
+        yield "told: nothing is on record"
+    else:
+        so = told.outcome or "its outcome is not on record yet"
+        power = _powers(told.lo_kw, told.hi_kw)
+        yield f"told: {told.form} {power} by {told.who}, {clock(told.at)}: {escape(told.why)}; {so}"
+    for reason in found.reasons:
+        when = clock(found.decided_at)
+        yield f"{reason['scope']}: {escape(reason['text'])} ({reason['rung']}, {when})"
+    if found.plan is not None:
+        yield from _of_plan(found.plan, clock)
+    if found.mean_kw is None or found.net_kw is None or found.without_kw is None:
+        yield "without it: not on record: that quarter hour is not over, or was not measured"
+        return
+    yield (
+        f"without it: the pool would have stood at {_net(found.without_kw)} instead of"
+        f" {_net(found.net_kw)} (means of that quarter hour; its own {found.mean_kw:.1f} kW)"
+    )
+
+
+def _of_plan(plan: "Planned", clock: Callable[[datetime], str]) -> Iterator[str]:
+    expected = "" if plan.expected_kw is None else f", expected {plan.expected_kw:.1f} kW of it"
+    expected += "" if plan.grid_kw is None else f" and {_net(plan.grid_kw)} of the pool"
+    yield f"plan: of {clock(plan.issued_at)}, order {plan.order}, {plan.planner}{expected}"
+    for stage in plan.stages:
+        yield f"  {stage['stage']}: {stage['value']:,.2f} {stage['unit']}"
+    for short in plan.missed:
+        yield (
+            f"  [yellow]{short['what']}: {short['amount']:.2f} {short['unit']} short because of"
+            f" {short['limited_by']} (dual {short['dual']:.3g}),"
+            f" {clock(short['since'])} to {clock(short['until'])}[/]"
+        )
+    for source, notes in _by_source(plan).items():
+        subjects = ", ".join(dict.fromkeys(note["subject"] for note in notes))
+        oldest_s = max((n["input_age_s"] for n in notes if n["input_age_s"] < inf), default=None)
+        age = "" if oldest_s is None else f", its input up to {oldest_s:.0f} s old"
+        yield f"  forecast {escape(source)}{age}: {subjects}"
+    for note in plan.notes:
+        yield f"  [dim]{escape(note)}[/]"
+
+
+def _by_source(plan: "Planned") -> Mapping[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for note in plan.forecasts:
+        found.setdefault(note["source"], []).append(note)
+    return found
+
+
+def _powers(lo_kw: float | None, hi_kw: float | None) -> str:
+    bounds = [f"{kw:.1f}" for kw in (lo_kw, hi_kw) if kw is not None]
+    return f"{' to '.join(dict.fromkeys(bounds))} kW" if bounds else ""
+
+
+def _net(power_kw: float) -> str:
+    return f"{abs(power_kw):.1f} kW {'import' if power_kw >= 0 else 'export'}"

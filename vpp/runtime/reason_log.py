@@ -1,0 +1,180 @@
+"""Why every pool did what it did, and what its plans stood on: kept on disk, to be asked later."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import structlog
+
+from vpp.control.inputs import Reason
+from vpp.domain.ids import NodeId, PoolId, SiteId
+from vpp.domain.plan import Plan
+from vpp.domain.portfolio import Portfolio
+from vpp.runtime.view import View
+
+NAME = "reasons.db"
+"""In a daemon's state directory."""
+SOONEST_S, LATEST_S = 10.0, 60.0
+"""City seconds from one row of a pool to the next: where the terms that decided change, and where
+they stay."""
+KEPT_S = 30 * 86400.0
+"""City seconds for which rows are kept."""
+FLUSH_S = 2.0
+"""Wire seconds from one write to the next."""
+WAITING = 20_000
+"""Rows that wait for a disk; the oldest give way."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS place (asset TEXT PRIMARY KEY, told BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tick (
+    pool TEXT NOT NULL, at_s REAL NOT NULL, told BLOB NOT NULL, PRIMARY KEY (pool, at_s)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plan (
+    pool TEXT NOT NULL, at_s REAL NOT NULL, told BLOB NOT NULL, PRIMARY KEY (pool, at_s)
+) WITHOUT ROWID;
+"""
+_log = structlog.get_logger(__name__)
+_pack = msgspec.msgpack.Encoder().encode
+_Row = tuple[str, tuple[object, ...]]
+
+
+class ReasonLog:
+    """Rows wait in memory and are written by a thread of its own; no tick ever waits for it."""
+
+    def __init__(self, path: Path, portfolio: Portfolio) -> None:
+        self._path = path
+        self._rows: deque[_Row] = deque(_places(portfolio), maxlen=WAITING)
+        self._newest: dict[PoolId, tuple[object, float]] = {}
+        self._plans: dict[PoolId, Plan] = {}
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reasons")
+        self.lost = False
+        """Whether the last write failed; the log says so once."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._flush(), FLUSH_S)
+        self._thread.shutdown(wait=False)
+
+    def observe(self, view: View) -> None:
+        """Take in a tick: what is new in it, and once a minute what is not."""
+        now_s = view.snapshot.at.timestamp()
+        for pool, result in view.results.items():
+            terms = [(reason.scope, reason.rung, reason.binding) for reason in result.reasons]
+            before, put_s = self._newest.get(pool, ([], -LATEST_S))
+            since_s = abs(now_s - put_s)
+            if since_s >= LATEST_S or (terms != before and since_s >= SOONEST_S):
+                self._newest[pool] = (terms, now_s)
+                told = [_plain(reason) for reason in result.reasons]
+                self._rows.append(("tick", (pool, now_s, _pack(told))))
+            plan = view.plans.get(pool)
+            if plan is not None and plan is not self._plans.get(pool):
+                self._plans[pool] = plan
+                self._rows.append(("plan", (pool, now_s, _pack(_plan(plan)))))
+
+    async def run(self) -> None:
+        """Write what has come, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        rows = list(self._rows)
+        if not rows:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
+        except sqlite3.Error as error:
+            if not self.lost:
+                remedy = "free space, or move the file away"
+                _log.warning(
+                    "reasons lost; control goes on", why=f"{self._path}: {error}; {remedy}"
+                )
+            self.lost = True
+            return
+        for row in rows:
+            if self._rows and self._rows[0] is row:
+                self._rows.popleft()
+        if self.lost:
+            _log.info("reasons are kept again", file=str(self._path))
+        self.lost = False
+
+    def _write(self, rows: Sequence[_Row]) -> None:
+        with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=OFF")
+            database.executescript(_SCHEMA)
+            database.execute("BEGIN")
+            for table, values in rows:
+                marks = ", ".join("?" * len(values))
+                database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of our own
+            for pool, (_, put_s) in list(self._newest.items()):
+                for table in ("tick", "plan"):
+                    older = f"DELETE FROM {table} WHERE pool = ? AND at_s < ?"  # noqa: S608 - names of our own
+                    database.execute(older, (pool, put_s - KEPT_S))
+            database.execute("COMMIT")
+
+
+def _places(portfolio: Portfolio) -> Iterator[_Row]:
+    for pool in portfolio.pools:
+        for asset in portfolio.assets_of_pool(pool):
+            site = portfolio.assets[asset].site
+            told = {
+                "pool": pool,
+                "site": site,
+                "nodes": list(_nodes(portfolio, site)),
+                "time_zone": portfolio.time_zone,
+            }
+            yield "place", (asset, _pack(told))
+
+
+def _nodes(portfolio: Portfolio, site: SiteId) -> Iterator[NodeId]:
+    """The site's own and all above it."""
+    node: NodeId | None = portfolio.sites[site].node
+    while node is not None:
+        yield node
+        node = portfolio.nodes[node].parent
+
+
+def _plain(reason: Reason) -> dict[str, object]:
+    return {
+        "scope": f"{reason.scope.kind}:{reason.scope.id}",
+        "rung": reason.rung.name.lower(),
+        "binding": reason.binding,
+        "text": reason.text,
+        "net_kw": reason.net_kw,
+        "power_kw": reason.power_kw,
+        "worth": reason.worth,
+    }
+
+
+def _plan(plan: Plan) -> dict[str, object]:
+    why = plan.explanation
+    return {
+        "issued_at": plan.issued_at,
+        "order": plan.order,
+        "planner": why.planner,
+        "edges_s": plan.grid.edges_s.tolist(),
+        "grid_kw": plan.schedule.grid_kw.round(2).tolist(),
+        "power_kw": {
+            asset: powers.round(2).tolist()
+            for asset, powers in zip(plan.schedule.assets, plan.schedule.power_kw, strict=True)
+        },
+        "stages": why.stages,
+        "slacks": why.slacks,
+        "forecasts": why.forecasts,
+        "notes": why.notes,
+    }
