@@ -4,19 +4,23 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 import structlog
 
 from vpp.control.inputs import Reason
 from vpp.domain.ids import NodeId, PoolId, SiteId
-from vpp.domain.plan import Plan
+from vpp.domain.order import Order
+from vpp.domain.plan import Explanation, Plan, Schedule
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.slots import SlotGrid
 from vpp.runtime.view import View
 
 NAME = "reasons.db"
@@ -41,7 +45,26 @@ CREATE TABLE IF NOT EXISTS plan (
 """
 _log = structlog.get_logger(__name__)
 _pack = msgspec.msgpack.Encoder().encode
-_Row = tuple[str, tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """Of a plan what is kept: without its curve, which is large where rows wait for a disk."""
+
+    issued_at: datetime
+    order: Order
+    grid: SlotGrid
+    schedule: Schedule
+    explanation: Explanation
+
+
+class _Row(NamedTuple):
+    """A tuple, because every tick may leave one."""
+
+    table: str
+    key: tuple[str, ...] | tuple[str, float]
+    told: Mapping[str, object] | tuple[Reason, ...] | _Planned
+    """Made plain by the thread that writes it."""
 
 
 class ReasonLog:
@@ -78,12 +101,14 @@ class ReasonLog:
             since_s = abs(now_s - put_s)
             if since_s >= LATEST_S or (terms != before and since_s >= SOONEST_S):
                 self._newest[pool] = (terms, now_s)
-                told = [_plain(reason) for reason in result.reasons]
-                self._rows.append(("tick", (pool, now_s, _pack(told))))
+                self._rows.append(_Row("tick", (pool, now_s), result.reasons))
             plan = view.plans.get(pool)
             if plan is not None and plan is not self._plans.get(pool):
                 self._plans[pool] = plan
-                self._rows.append(("plan", (pool, now_s, _pack(_plan(plan)))))
+                kept = _Planned(
+                    plan.issued_at, plan.order, plan.grid, plan.schedule, plan.explanation
+                )
+                self._rows.append(_Row("plan", (pool, now_s), kept))
 
     async def run(self) -> None:
         """Write what has come, until cancelled."""
@@ -118,7 +143,8 @@ class ReasonLog:
             database.execute("PRAGMA synchronous=OFF")
             database.executescript(_SCHEMA)
             database.execute("BEGIN")
-            for table, values in rows:
+            for table, key, told in rows:
+                values = (*key, _pack(_plain(told)))
                 marks = ", ".join("?" * len(values))
                 database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of our own
             for pool, (_, put_s) in list(self._newest.items()):
@@ -138,7 +164,7 @@ def _places(portfolio: Portfolio) -> Iterator[_Row]:
                 "nodes": list(_nodes(portfolio, site)),
                 "time_zone": portfolio.time_zone,
             }
-            yield "place", (asset, _pack(told))
+            yield _Row("place", (asset,), told)
 
 
 def _nodes(portfolio: Portfolio, site: SiteId) -> Iterator[NodeId]:
@@ -149,19 +175,26 @@ def _nodes(portfolio: Portfolio, site: SiteId) -> Iterator[NodeId]:
         node = portfolio.nodes[node].parent
 
 
-def _plain(reason: Reason) -> dict[str, object]:
-    return {
-        "scope": f"{reason.scope.kind}:{reason.scope.id}",
-        "rung": reason.rung.name.lower(),
-        "binding": reason.binding,
-        "text": reason.text,
-        "net_kw": reason.net_kw,
-        "power_kw": reason.power_kw,
-        "worth": reason.worth,
-    }
+def _plain(told: Mapping[str, object] | tuple[Reason, ...] | _Planned) -> object:
+    if isinstance(told, _Planned):
+        return _plan(told)
+    if isinstance(told, Mapping):
+        return told
+    return [
+        {
+            "scope": f"{reason.scope.kind}:{reason.scope.id}",
+            "rung": reason.rung.name.lower(),
+            "binding": reason.binding,
+            "text": reason.text,
+            "net_kw": reason.net_kw,
+            "power_kw": reason.power_kw,
+            "worth": reason.worth,
+        }
+        for reason in told
+    ]
 
 
-def _plan(plan: Plan) -> dict[str, object]:
+def _plan(plan: _Planned) -> dict[str, object]:
     why = plan.explanation
     return {
         "issued_at": plan.issued_at,
