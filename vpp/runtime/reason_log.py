@@ -70,8 +70,8 @@ class _Row(NamedTuple):
 class ReasonLog:
     """Rows wait in memory and are written by a thread of its own; no tick ever waits for it."""
 
-    def __init__(self, path: Path, portfolio: Portfolio) -> None:
-        self._path = path
+    def __init__(self, path: Path, portfolio: Portfolio, *, flush_s: float = FLUSH_S) -> None:
+        self._path, self._flush_s = path, flush_s
         self._rows: deque[_Row] = deque(_places(portfolio), maxlen=WAITING)
         self._newest: dict[PoolId, tuple[object, float]] = {}
         self._plans: dict[PoolId, Plan] = {}
@@ -113,7 +113,7 @@ class ReasonLog:
     async def run(self) -> None:
         """Write what has come, until cancelled."""
         while True:
-            await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(self._flush_s)
             await self._flush()
 
     async def _flush(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ from vpp.runtime.audit_file import NAME as AUDIT
 from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.explaining import account, last_told
 from vpp.runtime.history_sqlite import SqliteHistory
-from vpp.runtime.reason_log import FLUSH_S, KEPT_S, NAME, ReasonLog
+from vpp.runtime.reason_log import KEPT_S, NAME, ReasonLog
 from vpp.runtime.view import View
 
 PORTFOLIO = two_sites()
@@ -96,6 +96,12 @@ def a_plan() -> Plan:
 async def history(tmp_path: Path) -> AsyncIterator[SqliteHistory]:
     async with SqliteHistory(tmp_path / "history.db") as opened:
         yield opened
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20.0):
+        while not true():
+            await asyncio.sleep(0.02)
 
 
 async def written(path: Path, views: Sequence[View]) -> None:
@@ -176,14 +182,13 @@ async def test_a_disk_that_fails_is_told_once_and_nothing_is_lost(tmp_path: Path
     path = tmp_path / NAME
     path.mkdir()
     with capture_logs() as logs:
-        async with ReasonLog(path, PORTFOLIO) as log:
+        async with ReasonLog(path, PORTFOLIO, flush_s=0.05) as log:
             work = asyncio.create_task(log.run())
             for n in range(3):
                 log.observe(seen(100 * n, pool_reason(str(n))))
-                await asyncio.sleep(FLUSH_S * 1.2)
-            assert log.lost
+                await until(lambda: log.lost)
             path.rmdir()
-            await asyncio.sleep(FLUSH_S * 1.2)
+            await until(lambda: not log.lost)
             work.cancel()
     assert [line["event"] for line in logs] == [
         "reasons lost; control goes on",
