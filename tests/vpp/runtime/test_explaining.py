@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from tests.adapters.mqtt.waiting import until
 from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
 from vpp.control.inputs import Reason, TickResult
 from vpp.domain.audit import AuditRecord, Event
@@ -96,12 +97,6 @@ def a_plan() -> Plan:
 async def history(tmp_path: Path) -> AsyncIterator[SqliteHistory]:
     async with SqliteHistory(tmp_path / "history.db") as opened:
         yield opened
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20.0):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def written(path: Path, views: Sequence[View]) -> None:
