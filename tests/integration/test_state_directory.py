@@ -39,7 +39,8 @@ def test_without_its_state_directory_it_makes_its_devices_safe_and_ends(
 ) -> None:
     with vpp(tmp_path, arguments(house)) as daemon:
         until(house.writes, "a write to the battery")
-        shutil.rmtree(tmp_path / "one-house")
+        gone = (tmp_path / "one-house").rename(tmp_path / "gone")  # nothing is put there meanwhile
+        shutil.rmtree(gone)
         ended = daemon.wait()
     assert ended.code == exits.FAILED
     assert "1 of 1 assets read back in their safe state" in ended.out
