@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from simulators.city import City
 from simulators.city_file import LAST_PORT, read_city
 from simulators.entry import CityError
+from simulators.examples import city_path
 from simulators.export import export
 from simulators.parent import listen
 from simulators.wire import BrokerAddress, SimulatedCity
@@ -32,12 +33,12 @@ The last two are one moment on both clocks: city seconds since the start, and th
 monotonic clock.
 
 examples:
-  python -m simulators deploy/examples/city-20.yaml
+  python -m simulators city-20.yaml
       serve the city at its own pace until Ctrl-C; any Modbus or MQTT client may talk to it
-  python -m simulators deploy/examples/city-20.yaml --base-port 0 --speed 60 --for 60s \\
+  python -m simulators city-20.yaml --base-port 0 --speed 60 --for 60s \\
       --write-log writes.jsonl
       an hour of the city in a minute on free ports, with every write it received
-  python -m simulators deploy/examples/city-20.yaml --export truth --from 2026-07-07 --to 2026-07-15
+  python -m simulators city-20.yaml --export truth --from 2026-07-07 --to 2026-07-15
       write eight days of the world's truth as tables, and end
 
 A fault script stands in the city file under `simulation.faults`; its kinds are described in
@@ -53,6 +54,7 @@ TERMINAL = (signal.SIGINT, signal.SIGHUP)
 def main() -> None:
     arguments = _parser().parse_args()
     try:
+        arguments.city = city_path(arguments.city)
         if arguments.export:
             _export(arguments)
         else:
@@ -76,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("city", type=Path, help="the city file (YAML)")
+    add("city", type=Path, help="the city file (YAML), or the name of a shipped example")
     add(
         "--base-port",
         type=_port,
