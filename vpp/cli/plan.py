@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -18,10 +20,10 @@ from vpp.cli.spans import instant
 from vpp.config.city import City, load_city
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
-from vpp.domain.errors import VppError
+from vpp.domain.errors import InvariantError, VppError
 from vpp.domain.ids import AssetId
 from vpp.domain.plan import ForecastNote, Plan
-from vpp.runtime.one_plan import HISTORY, OnePlan, Request, plan_once
+from vpp.runtime.one_plan import HISTORY, OnePlan, Request, check_stated, plan_once
 from vpp.runtime.state_home import state_dir
 
 JSON_HELP = (
@@ -61,12 +63,15 @@ def plan(
         if history is not None and not history.is_file():
             raise VppError(f"there is no history file {history}")
         home = state_dir(city.portfolio.id)
+        stated = dict(_stated(one) for one in soc or ())
+        with _as_usage():
+            check_stated(city.portfolio, stated)
         request = Request(
             state_dir=home,
             history=history or home / HISTORY,
             planner=planner,
             forecaster=forecaster,
-            soc=dict(_stated(one) for one in soc or ()),
+            soc=stated,
             offline=offline,
             at=instant(at, city.portfolio.time_zone) if at else None,
         )
@@ -79,6 +84,15 @@ def plan(
         errors.print(f"[bold red]no plan for {pool}:[/] {trouble}")
     if made.troubles:
         raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
+    """What is stated on the command line is not a fault of the plan."""
+    try:
+        yield
+    except InvariantError as error:
+        raise typer.BadParameter(f"--soc: {error}") from error
 
 
 def _stated(text: str) -> tuple[AssetId, float]:

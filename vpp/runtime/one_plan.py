@@ -72,7 +72,7 @@ async def plan_once(city: City, request: Request) -> OnePlan:
     """
     portfolio, wire = city.portfolio, WireClock()
     plugins.check((plugins.PLANNERS, request.planner), (plugins.FORECASTERS, request.forecaster))
-    _check_stated(portfolio, request.soc)
+    check_stated(portfolio, request.soc)
     clocks = Clocks(city=CityClock(wire, start=request.at), wire=wire)
     batches = () if request.offline else await measure_all(city)
     async with AsyncExitStack() as stack:
@@ -116,7 +116,12 @@ def _unforecast(
     return found
 
 
-def _check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:
+def check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:
+    """See that only batteries are stated, and only what a battery can be.
+
+    Raises:
+        InvariantError: which is not, and why.
+    """
     for asset, value in soc.items():
         if not isinstance(portfolio.assets.get(asset), Battery):
             raise InvariantError(f"{asset!r} is no battery of {portfolio.id}")
