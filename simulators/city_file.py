@@ -41,6 +41,8 @@ INVERTER_LOADING = 1.1
 def read_city(path: Path | str, base_port: int | None = None) -> City:
     """Reads a city file; ``base_port`` overrides the one that it states."""
     path = Path(path)
+    if path.is_fifo():
+        raise CityError(f"{path}: is a pipe; write the city into a file")
     try:
         with path.open("rb") as source:
             said = source.read(LARGEST_FILE + 1)

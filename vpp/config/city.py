@@ -54,6 +54,8 @@ def load_city(path: str | PathLike[str], *, base_port: int | None = None) -> Cit
         ConfigurationError: with every mistake found, in the order of their lines.
     """
     file = Path(path)
+    if file.is_fifo():
+        raise _unreadable(file, "is a pipe, which may never say a word", "the path of a city file")
     try:
         with file.open("rb") as source:
             said = source.read(LARGEST_FILE + 1)

@@ -130,6 +130,38 @@ def test_mistakes_are_named(city_file: Path, arguments: list[str], words: str) -
     assert "Traceback" not in ended.stderr
 
 
+def run_in(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simulators", *map(str, arguments)], cwd=folder,
+        check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["one-house.yaml", "one-house"])
+def test_a_shipped_example_is_found_by_its_name_after_a_file_of_that_name(
+    city_file: Path, tmp_path: Path, name: str
+) -> None:
+    span = ("--from", "2026-07-14", "--to", "2026-07-15", "--step", "1h")
+    shipped = run_in(tmp_path, name, "--export", "shipped", *span)
+    assert shipped.returncode == 0, shipped.stderr
+    assert (tmp_path / "shipped" / "meta.yaml").exists()
+    city_file.rename(tmp_path / name)
+    own = run_in(tmp_path, name, "--export", "own", *span)
+    assert own.returncode == 0, own.stderr
+    tables = [(tmp_path / folder / "sites.csv").read_text() for folder in ("shipped", "own")]
+    assert tables[0] != tables[1]
+
+
+def test_what_is_neither_a_file_nor_an_example_is_said_with_those_there_are(tmp_path: Path) -> None:
+    wrong = run_in(tmp_path, "city-21.yaml", "--base-port", "0")
+    assert wrong.returncode == 3
+    assert "no such file, and no example of that name: city-20.yaml, one-house.yaml" in wrong.stderr
+    os.mkfifo(tmp_path / "pipe.yaml")
+    waiting = run_in(tmp_path, "pipe.yaml", "--base-port", "0")
+    assert waiting.returncode == 3
+    assert "is a pipe" in waiting.stderr
+
+
 def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "simulators", str(city_file), "--export", str(tmp_path / "truth"),

@@ -1,6 +1,7 @@
 """The commands as a person gives them."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -118,19 +119,32 @@ def test_a_plan_counts_in_the_currency_of_the_portfolio(home: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    ("soc", "code", "words"),
+    ("soc", "words"),
     [
-        ("house-bat=80", exits.FAILED, "expected 0..1"),
-        ("house-pv=0.5", exits.FAILED, "no battery"),
-        ("house-bat", exits.USAGE, "ASSET=0.5"),
+        ("house-bat=80", "expected 0..1"),
+        ("house-bat=nan", "expected 0..1"),
+        ("house-pv=0.5", "no battery"),
+        ("nobody=0.5", "no battery"),
+        ("house-bat=bad", "ASSET=0.5"),
+        ("house-bat", "ASSET=0.5"),
     ],
 )
-def test_a_wrong_state_of_charge_is_refused(
-    home: dict[str, str], soc: str, code: int, words: str
+def test_a_wrong_state_of_charge_is_a_wrong_command_line(
+    home: dict[str, str], soc: str, words: str
 ) -> None:
     done = vpp(home, "plan", example_city("one-house"), "--offline", "--soc", soc)
-    assert done.returncode == code
+    assert done.returncode == exits.USAGE
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["run"], ["plan", "--offline"]])
+def test_a_pipe_is_no_city_file_and_nobody_waits_for_it(
+    home: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    os.mkfifo(tmp_path / "city.yaml")
+    done = vpp(home, *command, tmp_path / "city.yaml")
+    assert done.returncode == exits.CONFIGURATION
+    assert "is a pipe" in done.stderr
 
 
 def test_a_planner_that_is_not_installed_is_named_with_those_that_are(home: dict[str, str]) -> None:
