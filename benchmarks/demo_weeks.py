@@ -23,7 +23,6 @@ import numpy as np
 from vpp.backtest.bound import least_import
 from vpp.backtest.city import Pools, for_city, pools_of
 from vpp.backtest.data import Recording, between, read_recording
-from vpp.backtest.given import arrivals_kw
 from vpp.backtest.plan_run import PlanRun, run_plan
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.score import score, table
@@ -101,7 +100,7 @@ def show_alike(week: Recording, portfolio: Portfolio, pools: Pools) -> None:
     city = of_city(alike, replace(portfolio, assets=assets))
     runs = [
         run_plan("tick, no plan", alike, city).run,
-        least_import(alike, arrivals_kw(alike), pools=pools),
+        least_import(alike, pools=pools),
     ]
     used = [f"{r.name} {score(r, alike, pools=pools).self_consumption:.4f}" for r in runs]
     print(f"the same with efficiencies of {ETA:g} everywhere: {', '.join(used)}")
@@ -121,7 +120,7 @@ def rules(week: Recording, pools: Pools) -> list[Run]:
         run_rule("each inverter on its own", week, inverter, pools=pools),
         run_rule("community", week, community, pools=pools),
         run_rule("community and tariff", week, tariff_timer, pools=pools),
-        least_import(week, arrivals_kw(week), pools=pools),
+        least_import(week, pools=pools),
         run_rule(
             "community, cars by surplus", week, community, charging=surplus_first, pools=pools
         ),

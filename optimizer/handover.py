@@ -65,7 +65,7 @@ def corridors(problem: Problem, decisions: Decisions) -> tuple[Corridor, ...]:
 
 
 def envelopes(problem: Problem, worth: Sequence[float]) -> tuple[Envelope, ...]:
-    """Per session the latest charging that still meets its need, and the earliest.
+    """Per session the earliest charging, and the latest that meets its need at the least price.
 
     Both respect the session's power and its guaranteed part; a need beyond what charger and stay
     can deliver counts as far as it can be met.
@@ -74,7 +74,7 @@ def envelopes(problem: Problem, worth: Sequence[float]) -> tuple[Envelope, ...]:
     guaranteed = np.cumsum(sessions.guaranteed_kw * hours, axis=1)
     reach = np.cumsum(sessions.max_kw * hours, axis=1)
     need = deliverable_kwh(problem)[:, None]
-    latest = need - (reach[:, -1:] - reach)
+    latest = np.cumsum(_cheapest_kwh(problem, need), axis=1)
     least = np.minimum(np.maximum(np.maximum(latest, 0.0), guaranteed), reach)
     most = np.maximum(np.minimum(reach, np.maximum(need, guaranteed[:, -1:])), least)
     return tuple(
@@ -87,6 +87,20 @@ def envelopes(problem: Problem, worth: Sequence[float]) -> tuple[Envelope, ...]:
         )
         for v, session in enumerate(sessions.ids)
     )
+
+
+def _cheapest_kwh(problem: Problem, need_kwh: Floats) -> Floats:
+    """Energy by session and slot: the cheapest slots first, and of equal ones the latest.
+
+    So a car waits for surplus as long as that costs nothing.
+    """
+    weight = slot_costs(problem).import_weight
+    order = np.lexsort((-np.arange(len(weight)), weight))
+    most = (problem.sessions.max_kw * problem.grid.hours)[:, order]
+    before = np.cumsum(most, axis=1) - most
+    found = np.empty_like(most)
+    found[:, order] = np.clip(need_kwh - before, 0.0, most)
+    return found
 
 
 def slot_costs(problem: Problem) -> SlotCosts:

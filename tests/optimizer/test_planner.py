@@ -111,6 +111,26 @@ def test_envelopes_leave_the_tick_all_the_freedom_that_the_need_allows() -> None
         assert (envelope.least_kwh <= envelope.most_kwh + 1e-9).all()
 
 
+def test_a_car_waits_for_the_cheapest_import_and_among_equal_hours_for_surplus() -> None:
+    problem = random_problem(0, Order.COST)
+    slots = len(problem.grid)
+    price = np.full(slots, 0.5)
+    price[1:4] = 0.2
+    most = 7.0 * float(problem.grid.hours[3])
+    need = most + 0.5 * 7.0 * float(problem.grid.hours[2])
+    problem = replace(
+        problem,
+        prices=replace(problem.prices, import_per_kwh=price, export_per_kwh=0.0 * price),
+        sessions=one_car(problem, need_kwh=need, max_kw=7.0, until=slots),
+    )
+    for planner in PLANNERS:
+        least = planner.plan(problem).envelopes[0].least_kwh
+        assert np.diff(least, prepend=0.0)[:4].tolist() == pytest.approx(
+            [0.0, 0.0, need - most, most]
+        )
+        assert least[-1] == pytest.approx(need)
+
+
 def test_a_guaranteed_part_is_in_the_schedule_and_in_the_envelope() -> None:
     problem = random_problem(0)
     sessions = one_car(problem, need_kwh=0.1, max_kw=7.0, until=3)

@@ -42,6 +42,10 @@ class Checkpoint:
     """What every battery is told, shape (batteries,)."""
     held_to_kw: Floats
     """What every plant may give, shape (plants,)."""
+    offered_kw: Floats
+    """What every car may draw, shape (chargers,)."""
+    drawn_kw: Floats
+    """By the cars that are steered, shape (chargers, slots)."""
     battery_kw: Floats
     """Shape (batteries, slots)."""
     stored_kwh: Floats

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from vpp.backtest.bound import NAME as BOUND
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run
 from vpp.backtest.score import Score, pool_nets, score
-from vpp.backtest.study import BOUND, Answer
+from vpp.backtest.study import Answer
 from vpp.domain import metrics
 from vpp.domain.arrays import Floats
 from vpp.domain.order import Order

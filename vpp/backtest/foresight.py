@@ -1,5 +1,7 @@
 """A forecaster that knows the record: what is left of the regret is not the forecast's fault."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from vpp.backtest.data import Recording
@@ -12,10 +14,19 @@ DAY_S = 86400.0
 
 
 class Foresight:
-    """Recorded load and sun, without a doubt; the day after the record's end is like its last."""
+    """What was recorded, without a doubt; the day after the record's end is like its last."""
 
-    def __init__(self, recording: Recording, ev_kw: Floats) -> None:
-        """``ev_kw``: power of cars that are demand of their site, shape (sites, slots)."""
+    def __init__(
+        self, recording: Recording, ev_kw: Floats, chargers_kw: Mapping[str, Floats] | None = None
+    ) -> None:
+        """What is known.
+
+        Args:
+            recording: What happened.
+            ev_kw: Power of cars that are demand of their site, shape (sites, slots).
+            chargers_kw: Of cars that charge on arrival, by charger, shape (slots,).
+        """
+        self._chargers_kw = chargers_kw or {}
         self._edges_s = recording.grid.edges_s
         self._at = {site: at for at, site in enumerate(recording.sites)}
         self._known = {
@@ -37,7 +48,10 @@ class Foresight:
         return np.asarray(np.clip(slot, 0, len(self._edges_s) - 2), dtype=np.int64)
 
     def _one(self, series: Series, request: ForecastRequest, slots: Ints) -> Forecast:
-        values_kw = self._known[series.quantity][self._at[series.subject]][slots]
+        values_kw = self._chargers_kw.get(series.subject)
+        if values_kw is None:
+            values_kw = self._known[series.quantity][self._at[series.subject]]
+        values_kw = values_kw[slots]
         return _certain(series.subject, series.quantity, request, values_kw)
 
     def _group(self, group: Group, request: ForecastRequest, slots: Ints) -> Forecast:

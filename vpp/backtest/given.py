@@ -1,6 +1,10 @@
-"""What a forecaster is given of a recording: demand and sun before a slot, and nothing after."""
+"""What a forecaster is given of a recording: what was before a slot, and nothing after.
 
-from collections.abc import Iterator
+Demand and sun of every site, and what was drawn at every charger whose cars are steered.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -18,9 +22,17 @@ from vpp.domain.points import Quantity
 from vpp.domain.rules import no_control
 
 
-def on_arrival_run(recording: Recording) -> Run:
-    """Cars that charge on arrival, and batteries that stand still."""
-    return run_rule("on arrival", recording, no_control)
+def on_arrival_run(recording: Recording, sessions: Sequence[int] | None = None) -> Run:
+    """Cars that charge on arrival, and batteries that stand still.
+
+    ``sessions``: positions of those that do, which the charged ones are named by; None: all.
+    """
+    if sessions is None:
+        return run_rule("on arrival", recording, no_control)
+    part = replace(recording, sessions=tuple(recording.sessions[at] for at in sessions))
+    run = run_rule("on arrival", part, no_control)
+    whose = np.array(sessions, dtype=np.int64)[run.charged.session]
+    return replace(run, charged=replace(run.charged, session=whose))
 
 
 def arrivals_kw(recording: Recording) -> Floats:
@@ -28,8 +40,18 @@ def arrivals_kw(recording: Recording) -> Floats:
     return on_arrival_run(recording).ev_kw
 
 
+def at_chargers_kw(recording: Recording, run: Run, chargers: Sequence[str]) -> Floats:
+    """What the cars of a run drew at these chargers, shape (chargers, slots)."""
+    number = {name: at for at, name in enumerate(chargers)}
+    row = np.array([number.get(session.charger, -1) for session in recording.sessions], np.int64)
+    drawn_kw = np.zeros((len(chargers) + 1, len(recording.grid)))
+    charged = run.charged
+    np.add.at(drawn_kw, (row[charged.session], charged.slot), charged.power_kw)
+    return np.asarray(drawn_kw[:-1])
+
+
 class Given:
-    """Series of every site's demand, cars included, and sun."""
+    """Series of every site's demand, unsteered cars included, of its sun, and of its chargers."""
 
     def __init__(
         self,
@@ -37,11 +59,23 @@ class Given:
         setting: Setting,
         ev_kw: Floats,
         past: Recording | None = None,
+        drawn_kw: Floats | None = None,
     ) -> None:
-        """``past``: the same sites in slots of the same length right before the recording."""
+        """The recording, and what was before it.
+
+        Args:
+            recording: What happened.
+            setting: The recording as a portfolio.
+            ev_kw: Power of cars that count as their site's demand, shape (sites, slots).
+            past: The same sites in slots of the same length right before the recording.
+            drawn_kw: At the setting's chargers, shape (chargers, slots), filled as the slots are
+                lived through; None: their cars are among those of the sites.
+        """
         _check_past(recording, past)
         parts = [(recording, ev_kw)] if past is None else [(past, arrivals_kw(past))]
         parts += [] if past is None else [(recording, ev_kw)]
+        self._drawn_kw = drawn_kw
+        self._chargers = () if drawn_kw is None else tuple(setting.chargers.values())
         self._setting, self._sites = setting, recording.sites
         self._before = 0 if past is None else len(past.grid)
         self._start = (past or recording).grid.start
@@ -72,6 +106,22 @@ class Given:
             )
             running_kw = float(self.sun_kw[at, now]) if running else None
             yield from self._sun(SiteId(site), start, self.sun_kw[at, first:now], running_kw)
+        yield from self._drawn(start, first, now)
+
+    def _drawn(self, start: datetime, first: int, now: int) -> Iterator[Series]:
+        """At the chargers; before the recording nobody knows."""
+        if self._drawn_kw is None:
+            return
+        unknown = np.full(max(self._before - first, 0), np.nan)
+        known = slice(max(first - self._before, 0), now - self._before)
+        for charger, drawn_kw in zip(self._chargers, self._drawn_kw, strict=True):
+            yield Series(
+                subject=charger,
+                quantity=Quantity.POWER_KW,
+                start=start,
+                step_s=self._step_s,
+                values_kw=np.concatenate([unknown, drawn_kw[known]]),
+            )
 
     def _sun(
         self, site: SiteId, start: datetime, values_kw: Floats, running_kw: float | None

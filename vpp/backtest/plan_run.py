@@ -11,9 +11,10 @@ import numpy as np
 
 from vpp.backtest.checkpoint import EVERY_S, Checkpoint, Keeper, decoded, encoded
 from vpp.backtest.data import Recording
-from vpp.backtest.given import on_arrival_run
+from vpp.backtest.given import Given, on_arrival_run
+from vpp.backtest.parking import Parking, bookings, unsteered
 from vpp.backtest.plant import Plant
-from vpp.backtest.rules_run import Run
+from vpp.backtest.rules_run import Charged, Run, together
 from vpp.backtest.setting import Setting
 from vpp.backtest.thinking import Thinker, Thinking
 from vpp.control.inputs import PoolModel, TickInputs, Timing
@@ -55,13 +56,17 @@ class Watching:
 
 
 def timing_of(step_s: float) -> Timing:
-    """One tick a slot, setpoints that hold to its end, and a start that is long past."""
+    """One tick a slot, setpoints that hold to its end, and a start that is long past.
+
+    No device gives less than it is told.
+    """
     return Timing(
         tick_s=step_s,
         freshness_s=5 * step_s,
         refresh_s=step_s,
         life_s=min(step_s, LONGEST_LIFE_S),
         start_ramp_per_min=0.0,
+        late_part=1.0,
     )
 
 
@@ -74,7 +79,10 @@ def run_plan(
     past: Recording | None = None,
     watching: Watching | None = None,
 ) -> PlanRun:
-    """Run planner and tick over every slot; cars charge on arrival.
+    """Run planner and tick over every slot.
+
+    Cars at the setting's chargers are steered, with need and departure known on arrival; the others
+    charge on arrival.
 
     Args:
         name: Of the run.
@@ -84,9 +92,8 @@ def run_plan(
         past: Of the same sites, right before the recording: what forecasts begin with.
         watching: Who looks on.
     """
-    cars = on_arrival_run(recording)
     watching = watching or Watching()
-    course = _Course(recording, setting, cars.ev_kw, thinking, past)
+    course = _Course(recording, setting, thinking, past)
     every, slots = max(round(EVERY_S / (recording.hours * 3600.0)), 1), len(recording.grid)
     keeper = watching.keeper
     known = None if keeper is None else keeper.load()
@@ -101,9 +108,9 @@ def run_plan(
         name=name,
         battery_kw=frozen(course.battery_kw),
         stored_kwh=frozen(course.stored_kwh),
-        ev_kw=frozen(cars.ev_kw),
-        charged=cars.charged,
-        unserved_kwh=cars.unserved_kwh,
+        ev_kw=frozen(course.ev_kw),
+        charged=course.charged,
+        unserved_kwh=course.unserved_kwh,
         curtailed_kw=frozen(course.lost_kw),
     )
     thinker = course.thinker
@@ -125,14 +132,16 @@ class _Course:
         self,
         recording: Recording,
         setting: Setting,
-        ev_kw: Floats,
         thinking: Thinking | None,
         past: Recording | None,
     ) -> None:
-        self._plant = Plant(recording, setting, ev_kw)
-        self.thinker = (
-            None if thinking is None else Thinker(recording, setting, ev_kw, thinking, past)
-        )
+        booked = bookings(recording, setting)
+        others = on_arrival_run(recording, unsteered(recording, booked))
+        self._others, self._parking = others, Parking(recording, setting, booked)
+        self._plant = Plant(recording, setting, others.ev_kw, self._parking)
+        drawn_kw = self._parking.drawn_kw
+        given = Given(recording, setting, others.ev_kw, past=past, drawn_kw=drawn_kw)
+        self.thinker = None if thinking is None else Thinker(recording, setting, given, thinking)
         self._ticking = _Ticking(setting, recording.hours * 3600.0)
         self._ticking.take_over(self._plant)
         self.slots = 0
@@ -146,12 +155,28 @@ class _Course:
         self.chosen: Mapping[PoolId, Plan] = {}
         self._pools = _membership(recording, setting)
         self._battery_site = recording.storage.site
-        self._site_kw = recording.load_kw - recording.pv_kw + ev_kw
+        self._site_kw = recording.load_kw - recording.pv_kw + others.ev_kw
+
+    @property
+    def ev_kw(self) -> Floats:
+        """Of all cars, shape (sites, slots)."""
+        found = np.array(self._others.ev_kw)
+        np.add.at(found, self._parking.site, self._parking.drawn_kw)
+        return found
+
+    @property
+    def charged(self) -> Charged:
+        return together([self._parking.charged, self._others.charged])
+
+    @property
+    def unserved_kwh(self) -> float:
+        return self._parking.unserved_kwh + self._others.unserved_kwh
 
     def live(self, slot: int, *, keep_plans: bool) -> None:
-        plant, thinker = self._plant, self.thinker
+        plant, thinker, parking = self._plant, self.thinker, self._parking
+        parking.plug(slot)
         snapshot = plant.snapshot(slot, self._ticking.now_s)
-        if thinker is not None and thinker.due(slot):
+        if thinker is not None and (thinker.due(slot) or parking.changed(slot).any()):
             thinker.think(slot, snapshot, self._nets_kw[:, :slot])
         if thinker is not None and keep_plans:
             self.chosen = thinker.plans
@@ -160,6 +185,7 @@ class _Course:
         self.battery_kw[:, slot], self.stored_kwh[:, slot + 1] = plant.power_kw, plant.stored_kwh
         net_kw = self._site_kw[:, slot] + self.lost_kw[:, slot]
         np.add.at(net_kw, self._battery_site, plant.power_kw)
+        np.add.at(net_kw, parking.site, parking.drawn_kw[:, slot])
         self._nets_kw[:, slot] = self._pools @ net_kw
         self.slots = slot + 1
 
@@ -171,6 +197,8 @@ class _Course:
             states=encoded(self._ticking.states),
             told_kw=self._plant.told_kw,
             held_to_kw=self._plant.held_to_kw,
+            offered_kw=self._parking.told_kw,
+            drawn_kw=self._parking.drawn_kw[:, done],
             battery_kw=self.battery_kw[:, done],
             stored_kwh=self.stored_kwh[:, : self.slots + 1],
             lost_kw=self.lost_kw[:, done],
@@ -188,6 +216,7 @@ class _Course:
         self.lost_kw[:, done], self._nets_kw[:, done] = kept.lost_kw, kept.nets_kw
         self._ticking.now_s, self._ticking.states = kept.now_s, decoded(kept.states)
         self._plant.told_kw, self._plant.held_to_kw = kept.told_kw.copy(), kept.held_to_kw.copy()
+        self._parking.take_up(kept.drawn_kw, kept.offered_kw)
         self._plant.stored_kwh = kept.stored_kwh[:, -1].copy()
         self._plant.power_kw = kept.battery_kw[:, -1].copy()
         if self.thinker is not None and kept.thoughts is not None:

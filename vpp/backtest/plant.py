@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpp.backtest.data import Recording
+from vpp.backtest.parking import Parking
 from vpp.backtest.setting import Setting
 from vpp.control.compiled import PHASE_KV
 from vpp.control.inputs import Decision
@@ -36,12 +37,17 @@ class _Part:
 
 
 class Plant:
-    """Batteries keep their physics, plants what they are held to; what is told holds at once."""
+    """Batteries and cars keep their physics, plants what they are held to.
 
-    def __init__(self, recording: Recording, setting: Setting, ev_kw: Floats) -> None:
-        """``ev_kw``: charging power given, shape (sites, slots)."""
+    What is told holds at once.
+    """
+
+    def __init__(
+        self, recording: Recording, setting: Setting, ev_kw: Floats, parking: Parking
+    ) -> None:
+        """``ev_kw``: power of cars that nobody steers, shape (sites, slots)."""
         portfolio = setting.portfolio
-        self._recording, self._ev_kw = recording, ev_kw
+        self._recording, self._ev_kw, self.parking = recording, ev_kw, parking
         self.layout = Layout(assets=tuple(portfolio.assets), meters=tuple(portfolio.meters))
         self._battery_at = np.array([self.layout.asset_at[b] for b in setting.batteries], int)
         capacity_kwh = {
@@ -53,6 +59,7 @@ class Plant:
         self._loads = _parts(recording, portfolio, self.layout, Load)
         self._plants = _parts(recording, portfolio, self.layout, Pv)
         self._chargers = _parts(recording, portfolio, self.layout, EvCharger)
+        self._steered_at = np.array([self.layout.asset_at[c] for c in parking.chargers], int)
         self._measures = _measures(recording, portfolio)
         self._order = {asset: at for at, asset in enumerate(setting.batteries)}
         self._plant_order = {self.layout.assets[at]: i for i, at in enumerate(self._plants.at)}
@@ -72,21 +79,24 @@ class Plant:
 
     def snapshot(self, slot: int, now_s: float) -> Snapshot:
         """The slot's means as if measured at its start, batteries as they have been up to it."""
-        edges_s = self._recording.grid.edges_s
+        edges_s, parking = self._recording.grid.edges_s, self.parking
         there = np.full(len(self.layout.assets), np.nan)
         there[self._loads.at] = self._of_sites(self._loads, self._demand_kw(slot))
         there[self._chargers.at] = 0.0
         there[self._plants.at] = -self._produced_kw(slot)
         there[self._battery_at] = self.power_kw
-        possible, soc, setpoint = (np.full(len(there), np.nan) for _ in range(3))
+        there[self._steered_at] = parking.before_kw(slot)
+        possible, soc, setpoint, able = (np.full(len(there), np.nan) for _ in range(4))
         possible[self._plants.at] = self._of_sites(self._plants, self._recording.pv_kw[:, slot])
         soc[self._battery_at] = self.stored_kwh / self._capacity_kwh
         setpoint[self._battery_at] = self.told_kw
+        able[self._steered_at] = parking.able_kw(slot)
         assets = {
             Quantity.POWER_KW: there,
             Quantity.AVAILABLE_KW: possible,
             Quantity.SOC: soc,
             Quantity.SETPOINT_KW: setpoint,
+            Quantity.LIMIT_CHARGE_KW: able,
         }
         return Snapshot(
             tick=slot,
@@ -96,6 +106,7 @@ class Plant:
             assets={quantity: _column(values, now_s) for quantity, values in assets.items()},
             meters=self._meters(slot, now_s),
             devices=self._devices,
+            sessions=parking.sessions(slot),
         )
 
     def obey(self, decisions: Iterable[Decision]) -> None:
@@ -104,6 +115,8 @@ class Plant:
             if asset in self._order:
                 told = setpoint.target_kw if setpoint.form is Form.TARGET else 0.0
                 self.told_kw[self._order[asset]] = told
+            elif self.parking.steers(asset):
+                self.parking.obey(asset, setpoint.hi_kw)
             else:
                 limit = -setpoint.lo_kw if setpoint.form is Form.CEILING else np.inf
                 self.held_to_kw[self._plant_order[asset]] = limit
@@ -117,6 +130,7 @@ class Plant:
         )
         self.power_kw = np.clip(self.told_kw, -empty_kw, fill_kw)
         self.stored_kwh = storage.after(self.stored_kwh, self.power_kw, recording.hours)
+        self.parking.advance(slot)
         return recording.pv_kw[:, slot] - self._let_in_kw(slot)
 
     def _demand_kw(self, slot: int) -> Floats:
@@ -140,7 +154,8 @@ class Plant:
         """Power through every node with a meter, and its current, the same on all phases."""
         sites = len(self._recording.sites)
         battery_kw = np.bincount(self._recording.storage.site, self.power_kw, minlength=sites)
-        site_kw = self._demand_kw(slot) - self._let_in_kw(slot) + battery_kw
+        cars_kw = np.bincount(self.parking.site, self.parking.before_kw(slot), minlength=sites)
+        site_kw = self._demand_kw(slot) - self._let_in_kw(slot) + battery_kw + cars_kw
         net_kw = np.asarray(self._measures @ site_kw)
         current = _column(net_kw / (3 * PHASE_KV), now_s)
         return {Quantity.POWER_KW: _column(net_kw, now_s)} | dict.fromkeys(CURRENTS, current)

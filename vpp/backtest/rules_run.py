@@ -82,12 +82,13 @@ def run_rule(
         battery_kw=frozen(battery_kw),
         stored_kwh=frozen(stored_kwh),
         ev_kw=frozen(ev_kw),
-        charged=_together([part.charged for part in parts]),
+        charged=together([part.charged for part in parts]),
         unserved_kwh=sum(float(part.need_kwh.sum()) for part in parts),
     )
 
 
-def _together(parts: Sequence[Charged]) -> Charged:
+def together(parts: Sequence[Charged]) -> Charged:
+    """What the cars of several parts drew."""
     return Charged(
         session=np.concatenate([part.session for part in parts]),
         slot=np.concatenate([part.slot for part in parts]),
@@ -112,7 +113,7 @@ class _PoolRun:
 
     @property
     def charged(self) -> Charged:
-        return _together(self._charged)
+        return together(self._charged)
 
     @property
     def need_kwh(self) -> Floats:

@@ -1,19 +1,20 @@
 """What the production planner and tick are told of a recording: a portfolio, and what steers it.
 
-Every battery, and every plant of the city that can be held back, is a device of its own that does
-at once and exactly what it is told. Cars are demand of their site.
+Every battery, every charger, and every plant of the city that can be held back, is a device of its
+own that does at once and exactly what it is told. A charger has no floor: the mean of a slot may be
+anything.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from vpp.backtest.city import pools_of
 from vpp.backtest.data import Recording
-from vpp.domain.assets import Asset, Battery, Load, Pv
+from vpp.domain.assets import Asset, Battery, EvCharger, Load, Pv
 from vpp.domain.capability import Capability, Form
 from vpp.domain.devices import Authority, Carried, Device, Link
 from vpp.domain.errors import InvariantError
@@ -36,6 +37,8 @@ class Setting:
     portfolio: Portfolio
     batteries: tuple[AssetId, ...]
     """In the order of the recording's batteries."""
+    chargers: Mapping[str, AssetId]
+    """Whose cars are steered, by their names in the recording."""
     nameplates: bool
     """Whether the ratings of plants are known; else they are no news to a forecaster."""
 
@@ -53,6 +56,10 @@ class Setting:
         """Assets that may be commanded."""
         return frozenset(asset for facts in self.facts.values() for asset in facts.capabilities)
 
+    @cached_property
+    def _steered_chargers(self) -> frozenset[AssetId]:
+        return frozenset(self.chargers.values())
+
     def _capabilities(self, device: Device) -> Mapping[AssetId, Capability]:
         found: dict[AssetId, Capability] = {}
         for name in device.written_assets:
@@ -62,6 +69,9 @@ class Setting:
                 found[name] = Capability(forms=forms, allowed=asset.rated)
             elif isinstance(asset, Pv) and asset.curtailable:
                 forms = frozenset({Form.CEILING, Form.RELEASE})
+                found[name] = Capability(forms=forms, allowed=asset.rated)
+            elif name in self._steered_chargers:
+                forms = frozenset({Form.CEILING, Form.STOP})
                 found[name] = Capability(forms=forms, allowed=asset.rated)
         return found
 
@@ -77,7 +87,19 @@ def of_city(recording: Recording, portfolio: Portfolio) -> Setting:
     if missing:
         raise InvariantError(f"no record of the sites {', '.join(missing)} of {portfolio.id}")
     batteries = tuple(AssetId(name) for name in recording.batteries)
-    return Setting(portfolio=portfolio, batteries=batteries, nameplates=True)
+    named = {AssetId(session.charger) for session in recording.sessions}
+    chargers = {
+        str(asset.id): asset
+        for asset in portfolio.assets.values()
+        if isinstance(asset, EvCharger) and asset.id in named and asset.id in portfolio.writer_of
+    }
+    assets = {asset.id: replace(asset, floor_kw=0.0) for asset in chargers.values()}
+    return Setting(
+        portfolio=replace(portfolio, assets={**portfolio.assets, **assets}),
+        batteries=batteries,
+        chargers={name: charger.id for name, charger in chargers.items()},
+        nameplates=True,
+    )
 
 
 def of_recording(
@@ -88,13 +110,15 @@ def of_recording(
     tariff: Tariff | None = None,
     contract_kw: float = math.inf,
 ) -> Setting:
-    """Per site a meter, a load, a plant, and the recorded batteries.
+    """Per site a meter, a load, a plant, and the recorded batteries and chargers.
 
     ``contract_kw``: what each pool should not import more of; nothing else is limited.
     """
     groups = [list(pool) for pool in pools or [range(len(recording.sites))]]
-    assets = {asset.id: asset for asset in _assets(recording)}
+    chargers = _chargers(recording)
+    assets = {asset.id: asset for asset in (*_assets(recording), *chargers.values())}
     batteries = tuple(AssetId(f"{name} battery") for name in recording.batteries)
+    steered = (*batteries, *(charger.id for charger in chargers.values()))
     link = Link(id=LinkId("record"), adapter="record")
     sites = [SiteId(site) for site in recording.sites]
     portfolio = Portfolio(
@@ -112,9 +136,14 @@ def of_recording(
         assets=assets,
         meters={meter.id: meter for meter in map(_meter, sites)},
         links={link.id: link},
-        devices={device.id: device for device in (_device(link.id, name) for name in batteries)},
+        devices={device.id: device for device in (_device(link.id, name) for name in steered)},
     )
-    return Setting(portfolio=portfolio, batteries=batteries, nameplates=False)
+    return Setting(
+        portfolio=portfolio,
+        batteries=batteries,
+        chargers={name: charger.id for name, charger in chargers.items()},
+        nameplates=False,
+    )
 
 
 def _nodes(
@@ -138,14 +167,14 @@ def _meter(site: SiteId) -> Meter:
     return Meter(id=MeterId(f"{site} meter"), role=MeterRole.SITE, node=_node(site))
 
 
-def _device(link: LinkId, battery: AssetId) -> Device:
+def _device(link: LinkId, asset: AssetId) -> Device:
     return Device(
-        id=DeviceId(f"{battery} device"),
+        id=DeviceId(f"{asset} device"),
         link=link,
         adapter="record",
         profile="record",
         authority=Authority.AUTO,
-        carries=(Carried(subject=battery, writes=True),),
+        carries=(Carried(subject=asset, writes=True),),
     )
 
 
@@ -158,6 +187,21 @@ def _assets(recording: Recording) -> list[Asset]:
         found.append(Load(id=AssetId(f"{name} load"), site=site, max_kw=float(load_kw)))
         found.append(Pv(id=AssetId(f"{name} plant"), site=site, peak_kw=float(sun_kw)))
     return found + [_battery(recording, at) for at in range(len(recording.storage))]
+
+
+def _chargers(recording: Recording) -> dict[str, EvCharger]:
+    """By their recorded names; each at the site of its first car, as strong as its strongest."""
+    found: dict[str, EvCharger] = {}
+    for session in recording.sessions:
+        known = found.get(session.charger)
+        found[session.charger] = EvCharger(
+            id=AssetId(f"{session.charger} charger"),
+            site=SiteId(recording.sites[session.site or 0]) if known is None else known.site,
+            max_kw=session.max_kw if known is None else max(known.max_kw, session.max_kw),
+            floor_kw=0.0,
+            guaranteed_kw=0.0,
+        )
+    return found
 
 
 def _battery(recording: Recording, at: int) -> Battery:

@@ -17,7 +17,8 @@ from vpp.backtest.city import Pools, for_city, pools_of
 from vpp.backtest.data import Recording
 from vpp.backtest.feasible import require_feasible
 from vpp.backtest.foresight import Foresight
-from vpp.backtest.given import arrivals_kw
+from vpp.backtest.given import at_chargers_kw, on_arrival_run
+from vpp.backtest.parking import bookings, unsteered
 from vpp.backtest.plan_run import PlanRun, Watching, run_plan
 from vpp.backtest.prices import recorded_tariff
 from vpp.backtest.rules_run import Run, run_rule
@@ -29,7 +30,6 @@ from vpp.domain.order import Goals, Order
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.rules import community, inverter, no_control, tariff_timer
 
-BOUND = "perfect foresight"
 FORESEEN = "plan with a perfect forecast"
 RULES = {
     "none": no_control,
@@ -224,12 +224,9 @@ def _rule(scene: _Scene, name: str) -> Run:
 
 
 def _bound(scene: _Scene) -> Run:
-    ev_kw = arrivals_kw(scene.recording)
     priced = scene.recording.price_per_kwh is not None
     least = least_cost if scene.goals.order is Order.COST and priced else least_import
-    cars = run_rule(BOUND, scene.recording, no_control)
-    run = least(scene.recording, ev_kw, pools=scene.pools)
-    return replace(run, charged=cars.charged, unserved_kwh=cars.unserved_kwh)
+    return least(scene.recording, pools=scene.pools)
 
 
 def _foreseen(scene: _Scene) -> Run:
@@ -243,25 +240,36 @@ def _asked(scene: _Scene, progress: Callable[[int], None], name: str = "plan") -
         run = _rule(scene, ask.controller)
         progress(len(recording.grid))
         return PlanRun(run=run)
+    setting = scene.setting(carbon_known=ask.forecast == "perfect")
     return run_plan(
         name,
         recording,
-        scene.setting(carbon_known=ask.forecast == "perfect"),
-        thinking=_thinking(ask, recording),
+        setting,
+        thinking=_thinking(ask, recording, setting),
         watching=Watching(
             progress=progress, keep_plans_of=scene.look_at, keeper=scene.keeper(name)
         ),
     )
 
 
-def _thinking(ask: Ask, recording: Recording) -> Thinking | None:
+def _thinking(ask: Ask, recording: Recording, setting: Setting) -> Thinking | None:
     if ask.forecast == "none":
         return None
     made = installed(ask.planner, "model" if ask.forecast == "perfect" else ask.forecast)
     if ask.forecast == "perfect":
-        made = replace(made, forecaster=Foresight(recording, arrivals_kw(recording)))
+        made = replace(made, forecaster=_foresight(recording, setting))
     every = max(round(ask.plan_every_s / (recording.hours * 3600.0)), 1)
     return replace(made, every=every, horizon_s=ask.horizon_s)
+
+
+def _foresight(recording: Recording, setting: Setting) -> Foresight:
+    """Of cars that are to come it knows what they would draw on arrival."""
+    booked = bookings(recording, setting)
+    others = on_arrival_run(recording, unsteered(recording, booked))
+    steered = on_arrival_run(recording, [booking.position for booking in booked])
+    drawn_kw = at_chargers_kw(recording, steered, tuple(setting.chargers))
+    by_charger = dict(zip(setting.chargers.values(), drawn_kw, strict=True))
+    return Foresight(recording, others.ev_kw, by_charger)
 
 
 Begin = Callable[..., Callable[[], Run]]

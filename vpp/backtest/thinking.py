@@ -66,13 +66,11 @@ class Thinker:
         self,
         recording: Recording,
         setting: Setting,
-        ev_kw: Floats,
+        given: Given,
         thinking: Thinking,
-        past: Recording | None = None,
     ) -> None:
-        """``past``: the same sites in slots of the same length right before the recording."""
         self._setting, self._thinking, self._grid = setting, thinking, recording.grid
-        self._given = Given(recording, setting, ev_kw, past)
+        self._given = given
         self._coupling = Coupling(setting.portfolio)
         self._month = _months(recording, setting.portfolio.time_zone)
         self.plans: Mapping[PoolId, Plan] = {}

@@ -28,6 +28,8 @@ class Cars:
     asked_kw: Floats
     """Before any limit of a node cut it."""
     guaranteed_kw: Floats
+    fair_kw: Floats
+    """Were any power possible."""
     shares_kw: Floats
     carried_kwh: Floats
     takes_kw: Floats
@@ -50,7 +52,11 @@ def offers(
     """
     pool, stood = scene.pool, scene.standing
     occasion = Occasion(
-        at=scene.inputs.snapshot.at, now_s=scene.sight.now_s, dt_s=scene.dt_s, plan=terms.plan
+        at=scene.inputs.snapshot.at,
+        now_s=scene.sight.now_s,
+        dt_s=scene.dt_s,
+        plan=terms.plan,
+        late_part=scene.timing.late_part,
     )
     decided = stood.controlled & pool.car
     decided &= np.isnan(scene.verdict.asset_wish_kw) | reach.overruled
@@ -68,7 +74,8 @@ def offers(
     ask = _ask(scene, reach, wanted, extra, car_draw.idle(pool, takes_kw))
     all_lanes, room = lanes.lanes_of(pool), _room(scene, wished, fleet, nets)
     hungry = (wanted.most_kw > 0) & ~ask.idle
-    line = _line(scene, wanted.same, ~decided | hungry, ask, car_turns.fair(ask, all_lanes, room))
+    fair_kw = car_turns.fair(ask, all_lanes, room)
+    line = _line(scene, wanted.same, ~decided | hungry, ask, fair_kw)
     wanted_kw = _wanted(scene, ask, line)
     on = car_turns.chosen(pool, ask, line, all_lanes, room)
     power = car_turns.powers(pool, wanted_kw, on, ask.guaranteed, all_lanes, room)
@@ -77,6 +84,7 @@ def offers(
         power_kw=power,
         asked_kw=np.where(asks, wanted_kw, 0.0),
         guaranteed_kw=np.where(ask.guaranteed & ask.able, wanted_kw, 0.0),
+        fair_kw=fair_kw,
         shares_kw=extra,
         carried_kwh=line.owed_kwh,
         takes_kw=takes_kw,
@@ -120,7 +128,7 @@ def _line(scene: Scene, same: Bools, hungry: Bools, ask: Ask, fair_kw: Floats) -
     memory, at = stood.memory, scene.inputs.snapshot.at
     told = np.isfinite(memory.told_kw)
     on = pool.car & (np.nan_to_num(stood.held_kw) > car_turns.ON_KW)
-    missed_kw = np.where(told & ask.able, fair_kw - np.nan_to_num(memory.told_kw), 0.0)
+    missed_kw = np.where(told & ask.able, memory.fair_kw - np.nan_to_num(memory.told_kw), 0.0)
     owed = np.where(same, memory.carried_kwh, 0.0) + missed_kw * scene.dt_s / 3600.0
     content = (fair_kw >= ask.kw - car_turns.ON_KW) & (fair_kw >= pool.car_floor_kw)
     owed = np.where(content, np.maximum(owed, 0.0), owed)
@@ -135,13 +143,17 @@ def _line(scene: Scene, same: Bools, hungry: Bools, ask: Ask, fair_kw: Floats) -
 
 
 def _wanted(scene: Scene, ask: Ask, line: Line) -> Floats:
-    """What is owed counted in; what was told before, while a change is not worth a write."""
+    """What is owed counted in; what was told before, while a change is not worth a write.
+
+    Where ticks are seldom, writes are too, and each one counts.
+    """
     pool, stood = scene.pool, scene.standing
     kw = ask.kw + line.owed_kwh / car_turns.PAY_BACK_H
     kw = np.clip(kw, np.minimum(pool.car_floor_kw, ask.top_kw), ask.top_kw)
     least = np.maximum(pool.resolution_kw, CHANGE_PART * pool.rating_kw)
     held = np.nan_to_num(stood.held_kw)
     same = (np.abs(kw - held) <= least) & (held >= pool.car_floor_kw) & (held <= ask.top_kw)
+    same &= scene.dt_s < car_turns.DWELL_S
     return np.where(same & line.on & ~stood.first, held, kw)
 
 

@@ -14,8 +14,7 @@ from vpp.domain.ids import AssetId
 from vpp.domain.plan import Envelope, Plan
 from vpp.domain.session import EvSession
 
-LATE_PART = 0.9
-"""A car that needs more than this part of its greatest power until it leaves gets all of it."""
+LEAST_KW = 1e-6
 WORTH_WITHOUT_PLAN = 1.0
 """Of a kWh given to a car now: it replaces one of import later, without a storage's losses."""
 
@@ -60,6 +59,8 @@ class Occasion:
     dt_s: float
     plan: Plan | None
     """None below the plan's rungs."""
+    late_part: float
+    """As ``Timing.late_part``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,7 +154,7 @@ def _wish(
     left_kwh = max(need_kwh - session.delivered_kwh, 0.0)
     stay_h = max((session.departure - occasion.at).total_seconds(), occasion.dt_s, 1.0) / 3600.0
     even_kw = left_kwh / stay_h
-    if even_kw > LATE_PART * top_kw:
+    if left_kwh > 0 and even_kw > occasion.late_part * top_kw - LEAST_KW:
         return Wish(least_kw=top_kw, most_kw=top_kw, guaranteed=True)
     most_kw = top_kw if left_kwh > 0 else 0.0
     plain = Wish(least_kw=even_kw, most_kw=most_kw, left_kwh=left_kwh, stay_h=stay_h)

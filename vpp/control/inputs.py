@@ -38,6 +38,9 @@ class Timing:
     """Least time between two writes to a device, unless it protects."""
     start_ramp_per_min: float = 0.1
     """Part of the feeder's rating by which consumption may rise per minute after a start."""
+    late_part: float = 0.9
+    """A car that needs more than this part of its greatest power until it leaves gets all of it:
+    what is left is for a device that gives less than it is told."""
 
     @classmethod
     def at_speed(cls, speed: float, wire_period_s: float = 0.1) -> "Timing":

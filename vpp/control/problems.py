@@ -211,7 +211,7 @@ def _sessions(
             )
             need = session.need_kwh if session.need_kwh is not None else charger.default_need_kwh
             found.append((charger, session, leaves, max(need - session.delivered_kwh, 0.0)))
-    most = [_stay(outlook, leaves) * (s.max_kw or c.max_kw) for c, s, leaves, _ in found]
+    most = [_stay(outlook, leaves, s.arrival) * (s.max_kw or c.max_kw) for c, s, leaves, _ in found]
     least = [
         _until_served(np.minimum(m, c.guaranteed_kw), need, outlook.grid)
         if s.departure is None
@@ -230,10 +230,10 @@ def _sessions(
     return sessions, {charger.id: leaves for charger, _, leaves, _ in found}
 
 
-def _stay(outlook: Outlook, leaves: datetime) -> Floats:
+def _stay(outlook: Outlook, leaves: datetime, comes: datetime | None = None) -> Floats:
     """Part of each slot in which the car is there, shape (slots,)."""
-    edges = outlook.grid.edges_s
-    begin = np.maximum(edges[:-1], outlook.snapshot.at.timestamp())
+    edges, now = outlook.grid.edges_s, outlook.snapshot.at
+    begin = np.maximum(edges[:-1], max(now, comes or now).timestamp())
     end = np.minimum(edges[1:], leaves.timestamp())
     return np.asarray(np.maximum(end - begin, 0.0) / np.diff(edges))
 

@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +68,8 @@ class AssetMemory:
 
     Because only zero or the floor and above are possible.
     """
+    fair_kw: Floats
+    """Cars: what the car should have got since the tick before, were any power possible."""
     share_kw: Floats
     """Cars: part of the surplus that the car was last given."""
     takes_kw: Floats
@@ -288,6 +290,7 @@ def _blank_assets(count: int) -> AssetMemory:
         switched_s=floats(never),
         starts=floats(0.0),
         carried_kwh=floats(0.0),
+        fair_kw=floats(0.0),
         share_kw=floats(0.0),
         takes_kw=floats(np.inf),
         short_s=floats(np.inf),

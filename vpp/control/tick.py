@@ -188,6 +188,7 @@ def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
         writes=memory.writes + written,
         safe=(memory.safe & ~orders.new) | orders.safe,
         carried_kwh=chosen.cars.carried_kwh,
+        fair_kw=chosen.cars.fair_kw,
         share_kw=chosen.cars.shares_kw,
         takes_kw=chosen.cars.takes_kw,
         short_s=chosen.cars.short_s,

@@ -81,7 +81,7 @@ def test_local_use_is_that_of_perfect_foresight_whatever_the_forecast(
 ) -> None:
     recording = unlike(DAYS)
     made = planned(recording, twice_a_day(forecaster=forecaster))
-    best = used(least_import(recording, np.zeros((3, len(recording.grid)))), recording)
+    best = used(least_import(recording), recording)
     assert used(made.run, recording) == pytest.approx(best, abs=5e-4)
     assert used(made.run, recording) > used(run_rule("x", recording, inverter), recording) + 0.02
     assert (made.plans, made.refused) == (2 * DAYS, ())

@@ -101,7 +101,7 @@ def test_batteries_of_different_pools_do_not_share(days: Recording) -> None:
 
 
 def test_perfect_foresight_is_reached_by_sharing_among_unlike_batteries(days: Recording) -> None:
-    bound = least_import(days, np.zeros((3, 240)))
+    bound = least_import(days)
     best = score(bound, days).self_consumption
     shared = score(run_rule("x", days, community), days).self_consumption
     assert shared <= best + 1e-6
@@ -110,7 +110,7 @@ def test_perfect_foresight_is_reached_by_sharing_among_unlike_batteries(days: Re
 
 @pytest.mark.parametrize("pools", [None, [[0, 2], [1]]])
 def test_no_rule_beats_perfect_foresight(days: Recording, pools: list[list[int]] | None) -> None:
-    best = score(least_import(days, np.zeros((3, 240)), pools=pools), days, pools=pools)
+    best = score(least_import(days, pools=pools), days, pools=pools)
     for rule in RULES:
         run = run_rule("x", days, rule, pools=pools)
         assert score(run, days, pools=pools).self_consumption <= best.self_consumption + 1e-6
@@ -119,7 +119,7 @@ def test_no_rule_beats_perfect_foresight(days: Recording, pools: list[list[int]]
 def test_alike_batteries_are_one_to_perfect_foresight(days: Recording) -> None:
     two = replace(days.storage.subset(np.array([0, 0])), site=np.array([0, 1]))
     alike = replace(days, storage=two, start_kwh=np.zeros(2))
-    run = least_import(alike, np.zeros((3, 240)))
+    run = least_import(alike)
     assert np.allclose(run.battery_kw[0], run.battery_kw[1])
     once = replace(
         days,
@@ -131,7 +131,7 @@ def test_alike_batteries_are_one_to_perfect_foresight(days: Recording) -> None:
         ),
         start_kwh=np.zeros(1),
     )
-    whole = least_import(once, np.zeros((3, 240)))
+    whole = least_import(once)
     assert np.allclose(run.battery_kw.sum(axis=0), whole.battery_kw[0], atol=1e-6)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from tests.vpp.backtest.weather import hourly, unlike
+from vpp.backtest.bound import NAME as BOUND
 from vpp.backtest.data import Recording, between
 from vpp.backtest.figures import figures, plain
-from vpp.backtest.study import BOUND, FORESEEN, Answer, Ask, Controller, answer
+from vpp.backtest.study import FORESEEN, Answer, Ask, Controller, answer
 from vpp.domain.arrays import frozen
 from vpp.domain.order import Order
 

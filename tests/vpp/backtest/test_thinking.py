@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.vpp.backtest.weather import hourly
 from vpp.backtest.data import Recording
+from vpp.backtest.given import Given
+from vpp.backtest.parking import Parking
 from vpp.backtest.plant import Plant
 from vpp.backtest.setting import of_recording
 from vpp.backtest.thinking import Thinker, Thinking, installed
@@ -48,8 +50,8 @@ def said(recording: Recording, forecaster: str) -> dict[datetime, Floats]:
     heard = Overheard(installed(forecaster=forecaster).forecaster)
     thinking = Thinking(planner=Refusing(), forecaster=heard, horizon_s=86400.0)
     setting, none = of_recording(recording), np.zeros(recording.load_kw.shape)
-    thinker = Thinker(recording, setting, none, thinking)
-    plant = Plant(recording, setting, none)
+    thinker = Thinker(recording, setting, Given(recording, setting, none), thinking)
+    plant = Plant(recording, setting, none, Parking(recording, setting, ()))
     for slot in range(12, len(recording.grid), A_DAY):
         thinker.think(slot, plant.snapshot(slot, 0.0), np.zeros((1, slot)))
     assert len(thinker.refused) == len(heard.said)
