@@ -11,6 +11,7 @@ from pathlib import Path
 from simulators.city_file import parse_city
 from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
+from tests.keeping_pace import keep_pace
 from tests.ticked import ticked_until
 from tests.vpp.control.living.fakes import FakeAudit, FakeHistory, NoGuidance
 from vpp.config.city import load_city
@@ -154,7 +155,8 @@ async def plant(broker: BrokerAddress | None = None) -> AsyncIterator[Plant]:
 async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExitStack) -> Plant:
     city = load_city(CITY, base_port=base)
     wire = WireClock()
-    clocks = Clocks(city=CityClock(wire, speed=SPEED, start=sim.clock.now), wire=wire)
+    clock = CityClock(wire, speed=SPEED, start=sim.clock.now)
+    clocks = Clocks(city=clock, wire=wire)
     links = await open_links(city, clocks, stack, epoch=1)
     portfolio = city.portfolio
     batteries = [asset for asset in portfolio.writer_of if asset.startswith("bat")]
@@ -176,8 +178,9 @@ async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExi
             start=lambda model, now_s: state.start(model.compiled, now_s),
             rehearse=shadowing.rehearse,
         ),
-        Pace(clocks=clocks, timing=Timing.at_speed(SPEED, TICK_WIRE_S), speed=lambda: SPEED),
+        Pace(clocks=clocks, timing=Timing.at_speed(SPEED, TICK_WIRE_S), speed=lambda: clock.speed),
     )
+    keep_pace(room, clock, sim)
     made = Plant(sim, room, portfolio, audit, overrides)
     room.loop.on_tick(made.views.append)
     room.gate.listen(made.sent.append)

@@ -13,6 +13,7 @@ from simulators.city_file import parse_city
 from simulators.physics.charger import ChargerUnit, Session
 from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
+from tests.keeping_pace import keep_pace
 from tests.ticked import ticked_until
 from tests.vpp.control.living.fakes import FakeAudit
 from tests.vpp.scenarios.street import InProcess, Remembering
@@ -35,7 +36,7 @@ from vpp.runtime.links import open_links
 
 CITY = Path(__file__).with_name("depot.yaml")
 SPEED, TICK_WIRE_S = 120.0, 0.15
-PATIENCE_S, PORTS, POOL = 30.0, 2, PoolId("city")
+PATIENCE_S, PORTS, POOL = 80.0, 2, PoolId("city")
 CARS = ("cp1", "cp2", "cp3")
 
 
@@ -147,7 +148,8 @@ async def depot(broker: BrokerAddress | None = None) -> AsyncIterator[Depot]:
 async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExitStack) -> Depot:
     city = load_city(CITY, base_port=base)
     wire = WireClock()
-    clocks = Clocks(city=CityClock(wire, speed=SPEED, start=sim.clock.now), wire=wire)
+    clock = CityClock(wire, speed=SPEED, start=sim.clock.now)
+    clocks = Clocks(city=clock, wire=wire)
     links = await open_links(city, clocks, stack, epoch=1)
     portfolio, planning, history = city.portfolio, BesideTheLoop(), Remembering()
     replanner = Replanner(
@@ -160,9 +162,12 @@ async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExi
         tenure=Tenure(epoch=1), sources={"grid": operator},
     )  # fmt: skip
     brain = Brain(step=tick.step, start=lambda model, now_s: state.start(model.compiled, now_s))
-    pace = Pace(clocks=clocks, timing=Timing.at_speed(SPEED, TICK_WIRE_S), speed=lambda: SPEED)
+    pace = Pace(
+        clocks=clocks, timing=Timing.at_speed(SPEED, TICK_WIRE_S), speed=lambda: clock.speed
+    )
     ports = {d.id: links[d.link].port(d.id) for d in portfolio.devices.values()}
     room = ControlRoom(portfolio, ports, services, brain, pace)
+    keep_pace(room, clock, sim)
     made = Depot(sim, room, audit, planning, operator)
     room.loop.on_tick(made.views.append)
     room.loop.on_tick(lambda view: replanner.observe(view.snapshot))

@@ -16,6 +16,8 @@ from vpp.control.loop import TickView
 from vpp.control.state import ControlState
 from vpp.domain.audit import Event
 
+pytestmark = pytest.mark.timeout(400)  # some patient waits, on a busy machine
+
 
 async def test_a_car_that_comes_is_served_at_once_and_planned_with_the_stations_defaults() -> None:
     async with depot() as made:
