@@ -6,12 +6,14 @@ from vpp.control.authority import AuthorityBook
 from vpp.control.dispatch import DAEMON
 from vpp.control.inputs import Alarm
 from vpp.control.trials import Trouble
+from vpp.domain.capability import Form
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
 
+NOT_OBEYING = "NOT_OBEYING"
 _OF_OUTCOME = {
-    Outcome.NOT_OBEYING: ("NOT_OBEYING", "does not do what it was told"),
+    Outcome.NOT_OBEYING: (NOT_OBEYING, "does not do what it was told"),
     Outcome.UNKNOWN: ("UNKNOWN_OUTCOME", "nobody knows whether it took the command"),
     Outcome.REFUSED: ("REFUSING", "refused the command"),
 }
@@ -22,7 +24,7 @@ _OF_TROUBLE = {
         "REBOOTED",
         "lost its setpoint before its time: it restarted or was reset, and is told again",
     ),
-    Trouble.NOT_APPLIED: ("NOT_OBEYING", "did not take over what it was sent"),
+    Trouble.NOT_APPLIED: (NOT_OBEYING, "did not take over what it was sent"),
     Trouble.SIGN_SUSPECT: (
         "SIGN_SUSPECT",
         "reports the opposite of what it was told: it is only observed; check its sign",
@@ -34,7 +36,7 @@ _ENDS_CONTROL = {
     Trouble.SIGN_SUSPECT: "reports the opposite of what it was told",
 }
 """The device is only observed from then on, until somebody gives its authority back."""
-_UNTIL_OBEYED = ("NOT_OBEYING", "FROZEN")
+_UNTIL_OBEYED = (NOT_OBEYING, "FROZEN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +116,23 @@ class OutcomeAlarms:
         self._held_back.pop(asset, None)
         self._observe_only(asset)
 
-    def over(self, asset: AssetId) -> None:
-        """The asset's command has run out."""
+    def over(self, asset: AssetId, form: Form) -> None:
+        """The asset's command has run out; after all but a stop nothing is asked of it any more.
+
+        A stop is what who does not obey is told meanwhile.
+        """
         self._timers.pop(asset, None)
         self._observe_only(asset)
         if asset not in self._ended:
             self._clear_unless_disobeyed(asset)
+        if form is not Form.STOP:
+            self.freed(asset)
+
+    def freed(self, asset: AssetId) -> None:
+        """Nothing is asked of it any more: there is nothing that it does not obey."""
+        found = self._standing.get(asset)
+        if found is not None and found[0].code == NOT_OBEYING:
+            del self._standing[asset]
 
     def pass_to(self, now_s: float) -> None:
         """Let go what time or an operator has ended."""

@@ -114,7 +114,7 @@ class OutcomeBook:
             if snapshot.now_s >= trial.setpoint.expires_s:
                 self._docket.pop(trial.setpoint.asset)
                 self._conclude(trial, "")
-                self._alarms.over(trial.setpoint.asset)
+                self._alarms.over(trial.setpoint.asset, trial.setpoint.form)
         self._alarms.pass_to(snapshot.now_s)
 
     def close(self) -> None:
@@ -148,6 +148,8 @@ class OutcomeBook:
         asset = trial.setpoint.asset
         obeys = trial.asks(self._docket.rules(asset).near_kw)
         self._alarms.became(asset, trial.command.device, trial.outcome, detail, obeys=obeys)
+        if trial.setpoint.form is Form.RELEASE and trial.outcome is Outcome.FOLLOWED:
+            self._alarms.freed(asset)
 
     def _prolong(self, dispatch: Dispatch) -> None:
         setpoint = dispatch.command.setpoint

@@ -1,7 +1,9 @@
 """What becomes of commands reaches the next tick, the operator and the record."""
 
 import asyncio
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.vpp.control.living.loops import D1, holding, now, room
 from tests.vpp.control.living.small_city import battery_facts, decide
 from vpp.control.inputs import Decision, TickInputs
 from vpp.domain.audit import Event
+from vpp.domain.capability import Form
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
@@ -83,6 +86,28 @@ async def test_what_is_not_applied_is_an_alarm_and_news(tmp_path: Path) -> None:
     news = [one.outcome for inputs in made.step.asked for one in inputs.news]
     assert news == [Outcome.ACCEPTED, Outcome.NOT_OBEYING]
     assert [record.outcome for record in made.audit.of(Event.OUTCOME)] == ["not_obeying"]
+
+
+def release() -> Decision:
+    told = decide(0.0, now_s=now())
+    form, free = Form.RELEASE, math.inf
+    return replace(told, setpoint=replace(told.setpoint, form=form, lo_kw=-free, hi_kw=free))
+
+
+@pytest.mark.parametrize("freed", [True, False])
+async def test_who_is_told_nothing_more_no_longer_disobeys(tmp_path: Path, freed: bool) -> None:
+    port = FakeBattery(D1, AssetId("b1"), LoopClock(), battery_facts(), ignores=True)
+    port.setpoint_kw = 0.0
+    made = room(tmp_path, port, holding(5.0, refresh_s=100.0))
+    async with made.room:
+        await asyncio.sleep(12)
+        assert made.room.loop.view is not None
+        assert [alarm.code for alarm in made.room.loop.view.alarms] == ["NOT_OBEYING"]
+        port.ignores = not freed
+        once = iter([release()] if freed else [])
+        made.step.decide = lambda _: list(once)
+        await asyncio.sleep(10 if freed else 60)
+        assert made.room.loop.view.alarms == ()
 
 
 async def test_a_full_disk_blocks_commands_under_one_alarm_until_it_has_room(

@@ -7,6 +7,7 @@ from tests.vpp.control.living.small_city import battery_device
 from vpp.control.authority import AuthorityBook
 from vpp.control.outcome_alarms import OutcomeAlarms
 from vpp.control.trials import Trouble
+from vpp.domain.capability import Form
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
@@ -35,10 +36,19 @@ async def test_who_disobeyed_is_believed_again_only_when_it_does_something(
     alarms.became(B1, D1, Outcome.NOT_OBEYING, "", obeys=True)
     for outcome in (Outcome.ACCEPTED, Outcome.FOLLOWED):
         alarms.became(B1, D1, outcome, "", obeys=False)  # idle, as it was told on the way out
-    alarms.over(B1)
+    alarms.over(B1, Form.STOP)
     alarms.pass_to(1e6)
     assert codes(alarms) == [("NOT_OBEYING", "asset:b1")]
     alarms.became(B1, D1, Outcome.FOLLOWED, "", obeys=True)
+    assert codes(alarms) == []
+
+
+@pytest.mark.parametrize("end", [Form.RELEASE, Form.CEILING, Form.TARGET])
+async def test_of_whom_nothing_is_asked_any_more_nothing_is_said(
+    alarms: OutcomeAlarms, end: Form
+) -> None:
+    alarms.became(B1, D1, Outcome.NOT_OBEYING, "", obeys=True)
+    alarms.over(B1, end)
     assert codes(alarms) == []
 
 
@@ -65,7 +75,7 @@ async def test_some_troubles_end_control_until_somebody_gives_it_back(
 ) -> None:
     alarms.in_trouble(B1, D1, trouble)
     alarms.became(B1, D1, Outcome.FOLLOWED, "", obeys=True)
-    alarms.over(B1)
+    alarms.over(B1, Form.TARGET)
     alarms.pass_to(1e6)
     assert authority.of(D1) is Authority.OBSERVE
     assert codes(alarms) == [(trouble.name, "asset:b1")]
@@ -102,5 +112,5 @@ async def test_a_wrong_timer_alarms_until_it_is_right_or_the_command_is_over(
     alarms.timer(B1, off=False)
     assert codes(alarms) == []
     alarms.timer(B1, off=True)
-    alarms.over(B1)
+    alarms.over(B1, Form.TARGET)
     assert codes(alarms) == []
