@@ -21,6 +21,15 @@ from vpp.domain.problem import Problem
 
 RECENT_PART = 0.85
 """Part of the largest unmanaged net of the last 28 days up to which a peak is not defended."""
+GRID_PART = 0.6
+"""The same in ``grid``, where all months count, not only that of the year's highest."""
+MONTH_H = 730.0
+UNUSED = 0.75
+"""What 1 - load factor usually is without storage."""
+PEAK_HOURS = 1.5
+"""Weight of the peak over that of one hour: what is defended once is paid for all month."""
+LEAST_PART, LEAST_PEAK_PART = 0.05, 0.25
+"""Of the largest net: the least that mean and peak are taken for."""
 
 
 def schedule(problem: Problem, decisions: Decisions) -> Schedule:
@@ -108,7 +117,7 @@ def slot_costs(problem: Problem) -> SlotCosts:
     goals, slots = problem.goals, len(problem.grid)
     imports, exports, unit = np.ones(slots), np.zeros(slots), "kWh of import"
     side = side_goals(problem)
-    ramp = side.ramp_per_kw
+    ramp, peak = side.ramp_per_kw, side.peak_per_kw
     if goals.order is Order.COST:
         imports = import_price(problem) + problem.prices.fee_per_kwh
         unit = problem.prices.currency
@@ -118,15 +127,30 @@ def slot_costs(problem: Problem) -> SlotCosts:
         imports, unit = weights.import_weight(problem), "weighted sum"
         exports = weights.export_weight(problem)
         ramp = max(ramp, weights.ramp)
+        peak = max(peak, load_factor_weight(problem))
     return SlotCosts(
         unit=unit,
         import_weight=imports,
         export_weight=exports,
         flatten=np.full(slots, side.flatten_per_kw2),
         peak_threshold_kw=peak_threshold_kw(problem),
-        peak_weight=np.full(slots, side.peak_per_kw),
+        peak_weight=np.full(slots, peak),
         ramp_weight=np.full(slots, ramp),
     )
+
+
+def load_factor_weight(problem: Problem) -> float:
+    """Weighted sum per kW and hour above the peak threshold in ``grid``, for the load factor.
+
+    The load factor of a month falls by ``mean / peak^2`` for a kW more of peak. It counts by half,
+    over what ``1 - load factor`` usually is without storage, in a month as in the hours planned.
+    """
+    if (lately := problem.lately) is None:
+        return 0.0
+    mean_kw = max(lately.mean_kw, LEAST_PART * lately.largest_kw)
+    peak_kw = float(peak_threshold_kw(problem).max())
+    factor = 0.5 * mean_kw / max(peak_kw, LEAST_PEAK_PART * lately.largest_kw) ** 2
+    return PEAK_HOURS * factor / UNUSED * MONTH_H / float(problem.grid.hours.sum())
 
 
 def peak_threshold_kw(problem: Problem) -> Floats:
@@ -138,8 +162,9 @@ def peak_threshold_kw(problem: Problem) -> Floats:
     contract = problem.nodes.contract_import_kw[0]
     stated = np.where(np.isfinite(contract), contract, 0.0)
     floor = np.maximum(stated, problem.prices.peak_paid_kw)
-    if problem.recent_peak_kw is not None:
-        return np.maximum(floor, RECENT_PART * problem.recent_peak_kw)
+    if problem.lately is not None:
+        part = GRID_PART if problem.goals.order is Order.GRID else RECENT_PART
+        return np.maximum(floor, part * problem.lately.largest_kw)
     if np.isfinite(contract).all():
         return floor
     if problem.goals.order is Order.LOCAL:

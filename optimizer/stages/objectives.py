@@ -13,6 +13,10 @@ from vpp.domain.problem import Problem
 
 PREFER_USE = 1.0
 PREFER_EARLY = 0.02
+DAY_S, HOUR_S = 86400.0, 3600.0
+POOLED_CO2 = 0.7
+"""Part of a kWh less at the pool's boundary that is less at the meters of its sites, too, where CO2
+is counted in this order."""
 """Weights of the last ties: PV rather used or exported than curtailed, stores rather full early."""
 
 
@@ -148,15 +152,28 @@ class GridWeights:
 
 
 def grid_weights(problem: Problem) -> GridWeights:
-    """A figure that is 0 without storage gets no weight."""
+    """A figure that is 0 without storage gets no weight.
+
+    What is usual without storage is that of the last weeks, at the horizon's prices: what a single
+    day has would weigh a cloudy day otherwise than a clear one. Before a week is on record it is
+    what the forecast has.
+    """
     net, hours, prices = problem.net_kw, problem.grid.hours, problem.prices
     imported, exported = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+    emitting, moved = imported, float(np.abs(np.diff(net)).sum())
+    highest = float(imported.max())
+    if (lately := problem.lately) is not None:
+        hour = (problem.grid.edges_s[:-1] % DAY_S // HOUR_S).astype(np.int64)
+        imported, exported = lately.import_kw[hour], np.zeros(len(hour))
+        emitting = lately.site_import_kw[hour]
+        moved = lately.moved_kw_per_h * float(hours.sum())
     cost = hours @ (imported * prices.import_per_kwh - exported * prices.export_per_kwh)
     return GridWeights(
         cost=_inverse(float(cost)),
-        co2=_inverse(float(hours @ (imported * prices.co2_kg_per_kwh))),
-        ramp=_inverse(float(np.abs(np.diff(net)).sum())),
-        highest=_inverse(float(imported.max())),
+        co2=(1.0 if lately is None else POOLED_CO2)
+        * _inverse(float(hours @ (emitting * prices.co2_kg_per_kwh))),
+        ramp=_inverse(moved),
+        highest=_inverse(highest),
     )
 
 

@@ -8,13 +8,24 @@ import numpy as np
 from optimizer.planner import LpPlanner
 from tests.optimizer.cases import PLANNERS, random_problem
 from tests.optimizer.pieces import network
+from vpp.domain.lately import Lately
 from vpp.domain.order import Goals, Order
 from vpp.domain.slots import SlotGrid
 
 
+def lately(largest_kw: float) -> Lately:
+    return Lately(
+        largest_kw=largest_kw,
+        mean_kw=5.0,
+        moved_kw_per_h=2.0,
+        import_kw=np.full(24, 10.0),
+        site_import_kw=np.full(24, 20.0),
+    )
+
+
 def test_flattening_peak_and_ramp_travel_with_the_plan() -> None:
     goals = Goals(flatten_per_kw2=0.01, ramp_per_kw=0.02, peak_per_kw=0.03)
-    problem = replace(random_problem(0), goals=goals, recent_peak_kw=40.0)
+    problem = replace(random_problem(0), goals=goals, lately=lately(40.0))
     for planner in PLANNERS:
         costs = planner.plan(problem).costs
         assert set(costs.flatten) == {0.01}
@@ -105,3 +116,20 @@ def test_the_worth_at_a_slots_end_does_not_count_the_slot_itself() -> None:
     )
     curve = LpPlanner().plan(problem).curve
     assert 0.0 < curve.worth(0, 0.0) < 0.3
+
+
+def test_in_grid_order_every_figure_is_held_against_what_was_usual_lately() -> None:
+    problem = random_problem(0, Order.GRID)
+    slots, hours = len(problem.grid), float(problem.grid.hours.sum())
+    prices = replace(
+        problem.prices,
+        import_per_kwh=np.full(slots, 0.2),
+        export_per_kwh=np.zeros(slots),
+        co2_kg_per_kwh=np.full(slots, 0.5),
+    )
+    problem = replace(problem, prices=prices, lately=lately(40.0))
+    costs = LpPlanner().plan(problem).costs
+    np.testing.assert_allclose(costs.import_weight, (1 / 10.0 + 0.7 / 20.0) / hours)
+    np.testing.assert_allclose(costs.ramp_weight, 1 / 2.0 / hours)
+    np.testing.assert_allclose(costs.peak_threshold_kw, np.maximum(prices.peak_paid_kw, 24.0))
+    assert costs.peak_weight.min() > costs.import_weight.max()

@@ -153,9 +153,13 @@ def _trim(scene: Scene, members: Bools) -> float:
 
 
 def shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds, terms: Terms) -> Floats:
-    """By merit, then hours left; where exchange inside the pool has a price, sites first."""
+    """By merit, then hours left; where exchange inside the pool has a price, sites first.
+
+    In ``grid`` CO2 counts at the meters of the sites, which is such a price.
+    """
     pool, ground = scene.pool, scene.ground
-    if pool.fee_per_kwh <= 0 or want == 0:
+    free = pool.fee_per_kwh <= 0 and scene.inputs.model.portfolio.goals.order is not Order.GRID
+    if free or want == 0:
         merit = pool.eta_charge * pool.eta_discharge
         coming = pool_power.coming(terms.plan, scene.inputs.snapshot.at)
         return best_first(want, fleet, pool.rows, bounds, merit, coming)

@@ -14,6 +14,7 @@ from vpp.domain.arrays import Floats
 from vpp.domain.assets import EvCharger, Load, Pv
 from vpp.domain.forecast import ForecastRequest, Group, Series
 from vpp.domain.ids import AssetId, PoolId, SiteId
+from vpp.domain.lately import Lately
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.slots import SlotGrid
@@ -23,7 +24,9 @@ SLOT_S = 900.0
 MEMORY = timedelta(days=63)
 """What forecasters are given: eight weeks to learn from, and what has come since."""
 LATELY = timedelta(days=28)
-"""Over which the largest net is told."""
+"""Over which it is told how the net was."""
+LEAST = timedelta(days=7)
+"""That must be known of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,11 +59,8 @@ class Record:
         net_kw = self.month_net_kw[pool]
         return float(max(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)), 0.0))
 
-    def largest_net_kw(self, sites: tuple[SiteId, ...]) -> float | None:
-        """Largest unmanaged net of these sites lately.
-
-        None with less than seven days of it.
-        """
+    def lately(self, sites: tuple[SiteId, ...]) -> Lately | None:
+        """The unmanaged net of these sites lately; None with less than seven days of it."""
         found = self.by_subject
         nets = [
             found[site, Quantity.POWER_KW].values_kw
@@ -70,10 +70,12 @@ class Record:
         ]
         if len(nets) < len(sites):
             return None
-        step_s = self.series[0].step_s
-        net = np.sum(nets, axis=0)[-round(LATELY.total_seconds() / step_s) :]
-        known = np.isfinite(net)
-        return float(net[known].max()) if known.sum() * step_s >= 7 * 86400 else None
+        first, step_s = self.series[0], self.series[0].step_s
+        older = max(len(first.values_kw) - round(LATELY.total_seconds() / step_s), 0)
+        newest = np.array(nets)[:, older:]
+        if np.isfinite(newest).all(axis=0).sum() * step_s < LEAST.total_seconds():
+            return None
+        return Lately.of(newest, first.start.timestamp() + older * step_s, step_s)
 
 
 async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:

@@ -14,6 +14,7 @@ from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import ProblemRejected
 from vpp.domain.forecast import HIGH, LOW, Forecast
 from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
+from vpp.domain.lately import Lately
 from vpp.domain.network import GridNode
 from vpp.domain.plan import ForecastNote, Plan
 from vpp.domain.points import Quantity
@@ -49,7 +50,7 @@ class Outlook:
     """Assets that may be commanded now; any other is forecast load and never promised."""
     shared_limits: Sequence[SharedLimit] = ()
     billing: Billing = field(default_factory=Billing)
-    recent_peak_kw: float | None = None
+    lately: Lately | None = None
     last: Plan | None = None
     left_kw: tuple[Floats, Floats] | None = None
     """Least and most net, shape (slots,) each, that the nodes above leave the pool."""
@@ -100,7 +101,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         net_high_kw=high_kw,
         foreseen=_foreseen(pool, sites, load_kw, outlook),
         least_net_kw=_least_net(sites, outlook),
-        recent_peak_kw=outlook.recent_peak_kw,
+        lately=outlook.lately,
         last_schedule=outlook.last.schedule if outlook.last else None,
         last_grid=outlook.last.grid if outlook.last else None,
         forecasts=tuple(

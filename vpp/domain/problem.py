@@ -13,6 +13,7 @@ import numpy as np
 from vpp.domain.arrays import Floats, Ints, frozen, frozen_ints
 from vpp.domain.errors import ProblemRejected
 from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
+from vpp.domain.lately import Lately
 from vpp.domain.order import Goals
 from vpp.domain.plan import ForecastNote, Schedule
 from vpp.domain.slots import SlotGrid
@@ -202,8 +203,8 @@ class Problem:
     least_net_kw: Floats | None = None
     """The uncontrolled net under the clearest sky seen lately and at the load's 10 % quantile,
     shape (T,); None where a site's forecast does not say."""
-    recent_peak_kw: float | None = None
-    """Largest unmanaged net of the last 28 days; None in the first 7 days."""
+    lately: Lately | None = None
+    """The unmanaged net of the last 28 days; None in the first 7 days."""
     last_schedule: Schedule | None = None
     last_grid: SlotGrid | None = None
     forecasts: tuple[ForecastNote, ...] = ()

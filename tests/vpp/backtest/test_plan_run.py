@@ -23,6 +23,7 @@ from vpp.domain.devices import Carried, Device
 from vpp.domain.errors import InvariantError, PlannerFailed
 from vpp.domain.ids import DeviceId, NodeId, PoolId
 from vpp.domain.network import GridNode, Limit
+from vpp.domain.order import Goals, Order
 from vpp.domain.plan import Plan
 from vpp.domain.problem import Prices, Problem
 from vpp.domain.rules import community, inverter
@@ -36,6 +37,11 @@ POOLS = [None, [[0, 2], [1]]]
 
 def planned(recording: Recording, thinking: Thinking | None, **said: Any) -> PlanRun:
     return run_plan("x", recording, of_recording(recording), thinking=thinking, **said)
+
+
+def imported_by_sites(run: Run, recording: Recording) -> float:
+    own = [[site] for site in range(len(recording.sites))]
+    return float(np.maximum(pool_nets(run, recording, own), 0.0).sum())
 
 
 def used(run: Run, recording: Recording, pools: list[list[int]] | None = None) -> float:
@@ -57,6 +63,17 @@ def test_without_a_plan_the_tick_is_the_community_rule(pools: list[list[int]] | 
     assert (np.abs(nets - by_rule) > 1e-3).mean() < 0.05
     assert used(run, recording, pools) == pytest.approx(used(rule, recording, pools), abs=1e-6)
     assert used(run, recording, pools) > used(run_rule("x", recording, inverter), recording) + 0.01
+
+
+def test_where_carbon_counts_at_their_meters_sites_serve_themselves_first() -> None:
+    recording = unlike(DAYS)
+    by_pool, by_site = (
+        run_plan("x", recording, of_recording(recording, goals=Goals(order=order))).run
+        for order in (Order.LOCAL, Order.GRID)
+    )
+    less = imported_by_sites(by_site, recording) / imported_by_sites(by_pool, recording)
+    assert less < 0.98
+    assert used(by_site, recording) == pytest.approx(used(by_pool, recording), abs=0.01)
 
 
 def test_store_and_power_are_consistent_and_stay_in_their_limits() -> None:
