@@ -15,7 +15,7 @@ from vpp.config.city import City
 from vpp.config.findings import instead
 from vpp.control import shadowing, state, tick
 from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
-from vpp.control.inputs import Alarm, Timing
+from vpp.control.inputs import Timing
 from vpp.control.loop import TickView
 from vpp.control.pace import Pace
 from vpp.control.replanning import Replanner, Rhythm
@@ -39,7 +39,7 @@ from vpp.runtime.clocks import CityClock, Governor
 from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.device_list import listed
-from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.history_sqlite import SqliteHistory, lost_history
 from vpp.runtime.lease import Lease, hold
 from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
@@ -293,7 +293,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         )
         room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)
         if history.set_aside is not None:
-            room.board.last(_lost_history(history.set_aside))
+            room.board.last(lost_history(history.set_aside))
         store = _store(options, portfolio)
         await stack.enter_async_context(store)
         daemon = Daemon(city, room, replanner, clocks, store, lease)
@@ -380,14 +380,6 @@ async def _sources(
         factory = cast("SourceFactory", plugins.load(plugins.SOURCES, name))
         sources[name] = await stack.enter_async_context(factory(request))
     return sources
-
-
-def _lost_history(kept: Path) -> Alarm:
-    text = (
-        f"its file was damaged and is kept as {kept}: forecasts and the month's peak begin anew;"
-        " to keep them, stop and put a sound copy in its place"
-    )
-    return Alarm(code="HISTORY_LOST", subject="history", text=text)
 
 
 def _lifecycle(audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str) -> None:
