@@ -1,4 +1,4 @@
-"""Alarms raised once and cleared once, whoever raises them."""
+"""Alarms raised once and cleared once, whoever raises them, and however they chatter."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from vpp.control.chatter import Chatter
 from vpp.control.dispatch import DAEMON
 from vpp.control.inputs import Alarm
 from vpp.domain.audit import AuditRecord, Event
@@ -32,6 +33,7 @@ class AlarmBoard:
         self._audit = audit
         self._standing: dict[tuple[str, str], Raised] = {}
         self._lasting: list[Alarm] = []
+        self._chatter = Chatter()
 
     @property
     def standing(self) -> Mapping[tuple[str, str], Raised]:
@@ -43,8 +45,8 @@ class AlarmBoard:
         self._lasting.append(alarm)
 
     def show(self, alarms: Iterable[Alarm], at: datetime) -> tuple[Alarm, ...]:
-        """Everything that holds at this moment; an alarm's text may change while it stands."""
-        holding = {(alarm.code, alarm.subject): alarm for alarm in (*alarms, *self._lasting)}
+        """Everything that holds now, or chatters; an alarm's text may change while it stands."""
+        holding = self._chatter.steadied((*alarms, *self._lasting), at)
         gone = [self._standing[key].alarm for key in self._standing.keys() - holding.keys()]
         self._tell(gone, at, "cleared")
         self._tell([holding[key] for key in holding.keys() - self._standing.keys()], at, "raised")
