@@ -39,7 +39,8 @@ from vpp.runtime.clocks import CityClock, Governor
 from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.device_list import listed
-from vpp.runtime.history_sqlite import SqliteHistory, lost_history
+from vpp.runtime.history_alarm import lost_history
+from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.lease import Lease, hold
 from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState

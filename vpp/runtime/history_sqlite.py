@@ -12,7 +12,6 @@ from typing import Self, TypeVar, TypeVarTuple
 import numpy as np
 import structlog
 
-from vpp.control.inputs import Alarm
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import StoreUnavailable
 from vpp.domain.history import Mean
@@ -151,12 +150,3 @@ def _set_aside(path: Path) -> Path:
         if found.exists():
             found.rename(path.with_name(f"{path.name}.damaged-{stamp}{part}"))
     return path.with_name(f"{path.name}.damaged-{stamp}")
-
-
-def lost_history(kept: Path) -> Alarm:
-    """The alarm of a file that was set aside."""
-    text = (
-        f"its file was damaged and is kept as {kept}: forecasts and the month's peak begin anew;"
-        " to keep them, stop and put a sound copy in its place"
-    )
-    return Alarm(code="HISTORY_LOST", subject="history", text=text)
