@@ -35,7 +35,7 @@ from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.links import open_links
 
 CITY = Path(__file__).with_name("depot.yaml")
-SPEED, TICK_WIRE_S = 120.0, 0.15
+SPEED, TICK_WIRE_S = 60.0, 0.2
 PATIENCE_S, PORTS, POOL = 80.0, 2, PoolId("city")
 CARS = ("cp1", "cp2", "cp3")
 
