@@ -6,6 +6,7 @@ import numpy as np
 
 from vpp.control import course, ledger, limits, movers, pool_power, safety, sharing
 from vpp.control.car_offers import CHANGE_PART, Cars, offers
+from vpp.control.counter_moves import Flight
 from vpp.control.ledger import Flow
 from vpp.control.merit import best_first
 from vpp.control.movers import Moved
@@ -181,7 +182,9 @@ def _moved(
         hi_kw=np.where(members, reach.fresh.hi_kw, 0.0),
         keep_lo_kw=np.where(members, keep.lo_kw, 0.0),
         keep_hi_kw=np.where(members, keep.hi_kw, 0.0),
+        bounds=bounds,
         free=stood.free & ~stood.first,
         waited_s=scene.sight.now_s - stood.memory.told_s,
     )
-    return movers.move(want, fleet, scene.pool, bounds, scene.state.owed_kws, scene.dt_s)
+    flight = Flight(recall=scene.recall, now_s=scene.sight.now_s, tick_s=scene.timing.tick_s)
+    return movers.move(want, fleet, scene.pool, flight, scene.state.owed_kws, scene.dt_s)

@@ -51,6 +51,11 @@ class Recall:
             net_kw=np.array([t.net_kw for t in trace]),
         )
 
+    def in_force(self, when_s: Floats) -> Floats:
+        """What each asset's newest command that acts by its moment told it, kW, shape (assets,)."""
+        acting = np.maximum((self.left_s <= when_s - self.pool.dead_s).sum(axis=0) - 1, 0)
+        return np.asarray(self.told_kw[acting, np.arange(self.pool.count)])
+
     def expected(self, when_s: Floats) -> Floats:
         """Power of each asset at its moment that follows from commands alone, kW.
 
@@ -58,8 +63,7 @@ class Recall:
         """
         pool, every = self.pool, np.arange(self.pool.count)
         tick = np.maximum(np.searchsorted(self.times, when_s, side="right") - 1, 0)
-        acting = np.maximum((self.left_s <= when_s - pool.dead_s).sum(axis=0) - 1, 0)
-        from_kw, to_kw = self.expected_kw[tick, every], self.told_kw[acting, every]
+        from_kw, to_kw = self.expected_kw[tick, every], self.in_force(when_s)
         passed_s = np.maximum(when_s - self.times[tick], 0.0)
         reach = np.multiply(pool.ramp_kw_s, passed_s, out=np.zeros(pool.count), where=passed_s > 0)
         return np.asarray(from_kw + np.minimum(np.maximum(to_kw - from_kw, -reach), reach))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpp.control.compiled import CompiledPool
+from vpp.control.counter_moves import Flight
 from vpp.control.sharing import CLOSE_KW, Bounds
 from vpp.domain.arrays import Bools, Floats
 
@@ -43,6 +44,8 @@ class Fleet:
     keep_lo_kw: Floats
     """Range in which what is held may stay."""
     keep_hi_kw: Floats
+    bounds: Bounds
+    """On the sum of the storages in each row."""
     free: Bools
     """May be written now by its interval and budget."""
     waited_s: Floats
@@ -56,26 +59,69 @@ class Moved:
     power_kw: Floats
     urgent: Bools
     """Moved although its write interval has not passed: a limit demands it."""
+    waits: Bools
+    """Held to what it was told until its move no longer comes too early."""
     owed_kws: float
 
 
 def move(
-    want_kw: float, fleet: Fleet, pool: CompiledPool, bounds: Bounds, owed_kws: float, tick_s: float
+    want_kw: float,
+    fleet: Fleet,
+    pool: CompiledPool,
+    flight: Flight,
+    owed_kws: float,
+    dt_s: float,
 ) -> Moved:
-    """New power of every storage, as few changes as the want allows."""
-    power, urgent = _forced(fleet, pool, bounds)
-    power = _rebalanced(power, fleet, pool)
+    """New power of every storage, as few changes as the want allows.
+
+    Args:
+        want_kw: Power of the storages.
+        fleet: The storages.
+        pool: The pool.
+        flight: What has been told, and when it acts.
+        owed_kws: What smaller differences have added up to so far.
+        dt_s: Since the tick before.
+    """
+    forced, urgent = _forced(fleet, pool)
+    power = _rebalanced(forced, fleet, pool)
     wrong = want_kw - float(power[fleet.member].sum())
-    owed_kws += wrong * tick_s
+    owed_kws += wrong * dt_s
     band = DEADBAND_PART * float(np.maximum(pool.hi_kw, -pool.lo_kw)[fleet.member].sum())
-    if abs(wrong) > AT_ONCE * band or abs(owed_kws) > band * PATIENCE_S:
+    regulates = abs(wrong) > AT_ONCE * band or abs(owed_kws) > band * PATIENCE_S
+    regulates = regulates or bool((power != forced).any())
+    if regulates:
         power = _turned(want_kw, power, fleet)
-        power = _regulated(want_kw, power, fleet, pool, bounds)
-        owed_kws = 0.0
-    return Moved(power_kw=_stepped(power, fleet, pool), urgent=urgent, owed_kws=owed_kws)
+        power = _regulated(want_kw, power, fleet, pool)
+    power = _stepped(power, fleet, pool)
+    waits = _waiting(want_kw, power, urgent, fleet, pool, flight)
+    return Moved(
+        power_kw=np.where(waits, fleet.held_kw, power),
+        urgent=urgent,
+        waits=waits,
+        owed_kws=0.0 if regulates and not waits.any() else owed_kws,
+    )
 
 
-def _forced(fleet: Fleet, pool: CompiledPool, bounds: Bounds) -> tuple[Floats, Bools]:
+def _waiting(
+    want_kw: float,
+    power: Floats,
+    urgent: Bools,
+    fleet: Fleet,
+    pool: CompiledPool,
+    flight: Flight,
+) -> Bools:
+    """Who is not told yet; nobody beneath a row whose bounds leave no room for one move alone."""
+    waits = flight.too_early(power - fleet.held_kw, want_kw, fleet.member, urgent)
+    sums = pool.rows.sums(np.where(fleet.member, np.where(waits, fleet.held_kw, power), 0.0))
+    over, under = _beyond(sums, fleet.bounds)
+    return waits & ~pool.rows.below(over | under)
+
+
+def _beyond(sums: Floats, bounds: Bounds) -> tuple[Bools, Bools]:
+    return sums > bounds.most_kw + CLOSE_KW, sums < bounds.least_kw - CLOSE_KW
+
+
+def _forced(fleet: Fleet, pool: CompiledPool) -> tuple[Floats, Bools]:
     """What a limit demands at once.
 
     Devices outside their range, and shares under a row that is exceeded.
@@ -85,9 +131,7 @@ def _forced(fleet: Fleet, pool: CompiledPool, bounds: Bounds) -> tuple[Floats, B
     )
     inside = np.where(outside, np.clip(fleet.held_kw, fleet.lo_kw, fleet.hi_kw), fleet.held_kw)
     power = np.where(fleet.member, inside, 0.0)
-    sums = pool.rows.sums(power)
-    over = sums > bounds.most_kw + CLOSE_KW
-    under = sums < bounds.least_kw - CLOSE_KW
+    over, under = _beyond(pool.rows.sums(power), fleet.bounds)
     lower = pool.rows.below(over) & (fleet.share_kw < power)
     higher = pool.rows.below(under) & (fleet.share_kw > power)
     power = np.where(fleet.member & (lower | higher), fleet.share_kw, power)
@@ -110,9 +154,7 @@ def _rebalanced(power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
     return np.where(due, fleet.share_kw, power)
 
 
-def _regulated(
-    want_kw: float, power: Floats, fleet: Fleet, pool: CompiledPool, bounds: Bounds
-) -> Floats:
+def _regulated(want_kw: float, power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
     """The rest of the want goes to the devices furthest from their share, one after the other.
 
     Among devices equally far the one that has waited longest comes first, so that regulating
@@ -129,7 +171,7 @@ def _regulated(
         if abs(wrong) < max(pool.resolution_kw[asset] / 2, CLOSE_KW) or (wrong > 0) is not up:
             break
         path = pool.rows.paths[pool.rows.asset_row[asset]]
-        limits = bounds.most_kw if up else bounds.least_kw
+        limits = fleet.bounds.most_kw if up else fleet.bounds.least_kw
         sign = 1.0 if up else -1.0
         spare = min(max(sign * float(limits[row] - sums[row]), 0.0) for row in path)
         step = min(abs(wrong), float(room[asset]), spare) * sign

@@ -50,6 +50,8 @@ class Scene:
     verdict: Verdict
     standing: Standing
     trace: tuple[Trace, ...]
+    recall: Recall
+    """The trace side by side."""
     dark: Bools
     """Rows beneath which nothing is decided."""
     ground: Ground
@@ -105,6 +107,7 @@ def observe(state: ControlState, inputs: TickInputs) -> Scene:
         verdict=verdict,
         standing=stood,
         trace=trace,
+        recall=recall,
         dark=dark,
         ground=residual.ground(pool, sight, row_memory, measured, rest),
         measured_s=measured_s,

@@ -19,7 +19,7 @@ from vpp.control.reach import Reach, reach_of
 from vpp.control.requesting import request_of
 from vpp.control.scene import Scene, observe
 from vpp.control.state import AssetMemory, ControlState
-from vpp.domain.arrays import Floats
+from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ladder import Rung
 
 SAME_KW = 1e-6
@@ -64,10 +64,17 @@ def _orders(scene: Scene, reach: Reach, chosen: Chosen, power: Floats) -> Orders
     return Orders(
         power_kw=np.where(steered, power, held_back),
         new=new,
-        refresh=tells & reach.due & ~new & np.isfinite(memory.told_kw),
+        refresh=tells & reach.due & ~new & np.isfinite(memory.told_kw) & ~_put_off(scene, chosen),
         urgent=chosen.urgent | (cut & (held_back > np.nan_to_num(memory.told_kw, nan=-np.inf))),
         safe=stood.leaving,
     )
+
+
+def _put_off(scene: Scene, chosen: Chosen) -> Bools:
+    """Whose refresh leaves the next write to a move that waits; for as long as writes are apart."""
+    timing, memory = scene.timing, scene.standing.memory
+    since_s = scene.sight.now_s - memory.sent_s - timing.write_interval_s
+    return chosen.moved.waits & ~issuing.refresh_due(scene.pool, timing, since_s)
 
 
 def _ceilings(scene: Scene, reach: Reach, power: Floats) -> Floats:

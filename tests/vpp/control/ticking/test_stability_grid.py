@@ -17,11 +17,6 @@ RAMPS_KW_S = (1.0, 3.0, np.inf)
 """Of batteries of 15 kW."""
 NOISE = (0.0, 0.03)
 """Of the rated power, on the meter."""
-SHARES_MOVE = pytest.mark.xfail(
-    reason="a share that moves between batteries of unlike dead times shows at the connection for"
-    " as long as they differ, which is more travel than a residual without noise has",
-    strict=False,
-)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +38,6 @@ def test_clouds_are_followed_everywhere(
     age_s: float,
     ramp: float,
     noise: float,
-    request: pytest.FixtureRequest,
 ) -> None:
-    if dead_s is None and noise == 0 and np.isinf(ramp):
-        request.applymarker(SHARES_MOVE)
     residual = cloudy(400, batteries * KW, seed=2, noise=noise)
     follows_clouds(batteries, dead_s, age_s, residual, ramp)
