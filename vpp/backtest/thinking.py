@@ -121,7 +121,7 @@ class Thinker:
                 billing=self._billing(
                     pool, snapshot.at, nets_kw[number], record.peak_paid_kw(pool)
                 ),
-                lately=record.lately(portfolio.pools[pool].sites),
+                lately=record.lately(portfolio, pool),
                 last=self.plans.get(pool),
                 deadline_s=thinking.deadline_s,
             )

@@ -59,12 +59,16 @@ class Record:
         net_kw = self.month_net_kw[pool]
         return float(max(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)), 0.0))
 
-    def lately(self, sites: tuple[SiteId, ...]) -> Lately | None:
-        """The unmanaged net of these sites lately; None with less than seven days of it."""
-        found = self.by_subject
+    def lately(self, portfolio: Portfolio, pool: PoolId) -> Lately | None:
+        """The net of a pool's sites lately without storages, what their cars drew included.
+
+        None with less than seven days of it.
+        """
+        found, sites = self.by_subject, portfolio.pools[pool].sites
         nets = [
             found[site, Quantity.POWER_KW].values_kw
             - _or_zero(found.get((site, Quantity.AVAILABLE_KW)))
+            + self._drawn_kw(portfolio, site)
             for site in sites
             if (site, Quantity.POWER_KW) in found
         ]
@@ -76,6 +80,13 @@ class Record:
         if np.isfinite(newest).all(axis=0).sum() * step_s < LEAST.total_seconds():
             return None
         return Lately.of(newest, first.start.timestamp() + older * step_s, step_s)
+
+    def _drawn_kw(self, portfolio: Portfolio, site: SiteId) -> Floats | float:
+        """At the site's chargers; where nobody measured, nothing."""
+        found = self.by_subject
+        chargers = ((asset, Quantity.POWER_KW) for asset in portfolio.assets_of_site[site])
+        drawn_kw = [np.nan_to_num(found[one].values_kw) for one in chargers if one in found]
+        return np.sum(drawn_kw, axis=0) if drawn_kw else 0.0
 
 
 async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:

@@ -184,7 +184,7 @@ class Replanner:
             writable=self._writable(snapshot),
             shared_limits=self._shared_limits,
             billing=self._running.billing(pool, left.start, record.peak_paid_kw(pool)),
-            lately=record.lately(self._portfolio.pools[pool].sites),
+            lately=record.lately(self._portfolio, pool),
             last=self.plans.get(pool),
             left_kw=room.hard.get(pool),
             contract_left_kw=room.soft.get(pool),
