@@ -38,9 +38,9 @@ def backtest(
         str | None, typer.Option("--objective", help="local, cost or grid.")
     ] = None,
     forecast: Annotated[
-        str,
+        str | None,
         typer.Option("--forecast", help="model, persistence, an installed one, perfect, or none."),
-    ] = "model",
+    ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
     allowance: Annotated[
         float | None,
@@ -77,16 +77,17 @@ def backtest(
 
     with faults_as_exits():
         recording = _recording(data_dir, ev_sessions, sites, since, until)
+        portfolio = None if city is None else load_city(city).portfolio
         ask = Ask(
             controller=_one_of(Controller, controller, "--controller"),
             order=None if objective is None else _one_of(Order, objective, "--objective"),
-            forecast=forecast,
+            forecast=forecast or ("model" if portfolio is None else portfolio.forecaster),
             planner=planner,
             allowance=allowance,
             peak_limit_kw=peak_limit,
             demand_per_kw=demand_price,
             plan_every_s=seconds(plan_every),
-            portfolio=None if city is None else load_city(city).portfolio,
+            portfolio=portfolio,
         )
         made = _watched(ask, recording, workers, out)
         found = figures(made)

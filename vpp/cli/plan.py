@@ -53,8 +53,9 @@ def plan(
     ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
     forecaster: Annotated[
-        str, typer.Option("--forecast", help="model, persistence or an installed one.")
-    ] = "model",
+        str | None,
+        typer.Option("--forecast", help="model, persistence or an installed one; the city's."),
+    ] = None,
     base_port: BasePort = None,
 ) -> None:
     """Make one plan now and print it, hour by hour; nothing is written to any device."""

@@ -61,8 +61,9 @@ def run(
     ] = None,
     planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
     forecaster: Annotated[
-        str, typer.Option("--forecast", help="model, persistence or an installed one.")
-    ] = "model",
+        str | None,
+        typer.Option("--forecast", help="model, persistence or an installed one; the city's."),
+    ] = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", help=f"Show the live view here; log to {LOG} beside the record."),
@@ -125,7 +126,7 @@ def _tell_begun(city: City, options: Options, health: str) -> None:
     _log.info(
         "running", portfolio=of.id, devices=len(of.devices), assets=len(of.assets),
         writes="none: --observe" if options.observe else "as each device's authority allows",
-        planner=options.planner, forecast=options.forecaster, health=health,
+        planner=options.planner, forecast=options.forecaster or of.forecaster, health=health,
         record=str(options.state_dir),
     )  # fmt: skip
 

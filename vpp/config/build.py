@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 from vpp.config.draft import Draft
 from vpp.config.entries import (
@@ -55,7 +56,8 @@ class _Builder:
             country=stated.country,
             latitude=stated.latitude,
             longitude=stated.longitude,
-            goals=Goals(order=stated.order, **stated.goals.model_dump()),
+            goals=_goals(stated),
+            forecaster=stated.forecaster,
             nodes={node.id: node for node in self._nodes()},
             sites={site.id: site for site in self._sites()},
             assets={asset.id: asset for asset in self._assets()},
@@ -192,6 +194,12 @@ def _charger(entry: EvChargerEntry) -> EvCharger:
         default_need_kwh=entry.default_need_kwh,
         default_stay_s=entry.default_stay_h * 3600.0,
     )
+
+
+def _goals(stated: PortfolioEntry) -> Goals:
+    said: dict[str, Any] = stated.goals.model_dump()
+    said.update({name: None for name, weight in said.items() if weight == "usual"})
+    return Goals(order=stated.order, **said)
 
 
 def _meter(entry: MeterEntry) -> Meter:

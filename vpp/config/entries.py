@@ -40,6 +40,8 @@ Whole = Annotated[int, Strict()]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Flag = Annotated[bool, Strict()]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Weight = Magnitude | Literal["usual"]
+"""Of a side goal; ``usual`` leaves it to the planner, which goes by the size of the storages."""
 Day = Annotated[date, BeforeValidator(_day)]
 Month = Annotated[Whole, Field(ge=1, le=12)]
 
@@ -54,9 +56,9 @@ class GoalsEntry(Entry):
     """Side goals; see ``vpp.domain.order.Goals``."""
 
     allowance: Fraction = 0.001
-    flatten_per_kw2: Magnitude = 0.0
-    ramp_per_kw: Magnitude = 0.0
-    peak_per_kw: Magnitude = 0.0
+    flatten_per_kw2: Weight = 0.0
+    ramp_per_kw: Weight = 0.0
+    peak_per_kw: Weight = 0.0
     co2_per_kg: Magnitude = 0.0
 
 
@@ -72,6 +74,7 @@ class PortfolioEntry(Entry):
     longitude: Annotated[Number, Field(ge=-180, le=180)]
     order: Order = Order.LOCAL
     goals: GoalsEntry = GoalsEntry()
+    forecaster: str = "model"
 
 
 class BothWays(Entry):

@@ -48,6 +48,8 @@ class Portfolio:
     devices: Mapping[DeviceId, Device]
     tariffs: Mapping[TariffId, Tariff] = field(default_factory=dict)
     shared_limits: tuple[SharedLimit, ...] = ()
+    forecaster: str = "model"
+    """Installed name of who foresees load and sun, where a command does not say otherwise."""
 
     @cached_property
     def children(self) -> Mapping[NodeId, tuple[NodeId, ...]]:

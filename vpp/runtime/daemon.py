@@ -68,7 +68,8 @@ class Options:
     """Run the whole loop and write not one byte to any device."""
     on_exit: OnExit = OnExit.SAFE
     planner: str = "lp"
-    forecaster: str = "model"
+    forecaster: str | None = None
+    """None: the city's."""
     redis_url: str | None = None
     speed: float | None = None
     """Speed that ticks, polls and expiries are made for; None: the one the city begins with."""
@@ -253,7 +254,8 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         ConfigurationError: an adapter refuses its options, or a plugin is not installed.
     """
     portfolio, timing = city.portfolio, _timing(clocks, options)
-    plugins.check((plugins.PLANNERS, options.planner), (plugins.FORECASTERS, options.forecaster))
+    forecaster = options.forecaster or portfolio.forecaster
+    plugins.check((plugins.PLANNERS, options.planner), (plugins.FORECASTERS, forecaster))
     pace = Pace(clocks=clocks, timing=timing, speed=lambda: _speed(clocks))
     async with AsyncExitStack() as stack:
         lease = stack.enter_context(hold(options.state_dir, portfolio=portfolio.id))
@@ -269,7 +271,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         worker = await stack.enter_async_context(
             PlanningWorker(
                 planner=options.planner,
-                forecaster=options.forecaster,
+                forecaster=forecaster,
                 log=options.state_dir / "worker.log",
                 models=options.state_dir / MODELS,
             )

@@ -43,7 +43,8 @@ class Request:
     state_dir: Path
     history: Path
     planner: str = "lp"
-    forecaster: str = "model"
+    forecaster: str | None = None
+    """None: the city's."""
     soc: Mapping[AssetId, float]
     """Stated by hand; wins over everything."""
     offline: bool = False
@@ -71,7 +72,8 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         VppError: a device is held by a running daemon, or no history can be read.
     """
     portfolio, wire = city.portfolio, WireClock()
-    plugins.check((plugins.PLANNERS, request.planner), (plugins.FORECASTERS, request.forecaster))
+    forecaster = request.forecaster or portfolio.forecaster
+    plugins.check((plugins.PLANNERS, request.planner), (plugins.FORECASTERS, forecaster))
     check_stated(portfolio, request.soc)
     clocks = Clocks(city=CityClock(wire, start=request.at), wire=wire)
     batches = () if request.offline else await measure_all(city)
@@ -80,7 +82,7 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         worker = await stack.enter_async_context(
             PlanningWorker(
                 planner=request.planner,
-                forecaster=request.forecaster,
+                forecaster=forecaster,
                 log=request.state_dir / "worker.log",
                 models=_models(request),
             )

@@ -37,6 +37,22 @@ def test_sites_add_their_own_connection_as_a_leaf_of_the_tree(sample: City) -> N
     assert portfolio.pools[PoolId("north")].sites == ("block", "hub")
 
 
+def test_a_side_goal_is_a_number_or_left_to_the_planner(sample: City) -> None:
+    stated = "goals: {flatten_per_kw2: usual, ramp_per_kw: 0.1}"
+    text = SAMPLE.replace("  id: sample\n", f"  id: sample\n  {stated}\n", 1)
+    goals = read_city(text, "city.yaml").portfolio.goals
+    assert (goals.flatten_per_kw2, goals.ramp_per_kw, goals.peak_per_kw) == (None, 0.1, 0.0)
+    assert sample.portfolio.goals.flatten_per_kw2 == 0.0
+    with pytest.raises(ConfigurationError, match=r"goals\.ramp_per_kw.*usual"):
+        read_city(text.replace("0.1", "often"), "city.yaml")
+
+
+def test_the_city_says_who_forecasts(sample: City) -> None:
+    text = SAMPLE.replace("  id: sample\n", "  id: sample\n  forecaster: persistence\n", 1)
+    assert read_city(text, "city.yaml").portfolio.forecaster == "persistence"
+    assert sample.portfolio.forecaster == "model"
+
+
 def test_ratings_are_hard_contracts_soft_and_a_direction_left_out_unlimited(sample: City) -> None:
     north = sample.portfolio.nodes[NodeId("north")]
     assert north.tightest_kw(hard=True).import_max == 100
