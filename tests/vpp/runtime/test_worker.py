@@ -27,7 +27,7 @@ from vpp.ports.plugins import PLANNERS
 from vpp.runtime.worker import PlanningWorker
 
 GRID = SlotGrid.regular(NOON, count=96, step_s=900.0)
-DEADLINE_S = 1.2
+DEADLINE_S = 2.5
 
 
 def problem(**changes: Any) -> Problem:
