@@ -14,6 +14,7 @@ from vpp.cli import exits
 from vpp.config.examples import example_city
 from vpp.runtime.command_socket import ask
 
+pytestmark = pytest.mark.timeout(400)  # some patient waits, on a busy machine
 HOUSE = example_city("one-house").read_text()
 WHICH = ("--portfolio", "one-house")
 

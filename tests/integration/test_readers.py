@@ -20,6 +20,7 @@ from tests.integration.processes import Ended, Running, audit, simulated, until,
 from vpp.cli import exits
 from vpp.config.examples import example_city
 
+pytestmark = pytest.mark.timeout(400)  # some patient waits, on a busy machine
 HOUSE = example_city("one-house")
 PIPE = 4096
 TICKS = 2

@@ -44,7 +44,7 @@ class Mosquitto:
         self._process = await asyncio.create_subprocess_exec(
             program, "-c", str(self._config), stderr=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await self._answers():  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
 

@@ -128,7 +128,7 @@ class Station:
 async def running(station: Station) -> AsyncIterator[Station]:
     task = asyncio.create_task(station.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await station.connected.wait()
         yield station
     finally:

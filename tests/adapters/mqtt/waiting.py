@@ -8,7 +8,7 @@ from vpp.domain.batch import Batch
 from vpp.ports.device import Streaming
 
 
-async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 30.0) -> None:
     """Fails with a TimeoutError where it does not become true in time."""
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event

@@ -11,7 +11,7 @@ from vpp.web.connection import MOST
 from vpp.web.health import application
 from vpp.web.server import serving
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Patient:
