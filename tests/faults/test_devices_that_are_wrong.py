@@ -69,7 +69,11 @@ async def _run() -> Seen:
             lambda: all(code in _codes(seen, way) for way, code in SAID.items()), "all alarms"
         )
         await made.until(
-            lambda: all(abs(made.true_kw(f"bat-{way}")) < 0.05 for way in AT_REST), "safe states"
+            lambda: (
+                all(abs(made.true_kw(f"bat-{way}")) < 0.05 for way in AT_REST)
+                and made.true_kw("bat-reboot") > 3.8
+            ),
+            "safe states, and the rebooted one told again",
         )
         for way in (*WAYS, *SWAPPED):
             seen.true_kw[way] = made.true_kw(f"bat-{way}")
