@@ -20,7 +20,8 @@ def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
     held = np.where(steered, np.nan_to_num(stood.held_kw), 0.0)
     may = stood.free | stood.first | chosen.urgent
     wanted = np.where(may, chosen.power_kw, held)
-    wanted = np.where(wanted == held, reach.keep.clip(wanted), reach.fresh.clip(wanted))
+    stays = (wanted == held) & (reach.keep.clip(held) == held)
+    wanted = np.where(stays, held, reach.fresh.clip(wanted))
     wanted = np.where(steered & ~memory.unknown, wanted, held)
     flight = Flight(
         held_kw=held,

@@ -5,12 +5,13 @@ import pytest
 
 from tests.vpp.control.ticking.city import City, House, Store, city
 from tests.vpp.control.ticking.plant import NOON, Plant, Run
-from tests.vpp.control.ticking.runs import codes, houses, surplus
+from tests.vpp.control.ticking.runs import codes, houses, proposal, surplus
 from tests.vpp.control.ticking.weather import always
 from vpp.domain.forecast import Forecast
 from vpp.domain.ids import SiteId
 from vpp.domain.ladder import Rung
 from vpp.domain.points import Quantity
+from vpp.domain.proposal import Rank, ScopeKind
 from vpp.domain.slots import SlotGrid
 
 
@@ -98,3 +99,13 @@ def test_a_stale_boundary_meter_is_replaced_by_its_sites() -> None:
     run.plant.stale_meters = {"boundary"}
     run.ticks(60)
     assert run.battery_kw()[-1].sum() == pytest.approx(40.0, abs=3)
+
+
+def test_no_override_charges_a_battery_under_a_stale_meter() -> None:
+    run = Run(Plant(city=city(houses(2)), load=always(0.0, 0.0)))
+    run.ticks(60)
+    assert run.battery_kw()[-1] == pytest.approx([0.0, 0.0])
+    run.plant.stale_meters = {"boundary", "meter0"}
+    at_least = proposal("op", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, lo_kw=7.0, hi_kw=9.0)
+    run.proposals = (at_least,)
+    assert run.ticks(8).battery_kw()[-8:, 0].max() == pytest.approx(0.0)
