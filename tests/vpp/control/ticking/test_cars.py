@@ -58,6 +58,18 @@ def test_a_car_takes_surplus_when_there_is_some() -> None:
     assert run.plant.power[1] == pytest.approx(9.0, abs=0.8)
 
 
+def test_surplus_goes_first_to_the_car_that_can_wait_least() -> None:
+    of = city([House(cars=[(0.0, 11.0), (0.0, 11.0)])])
+    run = Run(Plant(city=of, load=always(-9.0)))
+    session(run, "car0-0", need_kwh=20.0, hours=20.0)
+    session(run, "car0-1", need_kwh=20.0, hours=4.0)
+    run.ticks(400)
+    at = run.plant.pool.asset_at
+    patient, hurried = (run.plant.power[at[AssetId(car)]] for car in ("car0-0", "car0-1"))
+    assert patient == pytest.approx(1.0, abs=0.3)
+    assert hurried == pytest.approx(8.0, abs=1.0)
+
+
 @pytest.mark.parametrize("hours", [None, 0.5, 10.0])
 def test_a_car_that_takes_less_than_the_floor_is_offered_the_floor_or_nothing(
     hours: float | None,
