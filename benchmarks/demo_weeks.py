@@ -3,7 +3,8 @@
     python benchmarks/demo_weeks.py [--forecast persistence] [--planner lp] [--plan-every 4]
 
 The input is what the simulators export of their world. Cars charge on arrival in every row but
-those that say otherwise, so that the batteries alone make the difference. Planner and tick are
+those that say otherwise, so that the batteries alone make the difference; in those, "cars too",
+they are steered as well. Planner and tick are
 those of production; forecasts begin with the eight days before the week. ``--forecast none`` leaves
 out the plan: the tick follows the measured surplus. Energy in store at the end is credited; the
 cost is of imported energy, without the demand charge.
@@ -23,6 +24,7 @@ import numpy as np
 from vpp.backtest.bound import least_import
 from vpp.backtest.city import Pools, for_city, pools_of
 from vpp.backtest.data import Recording, between, read_recording
+from vpp.backtest.given import arrivals_kw
 from vpp.backtest.plan_run import PlanRun, run_plan
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.score import score, table
@@ -30,6 +32,7 @@ from vpp.backtest.setting import of_city
 from vpp.backtest.thinking import Thinking, installed
 from vpp.config.city import load_city
 from vpp.config.examples import example_city
+from vpp.domain.arrays import frozen
 from vpp.domain.assets import Battery
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.rules import community, inverter, no_control, surplus_first, tariff_timer
@@ -72,19 +75,34 @@ def show(
     name: str, start: datetime, whole: Recording, portfolio: Portfolio, thinking: Thinking | None
 ) -> None:
     past, week = between(whole, start - PAST, start), between(whole, start, start + WEEK)
+    before, given = on_arrival(past), on_arrival(week)
     pools = pools_of(week, portfolio)
-    runs = rules(week, pools)
     began = monotonic()
-    made = planned(week, past, portfolio, thinking)
+    made = planned(given, before, portfolio, thinking)
+    steered = planned(week, past, portfolio, thinking)
     took = monotonic() - began
-    runs.insert(4, made.run)
+    alone = [*rules(given, pools), made.run, least_import(given, pools=pools)]
+    cars_too = [
+        run_rule("community, cars too", week, community, charging=surplus_first, pools=pools),
+        replace(steered.run, name=f"{steered.run.name}, cars too"),
+        replace(least_import(week, pools=pools), name="perfect foresight, cars too"),
+    ]
     print(f"\n{name} week from {start:%Y-%m-%d}, {len(week.sites)} sites, {len(pools)} pools")
-    print(table(score(run, week, pools=pools) for run in runs))
-    used = {run.name: score(run, week, pools=pools).self_consumption for run in runs}
-    gap = used["perfect foresight"] - used[made.run.name]
-    print(f"plan + tick to perfect foresight: {gap:.4f} of self-consumption")
-    print(f"{made.plans} plans, {len(made.refused)} refused, {took:.0f} s")
-    show_alike(week, portfolio, pools)
+    scores = [score(run, given, pools=pools) for run in alone]
+    scores += [score(run, week, pools=pools) for run in cars_too]
+    print(table(scores))
+    for reached, best in ((scores[-5], scores[-4]), (scores[-2], scores[-1])):
+        gap = best.self_consumption - reached.self_consumption
+        print(f"{reached.name} to {best.name}: {gap:.4f} of self-consumption")
+    plans, refused = made.plans + steered.plans, len(made.refused) + len(steered.refused)
+    print(f"{plans} plans, {refused} refused, {took:.0f} s")
+    show_alike(given, portfolio, pools)
+
+
+def on_arrival(recording: Recording) -> Recording:
+    """Its cars as load that nobody steers."""
+    load_kw = recording.load_kw + arrivals_kw(recording)
+    return replace(recording, load_kw=frozen(load_kw), sessions=())
 
 
 def show_alike(week: Recording, portfolio: Portfolio, pools: Pools) -> None:
@@ -120,10 +138,6 @@ def rules(week: Recording, pools: Pools) -> list[Run]:
         run_rule("each inverter on its own", week, inverter, pools=pools),
         run_rule("community", week, community, pools=pools),
         run_rule("community and tariff", week, tariff_timer, pools=pools),
-        least_import(week, pools=pools),
-        run_rule(
-            "community, cars by surplus", week, community, charging=surplus_first, pools=pools
-        ),
     ]
 
 
