@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,16 @@ def test_where_a_tick_takes_a_minute_ten_of_them_count() -> None:
     texts = shown([True, False] * 20, tick_s=60.0)
     assert texts[-1] == ["connection refused (comes and goes: 20 times)"]
     assert shown([*[True, False] * 20, *[False] * (SPAN_TICKS + 1)], tick_s=60.0)[-1] == []
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_clock_that_is_set_lets_it_rest_as_well(hours: int) -> None:
+    board = AlarmBoard(FakeAudit())
+    for tick in range(2 * TIMES):
+        board.show([LOOSE] if tick % 2 else [], BEGIN + timedelta(seconds=tick))
+    for tick in range(int(SPAN_S) + SPAN_TICKS + 1):
+        standing = board.show([], BEGIN + timedelta(hours=hours, seconds=tick))
+    assert standing == ()
 
 
 @given(st.lists(st.booleans(), max_size=200))
