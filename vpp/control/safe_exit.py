@@ -23,8 +23,8 @@ from vpp.domain.outcome import Outcome
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.setpoint import Setpoint
 
-WAVE_S, READ_BACK_S, LOOK_S = 1.5, 1.5, 0.05
-"""Wire seconds: for each of two waves of writes, for all read-backs, between two looks."""
+WAVE_S, ALL_S, LOOK_S = 1.5, 4.5, 0.05
+"""Wire seconds: for each of two waves of writes, for these and all read-backs, between two looks."""
 
 
 class Ending(StrEnum):
@@ -70,12 +70,13 @@ class SafeExit:
 
     async def run(self) -> tuple[Left, ...]:
         """Close the gate to all else and leave every asset safe, in at most 4.5 wire seconds."""
+        until_s = self._pace.wire.monotonic() + ALL_S
         self._gate.close()
         now, decisions = self._look(), self._decisions()
         decreases = [d for d in decisions if _takes_less(d.setpoint, now)]
         increases = [d for d in decisions if d not in decreases]
         left = [*await self._wave(decreases), *await self._wave(increases)]
-        return await self._read_back(left)
+        return await self._read_back(left, until_s)
 
     def _decisions(self) -> list[Decision]:
         farewell = Farewell(
@@ -111,23 +112,23 @@ class SafeExit:
         await end_all(tasks)
         return left
 
-    async def _read_back(self, left: Sequence[Left]) -> tuple[Left, ...]:
-        wire, seen = self._pace.wire, list(left)
-        until_s = wire.monotonic() + READ_BACK_S
-        while wire.monotonic() < until_s:
+    async def _read_back(self, left: Sequence[Left], until_s: float) -> tuple[Left, ...]:
+        wire, seen, written = self._pace.wire, list(left), self._look()
+        while True:
             now = self._look()
-            seen = [self._seen(one, now) for one in seen]
-            if all(one.ending is not Ending.SENT for one in seen):
-                break
+            seen = [self._seen(one, written, now) for one in seen]
+            if all(one.ending is not Ending.SENT for one in seen) or wire.monotonic() >= until_s:
+                return tuple(seen)
             await wire.sleep(LOOK_S)
-        return tuple(seen)
 
-    def _seen(self, one: Left, now: Witness) -> Left:
+    def _seen(self, one: Left, written: Witness, now: Witness) -> Left:
+        """A reading counts that is dated after the answer, or came after it, if by a late clock."""
         if one.ending is not Ending.SENT:
             return one
         look, facts = now.of(one.asset), self._facts[one.device]
         tolerance_kw = max(facts.confirm.tolerance_kw, facts.capabilities[one.asset].resolution_kw)
-        if look.setpoint_kw is None or look.setpoint_s <= one.at_s:
+        after_s = min(one.at_s, written.of(one.asset).setpoint_s)
+        if look.setpoint_kw is None or look.setpoint_s <= after_s:
             return one
         held = is_held(one.setpoint, look.setpoint_kw, tolerance_kw)
         return replace(one, ending=Ending.READ_BACK) if held else one

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vpp.control.control_room import OnExit
 from vpp.control.inputs import Decision, TickInputs
 from vpp.control.safe_exit import Ending
 from vpp.domain.audit import Event
+from vpp.domain.batch import Batch
 from vpp.domain.capability import Form
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority, SafeState
@@ -111,6 +113,25 @@ async def test_leaving_safe_stops_and_reads_back_every_device(tmp_path: Path) ->
     assert port.power_kw == 0.0
     *_, (last,) = outcomes(made).values()
     assert last in ("accepted", "followed")
+
+
+class DatedBack(FakeBattery):
+    """Its clock is a few seconds behind, too little to be noticed."""
+
+    async def read(self) -> Batch:
+        batch = await super().read()
+        return replace(batch, measured_s=batch.measured_s - 4.0)
+
+
+async def test_a_clock_a_little_behind_keeps_nobody_from_being_read_back(tmp_path: Path) -> None:
+    port = DatedBack(DeviceId("d1"), AssetId("b1"), LoopClock(), battery_facts("b1"))
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(10)
+        assert port.power_kw == 5.0
+        left = await made.room.stop(OnExit.SAFE)
+    assert [one.ending for one in left] == [Ending.READ_BACK]
 
 
 async def test_a_hung_device_does_not_keep_the_others_from_their_safe_state(
