@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.architecture.house import ROOT
 from vpp.cli import exits
 from vpp.cli.main import app
-from vpp.control.safe_exit import READ_BACK_S, WAVE_S
+from vpp.control.safe_exit import ALL_S
 from vpp.domain.ladder import Rung
 from vpp.runtime.metrics import DaemonMetrics
 from vpp.runtime.state_home import VARIABLE
@@ -87,7 +87,7 @@ def test_the_service_leaves_the_daemon_time_to_make_devices_safe(
 ) -> None:
     assert service["KillMode"] == "mixed", "the planner is the daemon's to end"
     assert service["KillSignal"] == "SIGTERM"
-    assert int(service["TimeoutStopSec"]) >= 2 * (2 * WAVE_S + READ_BACK_S)
+    assert int(service["TimeoutStopSec"]) >= 2 * ALL_S
 
 
 def test_the_service_does_not_start_again_what_needs_a_person(

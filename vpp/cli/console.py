@@ -8,8 +8,8 @@ _WIDE = 400
 
 def console(width: int = _WIDE) -> Console:
     """The terminal as it is; elsewhere wide enough for every table to stay in one piece."""
-    found = Console()
-    return found if found.is_terminal else Console(width=width)
+    found = Console(emoji=False)
+    return found if found.is_terminal else Console(width=width, emoji=False)
 
 
 def can_draw(on: Console) -> bool:

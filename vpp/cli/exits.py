@@ -25,7 +25,7 @@ LEGEND = (
     " this portfolio, 5 unsafe (a rating does not hold, or a device was not made safe)."
 )
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 @contextmanager

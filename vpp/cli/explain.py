@@ -51,7 +51,7 @@ def explain(
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
         return
     for line in _lines(found):
-        console().print(line, highlight=False, soft_wrap=True, emoji=False)
+        console().print(line, highlight=False, soft_wrap=True)
 
 
 async def _account(home: Path, asset: str, at: str | None, city: Path | None) -> "Account":

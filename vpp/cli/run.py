@@ -75,7 +75,7 @@ def run(
     On the way out every device is brought to its safe state and read back, within 5 s.
     """
     never_wait()
-    address = address_of(http)
+    address, lasts_s = address_of(http), None if lasts is None else seconds(lasts)
     with farewell() as begun:
         city = load_city(file, base_port=base_port)
         wire = WireClock()
@@ -91,7 +91,7 @@ def run(
         )
         if watch := watch and _can_watch():
             to_file(options.state_dir / LOG)
-        on_fast_loop(_run(begun, city, options, clocks, address, lasts, watch=watch))
+        on_fast_loop(_run(begun, city, options, clocks, address, lasts_s, watch=watch))
 
 
 async def _run(
@@ -100,7 +100,7 @@ async def _run(
     options: Options,
     clocks: Clocks,
     http: Address | None,
-    lasts: str | None,
+    lasts_s: float | None,
     *,
     watch: bool,
 ) -> None:
@@ -115,7 +115,7 @@ async def _run(
         if watch:
             stack.enter_context(_watching(daemon))
         _tell_begun(city, options, health)
-        await first_of(stop, daemon.over, timeout_s=seconds(lasts) if lasts else None)
+        await first_of(stop, daemon.over, timeout_s=lasts_s)
         endings = {"a signal": stop, "a fault": daemon.over}
         why = next((why for why, event in endings.items() if event.is_set()), "--for")
         _log.info("stopping", portfolio=city.portfolio.id, why=why)

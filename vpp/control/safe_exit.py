@@ -24,7 +24,7 @@ from vpp.domain.portfolio import Portfolio
 from vpp.domain.setpoint import Setpoint
 
 WAVE_S, ALL_S, LOOK_S = 1.5, 4.5, 0.05
-"""Wire seconds: for each of two waves of writes, for these and all read-backs, between two looks."""
+"""Wire seconds: for each of two waves of writes, for these and all read-backs, between looks."""
 
 
 class Ending(StrEnum):

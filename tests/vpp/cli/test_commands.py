@@ -51,7 +51,19 @@ def test_what_is_logged_is_no_part_of_what_a_command_prints() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "demo", "run", "check", "plan", "backtest", "override", "device", "audit", "version"],
+    [
+        "",
+        "demo",
+        "run",
+        "check",
+        "plan",
+        "backtest",
+        "explain",
+        "override",
+        "device",
+        "audit",
+        "version",
+    ],
 )
 def test_every_command_explains_itself(home: dict[str, str], command: str) -> None:
     done = vpp(home, *command.split(), "--help")
@@ -135,6 +147,23 @@ def test_a_wrong_state_of_charge_is_a_wrong_command_line(
     done = vpp(home, "plan", example_city("one-house"), "--offline", "--soc", soc)
     assert done.returncode == exits.USAGE
     assert words in done.stderr
+
+
+def test_a_mistake_in_line_100_is_told_with_its_number(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    city = tmp_path / "city.yaml"
+    city.write_text("\n" * 99 + "portfolios: {}\n")
+    done = vpp(home, "check", city)
+    assert done.returncode == exits.CONFIGURATION
+    assert f"{city}:100:" in done.stderr
+
+
+def test_a_wrong_length_of_time_is_told_before_anything_starts(home: dict[str, str]) -> None:
+    done = vpp(home, "run", example_city("one-house"), "--for", "ever")
+    assert done.returncode == exits.USAGE
+    assert "is no length of time" in done.stderr
+    assert not Path(home["VPP_STATE_HOME"]).exists()
 
 
 @pytest.mark.parametrize("command", [["check"], ["run"], ["plan", "--offline"]])
