@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -150,6 +151,11 @@ def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "An
     return made
 
 
+def _number(value: float, form: str) -> str:
+    """A dash for what has no meaning."""
+    return format(value, form) if isfinite(value) else "–"
+
+
 def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
     from rich.table import Table
 
@@ -167,13 +173,15 @@ def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
     if columns is COLUMNS:
         table.add_column("CityLearn 2022", justify="right")
     for name, row in found.scores.items():
-        cells = [format(read(row), form) for _, read, form in columns]
+        cells = [_number(read(row), form) for _, read, form in columns]
         if columns is COLUMNS:
-            cells.append(f"{found.grid_scores[name]:.3f}")
+            cells.append(_number(found.grid_scores[name], ".3f"))
         table.add_row(name, *cells)
     out.print(table)
     if columns is not COLUMNS:
         out.print("a wider terminal, report.html and kpi.json show more of each", style="dim")
+    if made.recording.price_per_kwh is None:
+        errors.print("no prices in the record, so no costs: --city states a tariff")
     regret = ", ".join(f"{name} {value:,.2f}" for name, value in found.regret.items())
     out.print(f"regret in {found.unit}: {regret}")
     for fault in made.asked.refused[:3]:

@@ -118,6 +118,17 @@ def test_cars_are_written_by_session(tmp_path: Path) -> None:
     assert sum(float(row["ev_kw"]) for row in cars) == 6.0
 
 
+def test_without_prices_costs_are_dashes_and_it_says_where_a_tariff_comes_from(
+    tmp_path: Path,
+) -> None:
+    folder = write_folder(tmp_path, {"signals_hourly.csv": None})
+    done = backtest(folder, "--out", tmp_path / "out", "--controller", "community")
+    assert done.exit_code == exits.OK, done.output
+    assert "nan" not in done.output
+    assert "–" in done.output
+    assert "--city states a tariff" in done.output
+
+
 def test_part_of_the_sites_and_of_the_time(tmp_path: Path) -> None:
     folder, out = write_folder(tmp_path), tmp_path / "out"
     part = ("--sites", "b, c", "--from", "2026-07-01", "--to", "2026-07-02T06:00:00Z")
