@@ -112,7 +112,8 @@ class Hearing:
 
     def _take_status(self, payload: bytes) -> None:
         if not payload:
-            self.presence.online = False
+            self.presence.cleared(self._wire.monotonic())
+            self.changed.set()
             return
         match self.presence.heard(messages.STATUS.read(payload), self._wire.monotonic()):
             case News.OLD:

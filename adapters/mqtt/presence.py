@@ -49,6 +49,10 @@ class Presence:
         self.online, self._born = False, None
         self._left_s = float("inf")
 
+    def cleared(self, now_s: float) -> None:
+        """Its retained status was taken away: the next one counts, and so do signs of life."""
+        self.online, self._born, self._left_s = False, None, now_s
+
     def _came(self, status: StatusMessage) -> News:
         restarted = self.boot is not None and status.boot != self.boot
         fell_back = self.boot is not None and status.boot < self.boot
@@ -56,7 +60,7 @@ class Presence:
             return News.OLD
         if not restarted and not self._is_newer(status):
             return News.NOTHING if self.online else News.OLD
-        self.online, self.boot, self._born = True, status.boot, status.ts
+        self.online, self.boot, self._born, self._left_s = True, status.boot, status.ts, 0.0
         return News.RESTARTED if restarted else News.CAME
 
     def _left(self, status: StatusMessage, now_s: float) -> News:

@@ -18,7 +18,7 @@ from vpp.domain.errors import InvariantError, StoreUnavailable
 from vpp.domain.points import Quantity
 from vpp.ports.store import History
 from vpp.runtime.audit_file import NAME as AUDIT
-from vpp.runtime.reason_log import NAME
+from vpp.runtime.reason_log import NAME, remedy
 
 SLOT = timedelta(minutes=15)
 """Of the history's means."""
@@ -99,9 +99,7 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
             tick_s, reasons = _newest(database, "tick", place["pool"], at)
             plan_s, plan = _newest(database, "plan", place["pool"], at)
     except sqlite3.Error as error:
-        raise StoreUnavailable(
-            f"{path}: {error}; 'vpp run' begins it, and keeps in it why it did what it did"
-        ) from error
+        raise StoreUnavailable(f"{path}: {error}; {remedy(error)}") from error
     if tick_s is None:
         since = f" before {at.isoformat()}" if at else ""
         raise InvariantError(f"nothing was decided for pool {place['pool']}{since}")

@@ -72,7 +72,8 @@ class ReasonLog:
 
     def __init__(self, path: Path, portfolio: Portfolio, *, flush_s: float = FLUSH_S) -> None:
         self._path, self._flush_s = path, flush_s
-        self._rows: deque[_Row] = deque(_places(portfolio), maxlen=WAITING)
+        self._places = tuple(_places(portfolio))
+        self._rows: deque[_Row] = deque(maxlen=WAITING)
         self._newest: dict[PoolId, tuple[object, float]] = {}
         self._plans: dict[PoolId, Plan] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reasons")
@@ -124,10 +125,8 @@ class ReasonLog:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
         except sqlite3.Error as error:
             if not self.lost:
-                remedy = "free space, or move the file away"
-                _log.warning(
-                    "reasons lost; control goes on", why=f"{self._path}: {error}; {remedy}"
-                )
+                why = f"{self._path}: {error}; {remedy(error)}"
+                _log.warning("reasons lost; control goes on", why=why)
             self.lost = True
             return
         for row in rows:
@@ -143,7 +142,8 @@ class ReasonLog:
             database.execute("PRAGMA synchronous=OFF")
             database.executescript(_SCHEMA)
             database.execute("BEGIN")
-            for table, key, told in rows:
+            known = database.execute("SELECT count(*) FROM place").fetchone() != (0,)
+            for table, key, told in (*(() if known else self._places), *rows):
                 values = (*key, _pack(_plain(told)))
                 marks = ", ".join("?" * len(values))
                 database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of our own
@@ -152,6 +152,17 @@ class ReasonLog:
                     older = f"DELETE FROM {table} WHERE pool = ? AND at_s < ?"  # noqa: S608 - names of our own
                     database.execute(older, (pool, put_s - KEPT_S))
             database.execute("COMMIT")
+
+
+def remedy(error: sqlite3.Error) -> str:
+    """What a person can do about it."""
+    match error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else None:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "somebody else holds it: try again when he has let go"
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return "it is damaged: move it away, and the daemon begins a new one"
+        case _:
+            return "make it readable and writable, or free space; 'vpp run' begins it"
 
 
 def _places(portfolio: Portfolio) -> Iterator[_Row]:

@@ -125,6 +125,23 @@ def test_a_late_will_of_the_same_life_does_not_outlast_signs_of_life() -> None:
     assert heard.hearing.presence.online
 
 
+@pytest.mark.parametrize("lost_before", [False, True])
+@pytest.mark.parametrize("comes", [telemetry(9), online(1)])
+def test_a_status_that_was_taken_away_is_made_good_by_the_next_word(
+    comes: Said, lost_before: bool
+) -> None:
+    heard = Heard()
+    heard.say(*online(1))
+    if lost_before:
+        heard.hearing.forget(ConnectionError("the broker"))
+        heard.say(*online(1), retained=True)
+    heard.say("status", b"")
+    assert not heard.hearing.here
+    heard.clock.seconds += 3
+    heard.say(*comes)
+    assert heard.hearing.here
+
+
 def test_a_repeated_status_of_before_the_will_does_not_bring_it_back() -> None:
     heard = Heard()
     heard.say(*online(1))

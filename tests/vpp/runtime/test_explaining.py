@@ -1,6 +1,7 @@
 """Why something was done, asked afterwards: reasons and plans on disk, commands in the record."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -112,6 +113,18 @@ def ticks(path: Path) -> list[float]:
     return [at_s - NOON.timestamp() for (at_s,) in found]
 
 
+def is_kept(path: Path) -> bool:
+    """Whether a first row is there to be read."""
+    with contextlib.suppress(sqlite3.Error):
+        return bool(ticks(path))
+    return False
+
+
+def taken_away(path: Path) -> None:
+    for file in path.glob(f"{NAME}*"):
+        file.unlink()
+
+
 async def test_a_moment_is_told_with_the_reason_and_the_plan_of_then(
     tmp_path: Path, history: SqliteHistory
 ) -> None:
@@ -215,6 +228,27 @@ async def test_the_newest_command_and_what_became_of_it(tmp_path: Path) -> None:
     assert (second.why, second.outcome) == ("second", "refused: authority is observe")
     assert last_told(tmp_path / AUDIT, BAT, NOON - timedelta(seconds=1)) is None
     assert last_told(tmp_path / "none", BAT, NOON) is None
+
+
+async def test_a_file_that_is_taken_away_is_begun_anew_with_all_it_needs(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    async with ReasonLog(tmp_path / NAME, PORTFOLIO, flush_s=0.05) as log:
+        work = asyncio.create_task(log.run())
+        log.observe(seen(0, pool_reason("x")))
+        await until(lambda: is_kept(tmp_path))
+        taken_away(tmp_path)
+        log.observe(seen(100, pool_reason("y")))
+        await until(lambda: is_kept(tmp_path))
+        work.cancel()
+    found = await account(tmp_path, history, BAT, None)
+    assert [reason["text"] for reason in found.reasons] == ["because y"]
+
+
+async def test_a_damaged_file_is_told_as_such(tmp_path: Path, history: SqliteHistory) -> None:
+    (tmp_path / NAME).write_bytes(b"no database at all, and long enough to be seen as none" * 40)
+    with pytest.raises(StoreUnavailable, match="move it away"):
+        await account(tmp_path, history, BAT, None)
 
 
 async def test_what_is_not_there_is_told_in_words(tmp_path: Path, history: SqliteHistory) -> None:
