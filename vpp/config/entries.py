@@ -5,6 +5,7 @@ fractions lie in 0..1. What entries say of one another is checked elsewhere.
 """
 
 from datetime import date
+from math import nan
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
@@ -21,6 +22,15 @@ def _day(value: object) -> date:
         return date.fromisoformat(value) if isinstance(value, str) else date.fromisoformat("")
     except ValueError:
         raise ValueError(f"is {value!r}, expected a day such as 2026-06-01") from None
+
+
+def _weight(value: object) -> object:
+    """One mistake instead of one for each kind that a weight may be."""
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else nan
+    if value == "usual" or 0 <= number <= LARGEST:
+        return value
+    negative = ", which is negative" if number < 0 else ""
+    raise ValueError(f"is {value!r}{negative}; expected usual, or a number from 0 to {LARGEST:g}")
 
 
 LARGEST = 1e9
@@ -40,7 +50,7 @@ Whole = Annotated[int, Strict()]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Flag = Annotated[bool, Strict()]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Weight = Magnitude | Literal["usual"]
+Weight = Annotated[Magnitude | Literal["usual"], BeforeValidator(_weight)]
 """Of a side goal; ``usual`` leaves it to the planner, which goes by the size of the storages."""
 Day = Annotated[date, BeforeValidator(_day)]
 Month = Annotated[Whole, Field(ge=1, le=12)]

@@ -1,4 +1,4 @@
-"""Currency, time zone and country of a portfolio: all of them known to the world."""
+"""Currency, time zone, country and forecaster of a portfolio: all of them known to somebody."""
 
 from difflib import get_close_matches
 from zoneinfo import available_timezones
@@ -6,7 +6,8 @@ from zoneinfo import available_timezones
 import holidays
 
 from vpp.config.draft import Draft
-from vpp.config.findings import Findings
+from vpp.config.findings import Findings, instead
+from vpp.ports import plugins
 
 CURRENCIES = frozenset(
     code
@@ -26,7 +27,7 @@ CURRENCIES = frozenset(
 
 
 def check_place(draft: Draft, findings: Findings) -> None:
-    """Check the portfolio's codes and names against what exists."""
+    """Check the portfolio's codes and names against what exists, in the world and on this host."""
     portfolio = draft.portfolio
     if portfolio is None:
         return
@@ -41,6 +42,10 @@ def check_place(draft: Draft, findings: Findings) -> None:
     countries = {code for code in holidays.list_supported_countries() if len(code) == 2}
     if portfolio.country not in countries:
         _unknown("country", portfolio.country, countries, "an ISO 3166 code such as KR", findings)
+    installed = plugins.names(plugins.FORECASTERS)
+    if (forecaster := portfolio.forecaster) not in installed:
+        problem = f"no forecaster {forecaster!r} is installed"
+        findings.add(("portfolio", "forecaster"), problem, instead(forecaster, installed))
 
 
 def _unknown(

@@ -166,6 +166,17 @@ def test_a_wrong_length_of_time_is_told_before_anything_starts(home: dict[str, s
     assert not Path(home["VPP_STATE_HOME"]).exists()
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_forecaster_that_is_not_installed_is_a_mistake_of_the_city_file(
+    home: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    file = wrong_city(tmp_path, "country: KR,", "country: KR, forecaster: persistance,")
+    done = vpp(home, command, file)
+    assert done.returncode == exits.CONFIGURATION
+    assert f"{file}:4: portfolio.forecaster: no forecaster 'persistance'" in done.stderr
+    assert "did you mean 'persistence'?" in done.stderr
+
+
 @pytest.mark.parametrize("command", [["check"], ["run"], ["plan", "--offline"]])
 def test_a_pipe_is_no_city_file_and_nobody_waits_for_it(
     home: dict[str, str], tmp_path: Path, command: list[str]

@@ -43,8 +43,27 @@ def test_a_side_goal_is_a_number_or_left_to_the_planner(sample: City) -> None:
     goals = read_city(text, "city.yaml").portfolio.goals
     assert (goals.flatten_per_kw2, goals.ramp_per_kw, goals.peak_per_kw) == (None, 0.1, 0.0)
     assert sample.portfolio.goals.flatten_per_kw2 == 0.0
-    with pytest.raises(ConfigurationError, match=r"goals\.ramp_per_kw.*usual"):
-        read_city(text.replace("0.1", "often"), "city.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("-1", "is -1, which is negative"),
+        (".inf", "is inf"),
+        (".nan", "is nan"),
+        ("often", "is 'often'"),
+        ("true", "is True"),
+        ("[1]", "is [1]"),
+    ],
+)
+def test_a_side_goal_that_is_neither_is_one_mistake_that_says_both(given: str, words: str) -> None:
+    stated = f"goals: {{ramp_per_kw: {given}}}"
+    text = SAMPLE.replace("  id: sample\n", f"  id: sample\n  {stated}\n", 1)
+    with pytest.raises(ConfigurationError) as refused:
+        read_city(text, "city.yaml")
+    (mistake,) = refused.value.mistakes
+    assert mistake.path == "portfolio.goals.ramp_per_kw"
+    assert mistake.problem == f"{words}; expected usual, or a number from 0 to 1e+09"
 
 
 def test_the_city_says_who_forecasts(sample: City) -> None:
