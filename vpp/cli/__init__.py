@@ -1,7 +1,10 @@
 """The commands. Whatever is logged is no part of what they print, from the first import on."""
 
-from vpp.cli.streams import open_closed
-from vpp.runtime.logs import to_standard_error
+from vpp.cli.interrupts import ending_at_once
 
-open_closed()
-to_standard_error()
+with ending_at_once():
+    from vpp.cli.streams import open_closed
+    from vpp.runtime.logs import to_standard_error
+
+    open_closed()
+    to_standard_error()

@@ -1,21 +1,24 @@
 """The command line: ``vpp --help`` teaches."""
 
-import typer
+from vpp.cli.interrupts import ending_at_once
 
-from vpp.cli import (
-    audit,
-    backtest,
-    check,
-    demo,
-    device,
-    explain,
-    forecast,
-    override,
-    plan,
-    run,
-    version,
-)
-from vpp.cli.exits import LEGEND
+with ending_at_once():
+    import typer
+
+    from vpp.cli import (
+        audit,
+        backtest,
+        check,
+        demo,
+        device,
+        explain,
+        forecast,
+        override,
+        plan,
+        run,
+        version,
+    )
+    from vpp.cli.exits import LEGEND
 
 app = typer.Typer(
     name="vpp",
