@@ -145,7 +145,7 @@ def _solve(
     before[:, 0] = start_kwh
     rows = [
         LinearConstraint(
-            _wide(_stored_rows(storage, slots, hours), pairs), before.ravel(), before.ravel()
+            _wide(stored_rows(storage, slots, hours), pairs), before.ravel(), before.ravel()
         ),
         LinearConstraint(_boundary_rows(units, stays, slots), goal.net_kw, np.inf),
     ]
@@ -168,7 +168,7 @@ def _wide(rows: sparse.csc_array, pairs: int) -> sparse.csc_array:
     return sparse.csc_array(sparse.hstack([rows, sparse.csc_array((rows.shape[0], pairs))]))
 
 
-def _stored_rows(storage: Storage, slots: int, hours: float) -> sparse.csc_array:
+def stored_rows(storage: Storage, slots: int, hours: float) -> sparse.csc_array:
     """``E_t - E_t-1 - h * (eta_c * charge - discharge / eta_d)``; a row per battery and slot."""
     units = len(storage)
     eye = sparse.eye_array(slots)
