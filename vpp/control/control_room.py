@@ -15,6 +15,7 @@ from vpp.control.held_back import held_back
 from vpp.control.inputs import PoolModel, State
 from vpp.control.live_facts import LiveFacts
 from vpp.control.loop import ControlLoop, Surroundings, TickView
+from vpp.control.marks import Marker
 from vpp.control.means import SlotMeans
 from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
@@ -31,6 +32,7 @@ from vpp.control.tenure import Tenure
 from vpp.control.write_gate import WriteGate
 from vpp.domain.assets import Pv
 from vpp.domain.ids import DeviceId
+from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source
@@ -117,6 +119,7 @@ class ControlRoom(Generic[State]):
         self.board = AlarmBoard(audit)
         self.shadows = ShadowBook(audit)
         self._heartbeats = Heartbeats(ports, gate=self.gate, audit=audit, pace=pace)
+        self._marker = Marker(portfolio)
         means = SlotMeans(portfolio, hold_s=timing.freshness_s)
         self._recorder = Recorder(means, services.history, wire=pace.wire)
         self._safe_exit = SafeExit(portfolio, facts, gate=self.gate, table=self.table, pace=pace)
@@ -188,4 +191,5 @@ class ControlRoom(Generic[State]):
 
     def _record(self, view: TickView[State]) -> None:
         held = held_back(self._plants, self.gate.ledger, view.snapshot)
-        self._recorder.observe(view.snapshot, held)
+        marks = self._marker.marks(view.snapshot, view.results, view.alarms)
+        self._recorder.observe(view.snapshot, marks | {(p, Quantity.HELD_BACK) for p in held})

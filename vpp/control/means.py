@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from vpp.control.marks import WHY_AWAY, Mark
 from vpp.domain.arrays import Bools, Floats
-from vpp.domain.assets import Pv
+from vpp.domain.assets import Battery, Pv
 from vpp.domain.history import Mean
-from vpp.domain.ids import AssetId
 from vpp.domain.points import Quantity
 from vpp.domain.pool_net import pool_net_kw
 from vpp.domain.portfolio import Portfolio
@@ -37,20 +37,20 @@ class SlotMeans:
             *(_Series(meter, Quantity.POWER_KW) for meter in portfolio.meters),
             *(_Series(pool, Quantity.POWER_KW) for pool in portfolio.pools),
         )
-        self._plants = tuple(a.id for a in portfolio.assets.values() if isinstance(a, Pv))
-        self._series += tuple(_Series(plant, Quantity.HELD_BACK) for plant in self._plants)
+        marks = tuple(_marks(portfolio))
+        self._mark_at = {mark: at for at, mark in enumerate(marks)}
+        measured = len(self._series)
+        self._series += tuple(_Series(*mark) for mark in marks)
         self._at_end: Bools = np.array([s.quantity is Quantity.SOC for s in self._series])
-        self._rare = np.array([s.quantity is Quantity.HELD_BACK for s in self._series])
+        self._rare: Bools = np.arange(len(self._series)) >= measured
         self._held = np.full(len(self._series), np.nan)
         self._counted_s = float("inf")
         self._begin(self._counted_s)
 
-    def add(
-        self, snapshot: Snapshot, held_back: frozenset[AssetId] = frozenset()
-    ) -> tuple[Mean, ...]:
-        """Take in one tick; the means of the slots that ended since the last one.
+    def add(self, snapshot: Snapshot, marks: frozenset[Mark] = frozenset()) -> tuple[Mean, ...]:
+        """Take in one tick and what holds at it; the means of the slots that ended since the last.
 
-        ``held_back``: plants that a ceiling keeps below what they could give.
+        Of a mark only what is not 0 is a mean.
         """
         now_s, ended = snapshot.at.timestamp(), list[Mean]()
         if now_s < self._counted_s:  # the first tick, or the clock was set back
@@ -62,8 +62,9 @@ class SlotMeans:
             ended.extend(self._means())
             self._begin(end_s)
         self._count(hold_until_s)
-        held = np.array([float(plant in held_back) for plant in self._plants])
-        self._held = np.concatenate([self._values(snapshot), held])
+        holds = np.zeros(len(self._mark_at))
+        holds[[self._mark_at[mark] for mark in marks]] = 1.0
+        self._held = np.concatenate([self._values(snapshot), holds])
         self._counted_s = now_s
         return tuple(ended)
 
@@ -109,6 +110,15 @@ class SlotMeans:
                 np.array([np.nan if net is None else net for net in nets]),
             ]
         )
+
+
+def _marks(portfolio: Portfolio) -> Iterator[Mark]:
+    for asset in portfolio.assets.values():
+        if isinstance(asset, Pv):
+            yield asset.id, Quantity.HELD_BACK
+        elif isinstance(asset, Battery):
+            yield from ((asset.id, why) for why in WHY_AWAY)
+    yield from ((pool, Quantity.LIMITED) for pool in portfolio.pools)
 
 
 def _good(column: Column | None, count: int) -> Floats:

@@ -5,10 +5,10 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from vpp.control.marks import Mark
 from vpp.control.means import SlotMeans
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.history import Mean
-from vpp.domain.ids import AssetId
 from vpp.domain.snapshot import Snapshot
 from vpp.ports.clock import Clock
 from vpp.ports.store import History
@@ -38,9 +38,9 @@ class Recorder:
     ) -> None:
         await self._tasks.__aexit__(kind, error, trace)
 
-    def observe(self, snapshot: Snapshot, held_back: frozenset[AssetId] = frozenset()) -> None:
-        """``held_back``: plants that a ceiling keeps below what they could give."""
-        ended = self._means.add(snapshot, held_back)
+    def observe(self, snapshot: Snapshot, marks: frozenset[Mark] = frozenset()) -> None:
+        """Take in one tick, and what holds at it."""
+        ended = self._means.add(snapshot, marks)
         if ended:
             self._ended.append(ended)
             self._some.set()

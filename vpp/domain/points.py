@@ -28,7 +28,17 @@ class Quantity(StrEnum):
     """What PV could produce uncurtailed, magnitude."""
     HELD_BACK = "held_back"
     """1 while a ceiling keeps PV below what the sun would let it give, else 0; its mean is the part
-    of the time. Only on record, and only where it is not 0."""
+    of the time. Only on record, and only where it is not 0: here and up to ``LIMITED``."""
+    OFFLINE = "offline"
+    """1 while the device that writes a battery does not answer."""
+    NOT_OBEYING = "not_obeying"
+    """1 while a battery does not do what it was told."""
+    BY_HAND = "by_hand"
+    """1 while a battery is overridden, or its device under another authority than ``auto``."""
+    BLIND = "blind"
+    """1 while a battery is in its safe state for any other reason, as that no meter sees it."""
+    LIMITED = "limited"
+    """1 while limits from above or from outside leave a pool less than it would take or give."""
     UNCONTROLLED_KW = "uncontrolled_kw"
     """Loads of a pool less what its sun could give: its net with storages at rest and no cars.
     Only foreseen."""

@@ -127,6 +127,19 @@ def test_an_override_holds_and_ends(day: Day) -> None:
     assert np.abs(day.battery_kw("c", OVER_H + 0.1, OVER_H + 1) - OVERRIDE_KW).max() > 0.3
 
 
+def test_it_is_on_record_when_and_why_the_plan_did_not_have_a_battery(day: Day) -> None:
+    def hours(battery: str, why: Quantity) -> list[float]:
+        parts = day.street.history.means.get((battery, why), {})
+        return [(at_s - MIDNIGHT.timestamp()) / 3600 for at_s, p in parts.items() if p.value > 0.5]
+
+    gone = hours("b-bat", Quantity.OFFLINE)
+    assert gone[:8] == [DIES_H + slot / 4 for slot in range(8)]
+    assert max(gone) < RETURNS_H + 0.5, "until it was dialled again"
+    assert hours("a-bat", Quantity.BLIND) == [BLIND_H, BLIND_H + 0.25]
+    assert hours("c-bat", Quantity.BY_HAND) == [OVERRIDE_H, OVERRIDE_H + 0.25]
+    assert hours("a-bat", Quantity.OFFLINE) == hours("a-bat", Quantity.NOT_OBEYING) == []
+
+
 def test_the_car_leaves_with_what_it_needs(day: Day) -> None:
     car = day.street.world.car
     assert car.delivered_kwh == pytest.approx(car.need_kwh, abs=0.1)

@@ -122,7 +122,8 @@ def lived(quarters: list[tuple[float, frozenset[AssetId]]]) -> list[Mean]:
                 "home-load": {Quantity.POWER_KW: 2.0},
             }
             seen = snapshot(PORTFOLIO, measured, at=NOON + timedelta(seconds=at_s), now_s=at_s)
-            kept += means.add(seen, held_then if minute > 11 else frozenset())
+            marks = frozenset((plant, Quantity.HELD_BACK) for plant in held_then)
+            kept += means.add(seen, marks if minute > 11 else frozenset())
     end_s = 900.0 * len(quarters)
     after = snapshot(PORTFOLIO, {}, at=NOON + timedelta(seconds=end_s), now_s=end_s)
     return kept + list(means.add(after))
