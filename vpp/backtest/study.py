@@ -1,12 +1,9 @@
 """One question to a record: how good is this controller, beside what else could have been done?"""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.metadata import version
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +18,7 @@ from vpp.backtest.given import at_chargers_kw, on_arrival_run
 from vpp.backtest.parking import bookings, unsteered
 from vpp.backtest.plan_run import PlanRun, Watching, run_plan
 from vpp.backtest.prices import recorded_tariff
+from vpp.backtest.processes import side_by_side
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting, of_city, of_recording
 from vpp.backtest.thinking import Thinking, installed
@@ -167,7 +165,7 @@ def answer(
         ConfigurationError: no planner or forecaster of that name.
     """
     scene = replace(_scene(ask, recording), unfinished=unfinished)
-    with _side_by_side(workers) as begin:
+    with side_by_side(workers) as begin:
         beside = {name: begin(_rule, scene, name) for name in _rules(scene)}
         bound = begin(_bound, scene)
         foreseen = begin(_foreseen, scene) if _is_planned(ask) else None
@@ -270,27 +268,3 @@ def _foresight(recording: Recording, setting: Setting) -> Foresight:
     drawn_kw = at_chargers_kw(recording, steered, tuple(setting.chargers))
     by_charger = dict(zip(setting.chargers.values(), drawn_kw, strict=True))
     return Foresight(recording, others.ev_kw, by_charger)
-
-
-Begin = Callable[..., Callable[[], Run]]
-
-
-@contextmanager
-def _side_by_side(workers: int) -> Iterator[Begin]:
-    """How to begin what may run beside the rest: at once in another process, or when asked for."""
-    if workers < 2:
-        yield lambda work, *given: lambda: work(*given)
-        return
-    others = set(active_children())
-    with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
-
-        def begin(work: Callable[..., Run], *given: object) -> Callable[[], Run]:
-            future: Future[Run] = pool.submit(work, *given)
-            return future.result
-
-        try:
-            yield begin
-        except BaseException:
-            for process in set(active_children()) - others:
-                process.terminate()
-            raise

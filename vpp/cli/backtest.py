@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from vpp.cli.console import console
-from vpp.cli.exits import errors, faults_as_exits
+from vpp.cli.exits import INTERRUPTED, errors, faults_as_exits
+from vpp.cli.interrupts import never_lost
 from vpp.cli.spans import instant, seconds
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ UNFINISHED = ".unfinished"
 WHOLE_TABLE = 120
 """Characters of a terminal from which on every column has room for its figures."""
 MAIN_COLUMNS = ("self-consumption", "self-sufficiency", "cost", "peak kW", "daily peak kW")
-INTERRUPTED = 130
-"""As a shell says of a command that Ctrl-C ended."""
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -132,19 +131,23 @@ def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "An
     from vpp.backtest.study import answer
 
     columns = (TextColumn("{task.fields[at]}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    bar = Progress(*columns, console=Console(stderr=True))
+    with bar as progress, never_lost() as tell_interruption:
         slots = len(recording.grid)
         task = progress.add_task("slots", total=slots, at=str(recording.grid.start.date()))
 
         def done(slot: int) -> None:
             day = datetime.fromtimestamp(float(recording.grid.edges_s[slot]), UTC).date()
             progress.update(task, completed=slot, at=str(day))
+            tell_interruption()
 
         unfinished = out / UNFINISHED
         try:
             made = answer(ask, recording, workers=workers, progress=done, unfinished=unfinished)
         except KeyboardInterrupt as interruption:
-            errors.print("interrupted: the same command goes on from the last simulated week")
+            kept = unfinished.is_dir() and any(unfinished.iterdir())
+            how = "goes on from the last simulated week" if kept else "begins anew"
+            errors.print(f"interrupted: the same command {how}")
             raise typer.Exit(INTERRUPTED) from interruption
     if unfinished.is_dir():
         unfinished.rmdir()

@@ -19,6 +19,8 @@ ALREADY_RUNNING = 4
 """Another daemon controls this portfolio."""
 UNSAFE = 5
 """A rating does not hold without the controller, or a device was not made safe."""
+INTERRUPTED = 130
+"""As a shell says of a command that Ctrl-C ended."""
 
 LEGEND = (
     "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong city file, 4 another daemon runs"

@@ -82,7 +82,7 @@ def test_a_killed_run_goes_on_when_the_command_is_given_again(
     files = {"sites_hourly.csv": hourly(hours), "signals_hourly.csv": signals(hours)}
     folder = write_folder(tmp_path, files)
     command = [sys.executable, "-c", "from vpp.cli.main import app; app()", "backtest", str(folder)]
-    command += ["--workers", "1", "--plan-every", "24h", "--out"]
+    command += ["--workers", "2", "--plan-every", "24h", "--out"]
     kept = tmp_path / "out" / ".unfinished" / "plan.run"
     with as_from_a_shell():
         modest = ["nice", "-n", "19", *command]  # whoever waits to kill it is never the later
@@ -91,7 +91,7 @@ def test_a_killed_run_goes_on_when_the_command_is_given_again(
         while not kept.exists() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(how)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60)  # its workers would keep the pipe open
     assert kept.exists()
     assert not (tmp_path / "out" / "kpi.json").exists()
     if how is signal.SIGINT:

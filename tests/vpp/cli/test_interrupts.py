@@ -1,10 +1,14 @@
-"""Ctrl-C before a command has begun."""
+"""Ctrl-C before a command has begun, and while it works."""
 
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
+
+from vpp.cli.interrupts import never_lost
 
 INTERRUPTED = """
 import os, signal, sys
@@ -41,3 +45,13 @@ def test_in_the_background_of_a_shell_ctrl_c_is_somebody_elses() -> None:
     done = interrupted("vpp.cli.run", "SIG_IGN")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("vpp-orchestrator ")
+
+
+def test_ctrl_c_that_somebody_elses_code_loses_is_told_again() -> None:
+    with never_lost() as tell:
+        tell()
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            tell()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
