@@ -140,11 +140,14 @@ def foreseen(
     believed = gates.believed_kw(since, fitted.usual, step_s)
     newest = panel.with_sums(believed[:, day:], fitted.usable, fitted.size_kw)
     clock = local_days(starts_s, step_s, place.zone, place.country)
+    drivers = _drivers(task, fitted, starts_s, end_s)
     loads_kw, plants_kw = (
-        np.maximum(foreseen_kw(one, rows, days.part(0, past), days.part(past, past + count)), floor)
-        for one, rows, days, floor in (
-            (fitted.loads, newest[0], clock, -np.inf),
-            (fitted.plants, newest[1], sun_days(starts_s, step_s), 0.0),
+        np.maximum(
+            foreseen_kw(one, rows, days.part(0, past), days.part(past, past + count), told), floor
+        )
+        for one, rows, days, floor, told in (
+            (fitted.loads, newest[0], clock, -np.inf, drivers[0]),
+            (fitted.plants, newest[1], sun_days(starts_s, step_s), 0.0, drivers[1]),
         )
     )
     hour = clock.place[past:] * HOURS // day
@@ -159,6 +162,24 @@ def foreseen(
         end_s -= step_s
     found = (onto(grid, end_s, step_s, one) for one in (middle, deviation))
     return next(found), frozen(next(found))
+
+
+Drivers = tuple[Floats, Floats] | None
+"""Of past and coming slots."""
+
+
+def _drivers(
+    task: Task, fitted: PanelFit, starts_s: Floats, now_s: float
+) -> tuple[Drivers, Drivers]:
+    """Of loads and of plants, as the weather forecast told them by now."""
+    outside = task.outside
+    if outside is None or not fitted.weathered:
+        return None, None
+    before_h = np.maximum(starts_s - now_s, 0.0) / 3600.0
+    past = round((now_s - fitted.until_s) / outside.step_s)
+    loads = outside.loads(starts_s, before_h)
+    plants = outside.plants(starts_s, before_h, fitted.size_kw[list(task.panel.plants)])
+    return (loads[:, :, :past], loads[:, :, past:]), (plants[:, :, :past], plants[:, :, past:])
 
 
 def _rows(panel: Panel, loads_kw: Floats, plants_kw: Floats) -> Floats:

@@ -15,7 +15,27 @@ import numpy as np
 from optimizer.forecasting import features
 from optimizer.forecasting.calendar import KINDS
 from optimizer.forecasting.trackers import DayProfile, Envelope, Tracker
-from vpp.domain.arrays import Floats, Ints
+from vpp.domain.arrays import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Told:
+    """What the weather forecast told of slots, arrays of shape (drivers, rows or 1, slots)."""
+
+    now: Floats
+    """NaN where nothing was told."""
+    usual: Floats
+    """What had been told lately of the same place of the day."""
+
+    @property
+    def known(self) -> Bools:
+        """Of which rows and slots all is, shape (rows or 1, slots)."""
+        return np.asarray(np.isfinite(self.now + self.usual).all(axis=0))
+
+    @property
+    def unusual(self) -> Floats:
+        """How much more than usual; 0 where nothing was told."""
+        return np.nan_to_num(self.now - self.usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,6 +48,8 @@ class Course:
     """Shape (trackers, rows, slots)."""
     places: int
     """Slots of a day."""
+    told: Told | None = None
+    """Right before each slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +61,8 @@ class Ahead:
     """By each tracker on the newest day known at that time; 0 where unknown."""
     missed_week_kw: Floats
     """A week before."""
+    told: Told | None = None
+    """At the issue."""
 
 
 Recent = Sequence[Floats]
@@ -49,18 +73,36 @@ class Family(Protocol):
     """How rows of one kind are foreseen."""
 
     regressions: int
-    """How many are made and mixed; each corrects the tracker of its number."""
+    """How many are made and mixed."""
+    drivers: int
+    """Rows of weather that it looks at."""
+    weathered: int | None
+    """The regression that stands on them, and is left out where nothing was told."""
 
     def trackers(self, rows: int, places: int) -> list[Tracker]: ...
 
     def recent(self, regression: int, course: Course, issues: Ints, level_kw: Floats) -> Recent: ...
+
+    def base_kw(self, regression: int, ahead: Ahead) -> Floats:
+        """What the regression corrects, shape (rows, slots)."""
+        ...
 
     def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
         """Shape (rows, slots, features)."""
         ...
 
 
-class Loads:
+class _Unweathered:
+    """Each regression corrects the tracker of its number, whatever the weather."""
+
+    drivers = 0
+    weathered: int | None = None
+
+    def base_kw(self, regression: int, ahead: Ahead) -> Floats:
+        return np.asarray(ahead.expected_kw[regression])
+
+
+class Loads(_Unweathered):
     """First the profile by kind of day, second that of all days."""
 
     regressions = 2
@@ -78,7 +120,7 @@ class Loads:
 
     def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
         half, base = len(recent) // 2, ahead.expected_kw[regression]
-        return _together(
+        return together(
             *(base * part for part in recent[:half]),
             *recent[half:],
             ahead.missed_day_kw[regression],
@@ -87,7 +129,7 @@ class Loads:
         )
 
 
-class Plants:
+class Plants(_Unweathered):
     """First the profile, second the envelope."""
 
     regressions = 1
@@ -106,14 +148,14 @@ class Plants:
     def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
         profile, most = ahead.expected_kw
         windows = len(recent) // 2 + 1
-        return _together(
+        return together(
             *(profile * part for part in recent[:windows]),
             *(most * part for part in recent[windows:]),
             most - profile,
         )
 
 
-class Plain:
+class Plain(_Unweathered):
     """The usual yardstick: a profile of the hour, and a ridge on what it missed lately in kW."""
 
     regressions = 1
@@ -126,8 +168,8 @@ class Plain:
         return features.missed_kw(course.values_kw, course.expected_kw[0], issues, lengths)
 
     def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
-        return _together(*recent, ahead.missed_day_kw[0], ahead.missed_week_kw[0])
+        return together(*recent, ahead.missed_day_kw[0], ahead.missed_week_kw[0])
 
 
-def _together(*looks: Floats) -> Floats:
+def together(*looks: Floats) -> Floats:
     return np.stack(np.broadcast_arrays(*looks), axis=2)

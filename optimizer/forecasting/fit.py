@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from optimizer.forecasting import gates
 from optimizer.forecasting.calendar import local_days, sun_days
 from optimizer.forecasting.families import Family, Loads, Plain, Plants
-from optimizer.forecasting.fitting import Fitted, fit, issues, leads
+from optimizer.forecasting.fitting import DriversBefore, Fitted, fit, issues, leads
+from optimizer.forecasting.outside import Outside
 from optimizer.forecasting.own_errors import HOURS, OwnErrors, own_errors
 from optimizer.forecasting.panel import Panel
+from optimizer.forecasting.weathered import SunnyPlants, WarmLoads
 from vpp.domain.arrays import Bools, Floats
 
 ERRORS_DAYS = 28
@@ -40,6 +43,8 @@ class PanelFit:
     size_kw: Floats
     errors: OwnErrors
     """Of loads, plants and nets, in this order."""
+    weathered: bool = False
+    """Whether it looks at the weather forecast."""
 
     @property
     def until(self) -> datetime:
@@ -52,19 +57,37 @@ class Families:
 
     loads: Family
     plants: Family
+    with_weather: "Families | None" = None
+    """How they are where the weather is forecast; None: just the same."""
+
+    def under(self, *, weather: bool) -> "Families":
+        return self.with_weather or self if weather else self
 
 
-LEARNED = Families(loads=Loads(), plants=Plants())
+WEATHERED = Families(loads=WarmLoads(), plants=SunnyPlants())
+LEARNED = Families(loads=Loads(), plants=Plants(), with_weather=WEATHERED)
 PLAIN = Families(loads=Plain(), plants=Plain())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stretch:
+    """What a fit is made from."""
+
+    values_kw: Floats
+    """As recorded, shape (series, slots), NaN where nothing was."""
+    edges_s: Floats
+    """Of the slots, which are equal and divide a day."""
+    peak_kw: Floats
+    """Of plants, NaN where unknown, shape (series,)."""
+    outside: Outside | None = None
+    """None: the weather is not looked at."""
 
 
 def fit_panel(
     families: Families,
     panel: Panel,
     place: Place,
-    values_kw: Floats,
-    edges_s: Floats,
-    peak_kw: Floats,
+    stretch: Stretch,
 ) -> PanelFit:
     """Fit.
 
@@ -72,10 +95,9 @@ def fit_panel(
         families: How they are foreseen.
         panel: What the series are.
         place: Where they are.
-        values_kw: As recorded, shape (series, slots), NaN where nothing was.
-        edges_s: Of the slots, which are equal and divide a day.
-        peak_kw: Of plants, NaN where unknown, shape (series,).
+        stretch: What is learnt from.
     """
+    values_kw, edges_s, peak_kw = stretch.values_kw, stretch.edges_s, stretch.peak_kw
     starts_s, step_s = edges_s[:-1], float(edges_s[1] - edges_s[0])
     places = round(86400.0 / step_s)
     usual = gates.Usual.of(values_kw, peak_kw)
@@ -86,8 +108,11 @@ def fit_panel(
     size_kw = np.where(usable, size_kw, 0.0)
     loads_kw, plants_kw = panel.with_sums(believed, usable, size_kw)
     clock = local_days(starts_s, step_s, place.zone, place.country)
-    loads, load_missed = fit(families.loads, loads_kw, clock, places)
-    plants, sun_missed = fit(families.plants, plants_kw, sun_days(starts_s, step_s), places)
+    load_drivers, sun_drivers = _drivers(stretch, starts_s, size_kw[list(panel.plants)])
+    loads, load_missed = fit(families.loads, loads_kw, clock, places, load_drivers)
+    plants, sun_missed = fit(
+        families.plants, plants_kw, sun_days(starts_s, step_s), places, sun_drivers
+    )
     asked, distances = issues(places, len(starts_s)), leads(places)
     lately = asked >= len(starts_s) - ERRORS_DAYS * places
     asked, load_missed, sun_missed = asked[lately], load_missed[:, lately], sun_missed[:, lately]
@@ -107,4 +132,27 @@ def fit_panel(
             np.asarray(distances * (step_s / 3600.0), np.float64),
             clock.place[target] * HOURS // places,
         ),
+        weathered=stretch.outside is not None,
+    )
+
+
+def _drivers(
+    stretch: Stretch, starts_s: Floats, plants_kw: Floats
+) -> tuple[DriversBefore | None, DriversBefore | None]:
+    """Of loads and plants; ``plants_kw``: sizes of the plants."""
+    outside = stretch.outside
+    if outside is None:
+        return None, None
+
+    @cache
+    def loads(lead_h: int) -> Floats:
+        return outside.loads(starts_s, np.full(len(starts_s), lead_h, np.float64))
+
+    @cache
+    def plants(lead_h: int) -> Floats:
+        return outside.plants(starts_s, np.full(len(starts_s), lead_h, np.float64), plants_kw)
+
+    return (
+        lambda before_h: loads(outside.weather.lead_h(before_h)),
+        lambda before_h: plants(outside.weather.lead_h(before_h)),
     )

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.forecasting.fit import Families, PanelFit, Place, fit_panel
+from optimizer.forecasting.fit import Families, PanelFit, Place, Stretch, fit_panel
 from optimizer.forecasting.gates import LEAST_DAYS
 from optimizer.forecasting.local_time import DAY_S
+from optimizer.forecasting.outside import Outside
 from optimizer.forecasting.panel import Panel
 from optimizer.forecasting.recorded import Recorded
 from vpp.domain.arrays import Floats
+from vpp.domain.weather import HOUR_S
 
 LEARNT_DAYS = 56
 REFIT_DAYS = 7
@@ -31,11 +33,15 @@ class Task:
     """Subject and quantity of each series."""
     peak_kw: Floats
     """Of plants, NaN where unknown, shape (series,)."""
+    outside: Outside | None = None
+    """None: the weather is not looked at."""
 
     @property
     def identity(self) -> str:
         """The same for the same subjects in slots of the same length, whatever was recorded."""
         who = repr((self.subjects, self.panel, self.place, self.recorded.step_s))
+        if self.outside is not None:
+            who += repr((self.outside.planes, "weather"))
         return hashlib.blake2b(who.encode(), digest_size=16).hexdigest()
 
     def slots_until(self, until_s: float) -> int:
@@ -76,15 +82,30 @@ class Fits:
             task.peak_kw.tobytes(),
             edges_s[[0, -1]].tobytes(),
             *_sums(values_kw),
+            *(() if task.outside is None else _weather_sums(task.outside, edges_s)),
         )
         if name not in self._made:
-            self._made[name] = fit_panel(
-                self._families, task.panel, task.place, values_kw, edges_s, task.peak_kw
+            stretch = Stretch(
+                values_kw=values_kw, edges_s=edges_s, peak_kw=task.peak_kw, outside=task.outside
             )
+            families = self._families.under(weather=task.outside is not None)
+            self._made[name] = fit_panel(families, task.panel, task.place, stretch)
         self._made.move_to_end(name)
         while len(self._made) > REMEMBERED:
             self._made.popitem(last=False)
         return self._made[name]
+
+
+def _weather_sums(outside: Outside, edges_s: Floats) -> tuple[object, ...]:
+    """By which two records of the weather are told apart, within the stretch."""
+    first, last = (
+        round((at_s - outside.weather.start.timestamp()) / HOUR_S) for at_s in edges_s[[0, -1]]
+    )
+    return repr(outside.planes), *(
+        part
+        for values in outside.weather.values.values()
+        for part in _sums(values[:, max(first, 0) : last])
+    )
 
 
 def _sums(values_kw: Floats) -> tuple[int, float]:

@@ -1,14 +1,15 @@
 """Coefficients for every row and lead, from what was recorded before the fit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.forecasting.calendar import Days
-from optimizer.forecasting.families import Ahead, Course, Family
+from optimizer.forecasting.families import Ahead, Course, Family, Told
 from optimizer.forecasting.features import WEEK_DAYS
 from optimizer.forecasting.ridge import ridge
-from optimizer.forecasting.trackers import Tracker, walk
+from optimizer.forecasting.trackers import DayProfile, Tracker, walk
 from vpp.domain.arrays import Floats, Ints
 
 LEADS_H = 48
@@ -24,6 +25,8 @@ class Fitted:
     family: Family
     trackers: list[Tracker]
     """As they stand after the last slot of the fit."""
+    usual: list[DayProfile]
+    """Of the weather's drivers, likewise."""
     tail: Course
     """The last slots of the fit."""
     level_kw: Floats
@@ -46,20 +49,35 @@ def issues(places: int, slots: int) -> Ints:
     return np.arange(FIRST_DAYS * places, slots, hour + (hour > 1))
 
 
-def fit(family: Family, values_kw: Floats, days: Days, places: int) -> tuple[Fitted, Floats]:
+DriversBefore = Callable[[float], Floats]
+"""What was known of the weather so many hours before each slot, shape (drivers, rows or 1, slots),
+NaN where nothing was."""
+
+
+def fit(
+    family: Family, values_kw: Floats, days: Days, places: int, drivers: DriversBefore | None = None
+) -> tuple[Fitted, Floats]:
     """The fit, and what it missed: shape (rows, issues, leads), NaN where unknown.
 
-    ``values_kw``: shape (rows, slots), NaN where nothing is believed.
+    ``values_kw``: shape (rows, slots), NaN where nothing is believed. ``drivers``: where the family
+    looks at any.
     """
     rows, slots = values_kw.shape
     trackers = family.trackers(rows, places)
-    course = Course(values_kw=values_kw, expected_kw=walk(trackers, values_kw, days), places=places)
+    usual, told = list[DayProfile](), None
+    if drivers is not None:
+        now = drivers(0.0)
+        usual = [DayProfile(now.shape[1], places) for _ in now]
+        told = Told(now=now, usual=walk_drivers(usual, now, days))
+    course = Course(
+        values_kw=values_kw, expected_kw=walk(trackers, values_kw, days), places=places, told=told
+    )
     level_kw = _mean(np.abs(values_kw))
     asked, distances = issues(places, slots), leads(places)
     recent = [
         family.recent(number, course, asked, level_kw) for number in range(family.regressions)
     ]
-    before = _Before(course, trackers, days)
+    before = _Before(course, trackers, days, drivers)
     missed = np.full((family.regressions, rows, len(asked), len(distances)), np.nan)
     coefficients: list[list[Floats]] = [[] for _ in recent]
     for at, lead in enumerate(distances):
@@ -68,48 +86,83 @@ def fit(family: Family, values_kw: Floats, days: Days, places: int) -> tuple[Fit
         ahead, came = before.at(target, int(lead)), values_kw[:, target]
         for number, looks in enumerate(recent):
             seen = family.features(number, [look[:, known] for look in looks], ahead)
-            base = ahead.expected_kw[number]
-            weights = ridge(seen, came - base, np.isfinite(came))
+            base = family.base_kw(number, ahead)
+            counts = np.isfinite(came)
+            if number == family.weathered and ahead.told is not None:
+                counts = counts & ahead.told.known
+            weights = ridge(seen, came - base, counts)
             coefficients[number].append(weights)
             foreseen = base + np.einsum("rif,rf->ri", seen, weights)
+            untold = np.isfinite(came) & ~counts
+            foreseen = np.where(untold, came - missed[0][:, known, at], foreseen)
             missed[number][:, known, at] = came - foreseen
     share = _shares(missed)
     return Fitted(
         family=family,
         trackers=trackers,
+        usual=usual,
         tail=tail(course),
         level_kw=level_kw,
-        coefficients=np.array(coefficients),
+        coefficients=_padded(coefficients),
         share=share,
     ), np.einsum("nr,nril->ril", share, missed)
 
 
+def _padded(coefficients: list[list[Floats]]) -> Floats:
+    """Regressions with fewer features have coefficients of 0 at their end."""
+    most = max(one[0].shape[1] for one in coefficients)
+    return np.array(
+        [
+            [np.pad(weights, ((0, 0), (0, most - weights.shape[1]))) for weights in one]
+            for one in coefficients
+        ]
+    )
+
+
 def _shares(missed_kw: Floats) -> Floats:
-    """Of one or two regressions, so that together they miss least; shape (regressions, rows)."""
-    if len(missed_kw) == 1:
-        return np.ones(missed_kw.shape[:2])
-    first, second = np.nan_to_num(missed_kw)
-    apart = second - first
-    toward = np.einsum("ril,ril->r", second, apart)
-    first_share = np.clip(toward / np.maximum((apart**2).sum(axis=(1, 2)), 1e-12), 0.0, 1.0)
-    return np.stack([first_share, 1.0 - first_share])
+    """Of the regressions, one taken in after the other so that they miss least together.
+
+    Shape (regressions, rows).
+    """
+    together, *others = np.nan_to_num(missed_kw)
+    shares = [np.ones(len(together))]
+    for one in others:
+        apart = one - together
+        toward = np.einsum("ril,ril->r", one, apart)
+        before = np.clip(toward / np.maximum((apart**2).sum(axis=(1, 2)), 1e-12), 0.0, 1.0)
+        together = one - before[:, None, None] * apart
+        shares = [before * share for share in shares] + [1.0 - before]
+    return np.stack(shares)
+
+
+def walk_drivers(usual: list[DayProfile], now: Floats, days: Days) -> Floats:
+    """What had been usual of each driver before it came, shape (drivers, rows or 1, slots)."""
+    return np.stack([walk([one], rows, days)[0] for one, rows in zip(usual, now, strict=True)])
 
 
 def tail(course: Course, days: int = WEEK_DAYS + 1) -> Course:
     """The last days; by default as much as looks back may reach."""
     kept = days * course.places
+    told = course.told
     return Course(
         values_kw=course.values_kw[:, -kept:],
         expected_kw=course.expected_kw[:, :, -kept:],
         places=course.places,
+        told=told and Told(now=told.now[:, :, -kept:], usual=told.usual[:, :, -kept:]),
     )
 
 
 class _Before:
     """What was known of a slot at a distance before it."""
 
-    def __init__(self, course: Course, trackers: list[Tracker], days: Days) -> None:
-        self._course = course
+    def __init__(
+        self,
+        course: Course,
+        trackers: list[Tracker],
+        days: Days,
+        drivers: DriversBefore | None,
+    ) -> None:
+        self._course, self._drivers, self._step_h = course, drivers, 24.0 / course.places
         slots, places = course.values_kw.shape[1], course.places
         earlier = np.maximum(np.arange(slots) - places, 0)
         other = days.kind != days.kind[earlier]
@@ -119,6 +172,7 @@ class _Before:
                 for one, expected in zip(trackers, course.expected_kw, strict=True)
             ]
         )
+        self._earlier = earlier
         self._missed = np.nan_to_num(course.values_kw - course.expected_kw)
 
     def at(self, target: Ints, lead: int) -> Ahead:
@@ -129,7 +183,15 @@ class _Before:
             expected_kw=known[:, :, target],
             missed_day_kw=self._missed[:, :, target - back * places],
             missed_week_kw=self._missed[:, :, target - WEEK_DAYS * places],
+            told=self._told(target, lead, back),
         )
+
+    def _told(self, target: Ints, lead: int, back: int) -> Told | None:
+        told = self._course.told
+        if told is None or self._drivers is None:
+            return None
+        now = self._drivers((lead - 1) * self._step_h)[:, :, target]
+        return Told(now=now, usual=told.usual[:, :, target if back == 1 else self._earlier[target]])
 
 
 def _mean(values: Floats) -> Floats:

@@ -12,11 +12,14 @@ import numpy as np
 
 from optimizer.forecasting.assembly import forecasts
 from optimizer.forecasting.fit import LEARNED, PLAIN, PanelFit, Place
-from optimizer.forecasting.fits import Fits, Task
+from optimizer.forecasting.fits import LEARNT_DAYS, Fits, Task
 from optimizer.forecasting.keeping import Keeping
+from optimizer.forecasting.local_time import DAY_S
+from optimizer.forecasting.outside import Outside
 from optimizer.forecasting.panel import Panel
 from optimizer.forecasting.persistence import PersistenceForecaster, of_same_slots
 from optimizer.forecasting.recorded import Recorded
+from optimizer.forecasting.sun import Plane
 from vpp.domain.forecast import Forecast, ForecastRequest, Group, Series
 from vpp.domain.points import Quantity
 
@@ -86,12 +89,34 @@ class ModelForecaster:
             subjects=tuple((one.subject, one.quantity) for one in series),
             peak_kw=np.array([np.nan if one.peak_kw is None else one.peak_kw for one in series]),
         )
-        fitted = self._fit(task)
+        outside = self._outside(task, series, request)
+        fitted = None if outside is None else self._fit(replace(task, outside=outside))
+        if fitted is not None:
+            task = replace(task, outside=outside)
+        else:
+            fitted = self._fit(task)
         if fitted is None:
             return {}
-        source = f"{self._name} of {fitted.until:%Y-%m-%d}"
+        weather = " with weather" if fitted.weathered else ""
+        source = f"{self._name}{weather} of {fitted.until:%Y-%m-%d}"
         made = forecasts(task, fitted, series, request, source)
         return {(one.subject, one.quantity): one for one in made}
+
+    def _outside(
+        self, task: Task, series: Sequence[Series], request: ForecastRequest
+    ) -> Outside | None:
+        """The weather, where it is forecast and there is enough of it."""
+        if request.weather is None or self._families.with_weather is None:
+            return None
+        outside = Outside(
+            weather=request.weather,
+            planes=tuple(Plane.of(series[at]) for at in task.panel.plants),
+            groups=tuple(net.plants for net in task.panel.nets),
+            step_s=task.recorded.step_s,
+        )
+        edges_s = task.recorded.edges_s
+        learnt_s = max(float(edges_s[0]), float(edges_s[-1]) - LEARNT_DAYS * DAY_S)
+        return outside if outside.tells(learnt_s, float(edges_s[-1])) else None
 
     def _fit(self, task: Task) -> PanelFit | None:
         due_s = task.due_s()

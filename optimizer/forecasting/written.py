@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.forecasting.families import Course, Family
+from optimizer.forecasting.families import Course, Family, Told
 from optimizer.forecasting.fit import Families, PanelFit
 from optimizer.forecasting.fitting import Fitted
 from optimizer.forecasting.gates import Usual
 from optimizer.forecasting.own_errors import OwnErrors
+from optimizer.forecasting.trackers import DayProfile
 from vpp.domain.arrays import Floats
 
 FORMAT = 1
@@ -50,6 +51,8 @@ def read(families: Families, data: bytes) -> dict[str, PanelFit]:
 
 def _of_fit(fit: PanelFit) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
     yield "until_s", np.array([fit.until_s])
+    if fit.weathered:
+        yield "weathered", np.array([1])
     yield "usable", fit.usable
     yield "size_kw", fit.size_kw
     yield "most_kw", fit.usual.most_kw
@@ -63,13 +66,22 @@ def _of_fit(fit: PanelFit) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
         yield f"{part}/level_kw", fitted.level_kw
         yield f"{part}/coefficients", fitted.coefficients
         yield f"{part}/share", fitted.share
+        if fitted.tail.told is not None:
+            yield f"{part}/told/now", fitted.tail.told.now
+            yield f"{part}/told/usual", fitted.tail.told.usual
+        for number, usual in enumerate(fitted.usual):
+            for place, memory in enumerate(usual.memory()):
+                yield f"{part}/usual {number}/{place}", memory
         for number, tracker in enumerate(fitted.trackers):
             for place, memory in enumerate(tracker.memory()):
                 yield f"{part}/tracker {number}/{place}", memory
 
 
 def _fit(families: Families, arrays: Arrays) -> PanelFit:
+    weathered = "weathered" in arrays
+    families = families.under(weather=weathered)
     return PanelFit(
+        weathered=weathered,
         until_s=float(arrays["until_s"][0]),
         loads=_part(families.loads, _beneath(arrays, "loads")),
         plants=_part(families.plants, _beneath(arrays, "plants")),
@@ -86,10 +98,23 @@ def _part(family: Family, arrays: Arrays) -> Fitted:
     for number, tracker in enumerate(trackers):
         for at, memory in enumerate(tracker.memory()):
             memory[...] = _floats(arrays[f"tracker {number}/{at}"])
+    told, usual = None, list[DayProfile]()
+    if "told/now" in arrays:
+        told = Told(now=_floats(arrays["told/now"]), usual=_floats(arrays["told/usual"]))
+        usual = [DayProfile(told.now.shape[1], places) for _ in told.now]
+        for number, one in enumerate(usual):
+            for at, memory in enumerate(one.memory()):
+                memory[...] = _floats(arrays[f"usual {number}/{at}"])
     return Fitted(
         family=family,
         trackers=trackers,
-        tail=Course(values_kw=values_kw, expected_kw=_floats(arrays["expected_kw"]), places=places),
+        usual=usual,
+        tail=Course(
+            values_kw=values_kw,
+            expected_kw=_floats(arrays["expected_kw"]),
+            places=places,
+            told=told,
+        ),
         level_kw=_floats(arrays["level_kw"]),
         coefficients=_floats(arrays["coefficients"]),
         share=_floats(arrays["share"]),

@@ -8,6 +8,7 @@
     batteries.csv       battery, site and the same columns: each battery by itself (optional)
     sites_*.csv[.gz]    timestamp_utc, site, load_kw, pv_kw: every site at every step of one length
     signals_hourly.csv  timestamp_utc, price_*_per_kwh, carbon_kg_per_kwh (optional)
+    weather_*.csv[.gz]  weather forecasts as they stood (optional): ``vpp.backtest.weather``
     ev_sessions.csv     session_id, charger, arrival_utc, departure_utc, energy_kwh, max_kw
                         (optional; without session_id the rows are numbered)
     meta.yaml           time_zone, latitude, longitude, country (optional)
@@ -26,11 +27,13 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 
 from vpp.backtest.tables import Table, read_table, wrong
+from vpp.backtest.weather import read_weather
 from vpp.domain.arrays import Floats, Ints, frozen
 from vpp.domain.errors import ConfigurationError, InvariantError
 from vpp.domain.rules import Storage
 from vpp.domain.slots import SlotGrid
 from vpp.domain.text import read_text
+from vpp.domain.weather import WeatherRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,8 @@ class Recording:
     carbon_kg_per_kwh: Floats | None = None
     """Of imported energy, shape (slots,)."""
     meta: dict[str, Any] = field(default_factory=dict)
+    weather: WeatherRecord | None = None
+    """As it was forecast before each hour."""
 
     @property
     def hours(self) -> float:
@@ -124,6 +129,7 @@ def read_recording(folder: Path | str, *, sessions: Path | str | None = None) ->
         price_per_kwh=price,
         carbon_kg_per_kwh=carbon,
         meta=_meta(folder),
+        weather=read_weather(folder),
     )
 
 

@@ -138,7 +138,11 @@ class _Truth:
     def request(self, slot: int, ahead: int) -> ForecastRequest:
         at = self.start(slot)
         grid = SlotGrid.regular(at, count=ahead, step_s=self._step_s)
-        record = Record(series=self._given.series(slot, running=False), month_net_kw={})
+        record = Record(
+            series=self._given.series(slot, running=False),
+            month_net_kw={},
+            weather=self._given.weather(slot, ahead),
+        )
         return record.request(self._portfolio, at, grid)
 
     def at(self, slots: Ints) -> Rows:

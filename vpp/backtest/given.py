@@ -5,13 +5,14 @@ Demand and sun of every site, and what was drawn at every charger whose cars are
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
+from vpp.backtest.weather import as_known
 from vpp.control.outlook import MEMORY
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Pv
@@ -20,6 +21,7 @@ from vpp.domain.forecast import Series
 from vpp.domain.ids import SiteId
 from vpp.domain.points import Quantity
 from vpp.domain.rules import no_control
+from vpp.domain.weather import WeatherRecord
 
 
 def on_arrival_run(recording: Recording, sessions: Sequence[int] | None = None) -> Run:
@@ -77,6 +79,7 @@ class Given:
         self._drawn_kw = drawn_kw
         self._chargers = () if drawn_kw is None else tuple(setting.chargers.values())
         self._setting, self._sites = setting, recording.sites
+        self._weather = recording.weather
         self._before = 0 if past is None else len(past.grid)
         self._start = (past or recording).grid.start
         self._step_s = recording.hours * 3600.0
@@ -90,6 +93,21 @@ class Given:
         ``running``: what is measured in the slot itself is known, as the tick knows it.
         """
         return tuple(self._series(self._before + slot, running=running))
+
+    def weather(self, slot: int, slots: int) -> WeatherRecord | None:
+        """As it was forecast at the beginning of a slot, of the past and of so many slots ahead."""
+        if self._weather is None:
+            return None
+        now = self._before + slot
+        since, at, until = (
+            datetime.fromtimestamp(self._start.timestamp() + place * self._step_s, UTC)
+            for place in (
+                max(now - round(MEMORY.total_seconds() / self._step_s), 0),
+                now,
+                now + slots,
+            )
+        )
+        return as_known(self._weather, since, at, until)
 
     def _series(self, now: int, *, running: bool) -> Iterator[Series]:
         first = max(now - round(MEMORY.total_seconds() / self._step_s), 0)

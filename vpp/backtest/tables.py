@@ -37,11 +37,15 @@ class Table:
         """A column as text."""
         return self.columns[name]
 
-    def numbers(self, name: str, default: float = math.nan) -> Floats:
-        """A column of numbers of 0 or more; ``default`` for a column or field left out."""
+    def numbers(self, name: str, default: float = math.nan, *, signed: bool = False) -> Floats:
+        """A column of numbers, of 0 or more unless they are ``signed``.
+
+        ``default`` for a column or field left out.
+        """
         if name not in self.columns:
             return np.full(len(self), default)
-        return np.array([self._number(name, row, default) for row in range(len(self))])
+        least = -math.inf if signed else 0.0
+        return np.array([self._number(name, row, default, least) for row in range(len(self))])
 
     def times(self, name: str) -> Floats:
         """A column of instants, as seconds since 1970 UTC."""
@@ -64,7 +68,7 @@ class Table:
         """The fault of one field."""
         return wrong(self.file, row + 2, name, f"is {self.columns[name][row]!r}", remedy)
 
-    def _number(self, name: str, row: int, default: float) -> float:
+    def _number(self, name: str, row: int, default: float, least: float) -> float:
         text = self.columns[name][row]
         if not text:
             return default
@@ -72,8 +76,8 @@ class Table:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not 0 <= value < math.inf:
-            raise self.wrong(row, name, "a number of 0 or more")
+        if not (least <= value and math.isfinite(value)):
+            raise self.wrong(row, name, "a number of 0 or more" if least == 0 else "a number")
         return value
 
 

@@ -109,6 +109,7 @@ class Thinker:
             month_net_kw={
                 pool: net[this_month] for pool, net in zip(portfolio.pools, nets_kw, strict=True)
             },
+            weather=self._given.weather(slot, count),
         )
         made = thinking.forecaster.forecast(record.request(portfolio, snapshot.at, grid))
         outlooks = {

@@ -18,6 +18,7 @@ from vpp.domain.lately import Lately
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.slots import SlotGrid
+from vpp.domain.weather import WeatherRecord
 from vpp.ports.store import History
 
 SLOT_S = 900.0
@@ -36,6 +37,8 @@ class Record:
     series: tuple[Series, ...]
     month_net_kw: Mapping[PoolId, Floats]
     """Net of each pool in the running local month, shape (slots,), NaN where unknown."""
+    weather: WeatherRecord | None = None
+    """As it was forecast."""
 
     @property
     def by_subject(self) -> Mapping[tuple[str, Quantity], Series]:
@@ -52,6 +55,7 @@ class Record:
                 Group(subject=pool, members=tuple(one.sites))
                 for pool, one in portfolio.pools.items()
             ),
+            weather=self.weather,
         )
 
     def peak_paid_kw(self, pool: PoolId) -> float:

@@ -9,6 +9,7 @@ from vpp.domain.arrays import Floats, frozen, require_finite, require_shape
 from vpp.domain.errors import InvariantError
 from vpp.domain.points import Quantity
 from vpp.domain.slots import SlotGrid
+from vpp.domain.weather import WeatherRecord
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 BAND_DEVIATIONS = 2.563
@@ -137,3 +138,5 @@ class ForecastRequest:
     time_zone: str
     country: str = ""
     groups: tuple[Group, ...] = ()
+    weather: WeatherRecord | None = None
+    """As it was forecast; None where nobody forecasts it."""

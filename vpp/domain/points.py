@@ -54,6 +54,14 @@ class Quantity(StrEnum):
     CURRENT_L1_A = "current_l1_a"
     CURRENT_L2_A = "current_l2_a"
     CURRENT_L3_A = "current_l3_a"
+    AIR_C = "air_c"
+    """Of the weather, as the next two: temperature two metres above the ground."""
+    GHI_W_PER_M2 = "ghi_w_per_m2"
+    """Global irradiance on a level plane."""
+    DHI_W_PER_M2 = "dhi_w_per_m2"
+    """Of that the part that comes from the whole sky and not straight from the sun."""
+    ISSUED_S = "issued_s"
+    """When a weather forecast became known, seconds since 1970 UTC; only on record."""
 
 
 class OperatingState:
