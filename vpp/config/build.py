@@ -24,6 +24,7 @@ from vpp.config.entries import (
 )
 from vpp.config.equipment import port_of
 from vpp.config.findings import Findings
+from vpp.config.place import weather_of
 from vpp.config.reads import kind_of, reads_of
 from vpp.config.tariffs import tariff_of
 from vpp.domain import ids
@@ -58,6 +59,7 @@ class _Builder:
             longitude=stated.longitude,
             goals=_goals(stated),
             forecaster=stated.forecaster,
+            weather=weather_of(draft.weather, self.base_port),
             nodes={node.id: node for node in self._nodes()},
             sites={site.id: site for site in self._sites()},
             assets={asset.id: asset for asset in self._assets()},

@@ -11,7 +11,7 @@ from vpp.config.draft import read_draft
 from vpp.config.equipment import check_equipment
 from vpp.config.findings import Findings
 from vpp.config.network import check_network
-from vpp.config.place import check_place
+from vpp.config.place import check_place, check_weather
 from vpp.config.tariffs import check_tariffs
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.portfolio import Portfolio
@@ -80,6 +80,7 @@ def read_city(text: str, file: str, *, base_port: int | None = None) -> City:
     findings = Findings(read_text(text, file))
     draft = read_draft(findings)
     check_place(draft, findings)
+    check_weather(draft, findings, port)
     check_network(draft, findings)
     check_equipment(draft, findings, port)
     check_tariffs(draft, findings)

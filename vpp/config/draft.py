@@ -4,13 +4,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from vpp.config.entries import ASSETS, SECTIONS, AssetEntry, Entry, PortfolioEntry
+from vpp.config.entries import (
+    ASSETS,
+    SECTIONS,
+    AssetEntry,
+    Entry,
+    PortfolioEntry,
+    WeatherEntry,
+)
 from vpp.config.findings import Findings, instead
 from vpp.domain.text import Path
 
 Shaped = TypeVar("Shaped", bound=Entry)
 
-_TOP = ("version", "portfolio", *SECTIONS, "simulation")
+_TOP = ("version", "portfolio", "weather", *SECTIONS, "simulation")
 _ONE_SPACE = ("nodes", "sites", "assets", "meters")
 """Sections that share one set of ids: history, screens and proposals name any of them."""
 
@@ -25,6 +32,7 @@ class Draft:
     ids: Mapping[str, Mapping[str, int]]
     """Position by id, by section; also of entries whose shape is wrong otherwise."""
     simulation: Mapping[str, Any] = field(default_factory=dict)
+    weather: WeatherEntry | None = None
 
     def each(self, section: str, kind: type[Shaped]) -> Iterator[tuple[Path, Shaped]]:
         """Path and entry of this kind in a section, in the order of the file."""
@@ -53,6 +61,9 @@ def read_draft(findings: Findings) -> Draft:
         if "portfolio" in root
         else None
     )
+    weather = (
+        findings.shaped(WeatherEntry, root["weather"], ("weather",)) if "weather" in root else None
+    )
     lists = {section: _list(root, section, findings) for section in SECTIONS}
     entries = {section: _entries(section, found, findings) for section, found in lists.items()}
     simulation = root.get("simulation") or {}
@@ -60,7 +71,11 @@ def read_draft(findings: Findings) -> Draft:
         findings.add(("simulation",), "is not a mapping of keys to values", "see docs/reference")
         simulation = {}
     return Draft(
-        portfolio=portfolio, entries=entries, ids=_ids(lists, findings), simulation=simulation
+        portfolio=portfolio,
+        entries=entries,
+        ids=_ids(lists, findings),
+        simulation=simulation,
+        weather=weather,
     )
 
 

@@ -87,6 +87,14 @@ class PortfolioEntry(Entry):
     forecaster: str = "model"
 
 
+class WeatherEntry(Entry):
+    """See ``vpp.domain.weather.WeatherSupply``; ``port_offset`` is of the simulated city's own."""
+
+    source: str
+    address: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/\S*)?$")] | None = None
+    port_offset: Annotated[Whole, Field(ge=0, le=65535)] | None = None
+
+
 class BothWays(Entry):
     """A magnitude per direction, kW or kVA by its key; a direction left out is unlimited."""
 

@@ -1,4 +1,4 @@
-"""Currency, time zone, country and forecaster of a portfolio: all of them known to somebody."""
+"""Currency, time zone, country, forecaster and weather of a portfolio: all known to somebody."""
 
 from difflib import get_close_matches
 from zoneinfo import available_timezones
@@ -6,9 +6,12 @@ from zoneinfo import available_timezones
 import holidays
 
 from vpp.config.draft import Draft
+from vpp.config.entries import WeatherEntry
 from vpp.config.findings import Findings, instead
+from vpp.domain.weather import WeatherSupply
 from vpp.ports import plugins
 
+LAST_PORT = 65535
 CURRENCIES = frozenset(
     code
     for line in (
@@ -46,6 +49,33 @@ def check_place(draft: Draft, findings: Findings) -> None:
     if (forecaster := portfolio.forecaster) not in installed:
         problem = f"no forecaster {forecaster!r} is installed"
         findings.add(("portfolio", "forecaster"), problem, instead(forecaster, installed))
+
+
+def check_weather(draft: Draft, findings: Findings, base_port: int) -> None:
+    """Check who forecasts the weather, and where."""
+    weather = draft.weather
+    if weather is None:
+        return
+    installed = plugins.names(plugins.WEATHER)
+    if weather.source not in installed:
+        problem = f"no weather source {weather.source!r} is installed"
+        findings.add(("weather", "source"), problem, instead(weather.source, installed))
+    if weather.port_offset is not None:
+        if weather.address is not None:
+            findings.add(("weather", "port_offset"), "stands beside 'address'", "one of the two")
+        if base_port + weather.port_offset > LAST_PORT:
+            problem = f"port {base_port} + {weather.port_offset} is above {LAST_PORT}"
+            findings.add(("weather", "port_offset"), problem, "a lower base port or offset")
+
+
+def weather_of(stated: WeatherEntry | None, base_port: int) -> WeatherSupply | None:
+    """Without an address of its own, where the source usually finds its server."""
+    if stated is None:
+        return None
+    address = stated.address or ""
+    if stated.port_offset is not None:
+        address = f"http://127.0.0.1:{base_port + stated.port_offset}"
+    return WeatherSupply(source=stated.source, address=address)
 
 
 def _unknown(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from vpp.control.weather_keeping import recorded_weather
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import EvCharger, Load, Pv
 from vpp.domain.forecast import ForecastRequest, Group, Series
@@ -120,7 +121,9 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
         pool: await history.read(pool, Quantity.POWER_KW, month, until, SLOT_S)
         for pool in portfolio.pools
     }
-    return Record(series=tuple(series), month_net_kw=net_kw)
+    forecast = portfolio.weather is not None
+    weather = await recorded_weather(history, start, until) if forecast else None
+    return Record(series=tuple(series), month_net_kw=net_kw, weather=weather)
 
 
 async def _could_kw(history: History, plant: AssetId, start: datetime, end: datetime) -> Floats:

@@ -16,6 +16,7 @@ from vpp.control.coupling import Coupling, Room
 from vpp.control.inputs import Alarm
 from vpp.control.outlook import SLOT_S, Record, recorded
 from vpp.control.problems import Outlook, build
+from vpp.control.weather_watch import WeatherWatch
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
 from vpp.domain.forecast import Forecast
@@ -80,6 +81,7 @@ class Replanner:
         self._portfolio, self._planning, self._history = portfolio, planning, history
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
         self._coupling, self._running = Coupling(portfolio), RunningImport(portfolio)
+        self._weather_watch = WeatherWatch()
         self.plans: Mapping[PoolId, Plan] = {}
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
@@ -101,11 +103,15 @@ class Replanner:
         }
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """``NO_PLAN`` of every pool whose last plan could not be made anew, with the cause."""
-        return tuple(
+        """``NO_PLAN`` of every pool whose last plan could not be made anew, with the cause.
+
+        ``WEATHER_LOST`` while forecasts have to do without the weather that the city wants.
+        """
+        lost = (
             Alarm(code="NO_PLAN", subject=pool, text=f"no new plan: {trouble.text}")
             for pool, trouble in self.troubles.items()
         )
+        return (*lost, *self._weather_watch.alarms())
 
     def observe(self, snapshot: Snapshot) -> None:
         """Take note of the newest snapshot; cheap. Wakes the planner if it is due."""
@@ -144,6 +150,7 @@ class Replanner:
         except (PlanningError, StoreUnavailable) as fault:
             troubles = {p: Trouble(pool=p, text=str(fault)) for p in self._portfolio.pools}
         else:
+            self._weather_watch.observe(record.weather, snapshot.at)
             self.forecasts = {(one.subject, one.quantity): one for one in expected}
             made, troubles = await self._each(snapshot, grid, record, Room())
             if (room := self._coupling.room(made)).binds:

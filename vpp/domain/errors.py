@@ -16,6 +16,7 @@
     │   ├── ProblemRejected       the input contradicts itself; names field, slot and values
     │   └── PlannerFailed         no usable plan: time-out, crash, solver defect or invalid plan
     ├── AuditUnavailable          intent could not be put on disk in time
+    ├── WeatherUnavailable        nobody forecasts the weather now
     ├── StoreUnavailable          live state or history cannot be reached
     └── AlreadyRunning            another daemon holds this portfolio
 
@@ -119,6 +120,15 @@ class PlannerFailed(PlanningError):
 
 class AuditUnavailable(VppError):
     """The intent of a command could not be put on disk in time."""
+
+
+class WeatherUnavailable(VppError):
+    """No weather forecast; the message says why."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        """``retry_after_s``: what the server says of when to come again."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(VppError):

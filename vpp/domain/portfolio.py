@@ -21,6 +21,7 @@ from vpp.domain.ids import (
 from vpp.domain.network import GridNode, Meter, Pool, Site
 from vpp.domain.order import Goals
 from vpp.domain.tariff import Tariff
+from vpp.domain.weather import WeatherSupply
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ class Portfolio:
     shared_limits: tuple[SharedLimit, ...] = ()
     forecaster: str = "model"
     """Installed name of who foresees load and sun, where a command does not say otherwise."""
+    weather: WeatherSupply | None = None
+    """None: nobody forecasts it."""
 
     @cached_property
     def children(self) -> Mapping[NodeId, tuple[NodeId, ...]]:

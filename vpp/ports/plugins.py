@@ -1,14 +1,15 @@
-"""Finds adapters, planners, forecasters and sources by entry-point name, in any distribution."""
+"""Finds adapters, planners, forecasters, sources and weather by name, in any distribution."""
 
 from importlib.metadata import EntryPoint, entry_points
 
 from vpp.domain.errors import ConfigurationError, Mistake
 
-ADAPTERS, PLANNERS, FORECASTERS, SOURCES = (
+ADAPTERS, PLANNERS, FORECASTERS, SOURCES, WEATHER = (
     "vpp.adapters",
     "vpp.planners",
     "vpp.forecasters",
     "vpp.sources",
+    "vpp.weather",
 )
 
 

@@ -52,6 +52,7 @@ from vpp.runtime.reason_log import NAME as REASONS
 from vpp.runtime.reason_log import ReasonLog
 from vpp.runtime.score import Score
 from vpp.runtime.view import View
+from vpp.runtime.weather import kept_weather
 from vpp.runtime.worker import PlanningWorker
 
 _log = structlog.get_logger(__name__)
@@ -263,6 +264,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             AuditLog(options.state_dir / AUDIT, ours=lease.stands)
         )
         history = await stack.enter_async_context(SqliteHistory(options.state_dir / HISTORY))
+        await stack.enter_async_context(kept_weather(portfolio, history, clocks, options.state_dir))
         commands = await stack.enter_async_context(CommandSocket(options.state_dir))
         sources = await _sources(portfolio, options, commands, clocks, stack)
         links = await open_links(city, clocks, stack, epoch=lease.epoch)

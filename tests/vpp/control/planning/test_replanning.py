@@ -21,6 +21,7 @@ from vpp.domain.points import Quantity
 from vpp.domain.problem import Problem
 from vpp.domain.session import EvSession
 from vpp.domain.snapshot import Snapshot
+from vpp.domain.weather import WeatherSupply
 from vpp.ports.clock import Clocks
 
 POOL = PoolId("street")
@@ -67,6 +68,7 @@ class InProcess:
         self.fault: PlannerFailed | None = None
         self.spoil = False
         self.problems: list[Problem] = []
+        self.requests: list[ForecastRequest] = []
 
     async def plan(self, problem: Problem) -> Plan:
         self.problems.append(problem)
@@ -76,6 +78,7 @@ class InProcess:
         return replace(plan, pool=PoolId("elsewhere")) if self.spoil else plan
 
     async def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
+        self.requests.append(request)
         return tuple(
             Forecast(
                 subject=series.subject,
@@ -121,6 +124,25 @@ async def test_a_round_stands_on_history_and_what_is_paid() -> None:
     np.testing.assert_allclose(problem.load_kw.sum(0), 3.0 + 3.0 + 3.0)
     np.testing.assert_allclose(problem.pv.available_kw.sum(0), 2.0 - 0.1)
     assert {f.subject for f in planner.site_forecasts[SiteId("home")]} == {"home"}
+
+
+async def test_a_city_with_a_weather_source_has_forecasters_told_of_the_weather() -> None:
+    planning, clock = InProcess(), LoopClock()
+    planner = Replanner(
+        replace(PORTFOLIO, weather=WeatherSupply(source="open-meteo")),
+        planning=planning,
+        history=Remembered(),
+        clocks=Clocks(city=clock, wire=clock),
+        rhythm=Rhythm(horizon_s=6 * 3600.0),
+    )
+    await planner.round(seen(0.0))
+    (request,) = planning.requests
+    assert request.weather is not None
+    assert (request.weather.values[Quantity.AIR_C] == 3.0).all()
+    (alarm,) = planner.alarms()
+    assert (alarm.code, alarm.subject) == ("WEATHER_LOST", "weather")
+    await replanner(planning, Remembered()).round(seen(0.0))
+    assert planning.requests[1].weather is None
 
 
 @pytest.mark.virtual_time
