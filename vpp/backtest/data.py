@@ -331,7 +331,8 @@ def at_sites(recording: Recording, names: Sequence[str]) -> Recording:
     """
     unknown = [name for name in names if name not in recording.sites]
     if unknown:
-        raise InvariantError(f"no record of {', '.join(unknown)}; recorded: {recording.sites}")
+        known = ", ".join(recording.sites)
+        raise InvariantError(f"nothing is on record of {', '.join(unknown)}, but of {known}")
     kept = [at for at, site in enumerate(recording.sites) if site in names]
     new_at = {old: new for new, old in enumerate(kept)}
     held = np.flatnonzero(np.isin(recording.storage.site, kept))

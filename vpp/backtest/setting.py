@@ -85,7 +85,11 @@ def of_city(recording: Recording, portfolio: Portfolio) -> Setting:
     pools_of(recording, portfolio)
     missing = [site for site in portfolio.sites if site not in recording.sites]
     if missing:
-        raise InvariantError(f"no record of the sites {', '.join(missing)} of {portfolio.id}")
+        lacking = f"{', '.join(missing[:5])}{' and others' if len(missing) > 5 else ''}"
+        raise InvariantError(
+            f"nothing is on record of {lacking} of the city {portfolio.id}: name with --sites those"
+            " that are meant"
+        )
     batteries = tuple(AssetId(name) for name in recording.batteries)
     named = {AssetId(session.charger) for session in recording.sessions}
     chargers = {

@@ -189,6 +189,15 @@ def answer(
     )
 
 
+def check(ask: Ask, recording: Recording) -> None:
+    """See that this can be asked of the record, before anything is begun.
+
+    Raises:
+        InvariantError: the record is not of the city, or lacks what the question is about.
+    """
+    _scene(ask, recording).setting(carbon_known=False)
+
+
 def _scene(ask: Ask, recording: Recording) -> _Scene:
     city = ask.portfolio
     goals = Goals() if city is None else city.goals
@@ -201,10 +210,27 @@ def _scene(ask: Ask, recording: Recording) -> _Scene:
         pools = [list(range(len(recording.sites)))]
     else:
         pools, recording = pools_of(recording, city), for_city(recording, city)
+    _require_prices(ask, goals.order, recording)
     net_kw = (recording.load_kw - recording.pv_kw).sum(axis=0)
     return _Scene(
         ask=ask, recording=recording, pools=pools, goals=goals, look_at=int(np.argmax(net_kw))
     )
+
+
+def _require_prices(ask: Ask, order: Order, recording: Recording) -> None:
+    """``recording``: with the city's prices, which are left out where pools pay unlike ones."""
+    if recording.price_per_kwh is not None:
+        return
+    city = ask.portfolio
+    if city is None:
+        none = "the record has no signals_hourly.csv with price_..._per_kwh: add it, or name a city"
+    else:
+        none = f"the pools of {city.id} do not share one tariff: state it in the city file"
+    if ask.controller is Controller.TARIFF:
+        raise InvariantError(f"the controller tariff goes by prices, and {none}")
+    unpriced = city is None or not any(node.tariff for node in city.nodes.values())
+    if order is Order.COST and unpriced:
+        raise InvariantError(f"the order cost counts money, and {none}")
 
 
 def _is_planned(ask: Ask) -> bool:

@@ -90,6 +90,9 @@ def read_table(file: Path, needed: Sequence[str]) -> Table:
     try:
         with gzip.open(file, "rt") if file.suffix == ".gz" else file.open(encoding="utf-8") as text:
             rows = list(csv.reader(text))
+    except FileNotFoundError as error:
+        remedy = "what a record is made of: docs/reference/backtest.md"
+        raise wrong(file, None, "the whole file", "there is no such file", remedy) from error
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise wrong(file, None, "the whole file", f"cannot be read: {error}") from error
     heading = rows[0] if rows else []

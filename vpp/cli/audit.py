@@ -5,18 +5,15 @@ from typing import Annotated
 
 import typer
 
+from vpp.cli.daemons import City, Portfolio, directory
 from vpp.cli.exits import FAILED, LEGEND, errors, faults_as_exits
-from vpp.cli.override import City, Portfolio, directory
+from vpp.cli.named import AuditRecord
 from vpp.domain.errors import VppError
 from vpp.runtime.audit_chain import Verdict
 from vpp.runtime.audit_chain import verify as walk
 from vpp.runtime.audit_file import NAME, reserve_of
 
 app = typer.Typer(no_args_is_help=True, help="The record of every write and change of authority.")
-Record = Annotated[
-    Path | None,
-    typer.Option("--file", help="The record itself, instead of a daemon's.", dir_okay=False),
-]
 Holds = Annotated[
     str, typer.Option("--holds", help="A chain noted earlier, which the record must still hold.")
 ]
@@ -24,7 +21,7 @@ Holds = Annotated[
 
 @app.command(epilog=LEGEND)
 def verify(
-    city: City = None, portfolio: Portfolio = None, file: Record = None, holds: Holds = ""
+    city: City = None, portfolio: Portfolio = None, file: AuditRecord = None, holds: Holds = ""
 ) -> None:
     """Walk along the record's hash chain: was a line changed, removed, added or moved?
 
@@ -37,7 +34,8 @@ def verify(
     path = file if file is not None else directory(city, portfolio) / NAME
     with faults_as_exits():
         if not path.is_file():
-            raise VppError(f"there is no record {path}: 'vpp run' begins one when it starts")
+            begun = "'vpp run' begins one when it starts, --file names one that is elsewhere"
+            raise VppError(f"there is no record {path}: {begun}")
         found = walk(path, reserve_of(path), holds)
         _tell(path, found, holds)
     if found.broken is not None or (holds and not found.seen):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from vpp.cli.console import console
-from vpp.cli.exits import INTERRUPTED, errors, faults_as_exits
+from vpp.cli.exits import INTERRUPTED, as_usage, errors, faults_as_exits
 from vpp.cli.interrupts import never_lost
+from vpp.cli.named import EvSessions, Foreseen, Planner, Record, RecordedCity, Results
 from vpp.cli.spans import instant, seconds
 
 if TYPE_CHECKING:
@@ -29,37 +30,32 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def backtest(
-    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder of the record.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    data_dir: Record,
+    out: Results,
     controller: Annotated[
         str, typer.Option("--controller", help="none, inverter, community, tariff or plan.")
     ] = "plan",
     objective: Annotated[
         str | None, typer.Option("--objective", help="local, cost or grid.")
     ] = None,
-    forecast: Annotated[
-        str | None,
-        typer.Option("--forecast", help="model, persistence, an installed one, perfect, or none."),
-    ] = None,
-    planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
+    forecast: Foreseen = None,
+    planner: Planner = "lp",
     allowance: Annotated[
         float | None,
-        typer.Option("--allowance", help="Part of the import that side goals may cost."),
+        typer.Option(
+            "--allowance", min=0, max=1, help="Part of the import that side goals may cost."
+        ),
     ] = None,
     peak_limit: Annotated[
-        float, typer.Option("--peak-limit", metavar="KW", help="Contract limit on import.")
+        float, typer.Option("--peak-limit", metavar="KW", min=0, help="Contract limit on import.")
     ] = float("inf"),
     demand_price: Annotated[
         float,
-        typer.Option("--demand-price", metavar="PER_KW", help="Charge on the month's peak."),
+        typer.Option("--demand-price", metavar="PER_KW", min=0, help="Charge on the month's peak."),
     ] = 0.0,
     plan_every: Annotated[str, typer.Option("--plan-every", help="From plan to plan.")] = "1h",
-    city: Annotated[
-        Path | None, typer.Option("--city", help="City file that the record is of.")
-    ] = None,
-    ev_sessions: Annotated[
-        Path | None, typer.Option("--ev-sessions", help="Cars, instead of the folder's.")
-    ] = None,
+    city: RecordedCity = None,
+    ev_sessions: EvSessions = None,
     sites: Annotated[str | None, typer.Option("--sites", help="Only these, as a,b,c.")] = None,
     since: Annotated[str | None, typer.Option("--from", help="From this day or instant.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Up to this day or instant.")] = None,
@@ -69,47 +65,47 @@ def backtest(
 
     An interrupted run with a plan goes on where it was when the same command is given again.
     """
+    from vpp.backtest.city import part_of_city
+    from vpp.backtest.data import part_of, read_recording
     from vpp.backtest.deliver import deliver
     from vpp.backtest.figures import figures
-    from vpp.backtest.study import Ask, Controller
+    from vpp.backtest.study import Ask, Controller, check
     from vpp.config.city import load_city
     from vpp.domain.order import Order
 
+    chosen = _one_of(Controller, controller, "--controller")
+    order = None if objective is None else _one_of(Order, objective, "--objective")
+    every_s, begin, end = seconds(plan_every), _day_or_instant(since), _day_or_instant(until)
+    names = [] if sites is None else [name.strip() for name in sites.split(",")]
     with faults_as_exits():
-        recording = _recording(data_dir, ev_sessions, sites, since, until)
         portfolio = None if city is None else load_city(city).portfolio
-        ask = Ask(
-            controller=_one_of(Controller, controller, "--controller"),
-            order=None if objective is None else _one_of(Order, objective, "--objective"),
-            forecast=forecast or ("model" if portfolio is None else portfolio.forecaster),
-            planner=planner,
-            allowance=allowance,
-            peak_limit_kw=peak_limit,
-            demand_per_kw=demand_price,
-            plan_every_s=seconds(plan_every),
-            portfolio=portfolio,
-        )
+        recording = read_recording(data_dir, sessions=ev_sessions)
+        with as_usage():
+            recording = part_of(recording, sites=names, since=begin, until=end)
+            if portfolio is not None and names:
+                portfolio = part_of_city(portfolio, recording.sites)
+            ask = Ask(
+                controller=chosen,
+                order=order,
+                forecast=forecast or ("model" if portfolio is None else portfolio.forecaster),
+                planner=planner,
+                allowance=allowance,
+                peak_limit_kw=peak_limit,
+                demand_per_kw=demand_price,
+                plan_every_s=every_s,
+                portfolio=portfolio,
+            )
+            check(ask, recording)
         made = _watched(ask, recording, workers, out)
         found = figures(made)
         files = deliver(made, found, out)
     _show(made, found, files)
 
 
-def _recording(
-    folder: Path, ev_sessions: Path | None, sites: str | None, since: str | None, until: str | None
-) -> "Recording":
-    from vpp.backtest.data import part_of, read_recording
-
-    return part_of(
-        read_recording(folder, sessions=ev_sessions),
-        sites=[] if sites is None else [name.strip() for name in sites.split(",")],
-        since=None if since is None else _day_or_instant(since),
-        until=None if until is None else _day_or_instant(until),
-    )
-
-
-def _day_or_instant(text: str) -> datetime:
+def _day_or_instant(text: str | None) -> datetime | None:
     """A date means midnight UTC."""
+    if text is None:
+        return None
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
@@ -134,11 +130,13 @@ def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "An
     bar = Progress(*columns, console=Console(stderr=True))
     with bar as progress, never_lost() as tell_interruption:
         slots = len(recording.grid)
-        task = progress.add_task("slots", total=slots, at=str(recording.grid.start.date()))
+        task = progress.add_task(
+            "slots", total=slots, at=str(recording.grid.start.date()), visible=False
+        )
 
         def done(slot: int) -> None:
             day = datetime.fromtimestamp(float(recording.grid.edges_s[slot]), UTC).date()
-            progress.update(task, completed=slot, at=str(day))
+            progress.update(task, completed=slot, at=str(day), visible=True)
             tell_interruption()
 
         unfinished = out / UNFINISHED

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from vpp.cli.console import console
 from vpp.cli.exits import UNSAFE, faults_as_exits
+from vpp.cli.named import CityFile
 from vpp.config.advice import advice
 from vpp.config.city import City, load_city
 from vpp.config.proof import Row, prove
@@ -24,7 +24,7 @@ BasePort = Annotated[
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
+    file: CityFile,
     contact: Annotated[
         bool, typer.Option("--probe", help="Contact every device that no running daemon holds.")
     ] = False,

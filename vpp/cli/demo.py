@@ -20,6 +20,7 @@ from vpp.cli.baselines import Baseline, baselines
 from vpp.cli.console import console as wide_console
 from vpp.cli.demo_screen import Screen
 from vpp.cli.farewell import farewell
+from vpp.cli.named import OtherCityFile, Picture
 from vpp.cli.past import past_means
 from vpp.cli.run import Address, address_of, first_of, on_fast_loop, stop_on_signals
 from vpp.cli.spans import instant, seconds
@@ -70,9 +71,7 @@ class Show:
 
 
 def demo(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[CITY.YAML]", help="Another city than the example.")
-    ] = None,
+    file: OtherCityFile = None,
     speed: Annotated[
         float, typer.Option("--speed", min=1, max=FASTEST, help="City seconds per real second.")
     ] = 60.0,
@@ -88,10 +87,7 @@ def demo(
     http: Annotated[
         str, typer.Option("--http", metavar="HOST:PORT", help="Serve health and metrics there.")
     ] = "off",
-    picture: Annotated[
-        Path | None,
-        typer.Option("--picture", metavar="FILE.SVG", help="Draw the last live view into a file."),
-    ] = None,
+    picture: Picture = None,
 ) -> None:
     """Start the simulated city and run it as one plant, with a live view and a score.
 

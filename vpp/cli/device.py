@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from vpp.cli.console import console
+from vpp.cli.daemons import City, Portfolio, directory, unkept
 from vpp.cli.exits import faults_as_exits
-from vpp.cli.override import City, Portfolio, directory, unkept
 from vpp.domain.devices import Authority
 from vpp.runtime.command_socket import ask
 

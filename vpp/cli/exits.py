@@ -6,15 +6,15 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from vpp.domain.errors import AlreadyRunning, ConfigurationError, VppError
+from vpp.domain.errors import AlreadyRunning, ConfigurationError, InvariantError, VppError
 
 OK = 0
 FAILED = 1
 """The command was understood and could not be done."""
 USAGE = 2
-"""The command line itself is wrong."""
+"""The command line itself is wrong: what it asks for contradicts itself, or is not there."""
 CONFIGURATION = 3
-"""A file that a person wrote is wrong."""
+"""A file is wrong: the city's, a record's, or one that the daemon keeps."""
 ALREADY_RUNNING = 4
 """Another daemon controls this portfolio."""
 UNSAFE = 5
@@ -23,8 +23,9 @@ INTERRUPTED = 130
 """As a shell says of a command that Ctrl-C ended."""
 
 LEGEND = (
-    "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong city file, 4 another daemon runs"
-    " this portfolio, 5 unsafe (a rating does not hold, or a device was not made safe)."
+    "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong file (a city's, a record's, a"
+    " daemon's), 4 another daemon runs this portfolio, 5 unsafe (a rating does not hold, or a"
+    " device was not made safe), 130 interrupted."
 )
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -50,6 +51,15 @@ def faults_as_exits() -> Iterator[None]:
     except OSError as fault:
         errors.print(f"[bold red]failed:[/] {_plain(str(fault))}")
         raise typer.Exit(FAILED) from fault
+
+
+@contextmanager
+def as_usage(option: str | None = None) -> Iterator[None]:
+    """What contradicts itself in here was asked for on the command line."""
+    try:
+        yield
+    except InvariantError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def _plain(text: str) -> str:

@@ -13,8 +13,8 @@ import typer
 from rich.markup import escape
 
 from vpp.cli.console import console
+from vpp.cli.daemons import City, Portfolio, directory
 from vpp.cli.exits import faults_as_exits
-from vpp.cli.override import City, Portfolio, directory
 from vpp.cli.spans import instant
 from vpp.domain.errors import VppError
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpp.cli.exits import LEGEND, faults_as_exits
+from vpp.cli.exits import LEGEND, as_usage, faults_as_exits
+from vpp.cli.named import Foreseeing, LearntCity, Page, Record, RecordedCity
 from vpp.cli.past import RecordedHistory
 from vpp.cli.spans import seconds
 
@@ -22,10 +23,8 @@ YARDSTICK = "ridge"
 
 @app.command(epilog=LEGEND)
 def evaluate(
-    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder of the record.")],
-    forecast: Annotated[
-        str, typer.Option("--forecast", help="model, persistence, ridge or an installed one.")
-    ] = "model",
+    data_dir: Record,
+    forecast: Foreseeing = "model",
     leads: Annotated[
         str, typer.Option("--leads", help="Distances ahead that are printed.")
     ] = "1h,6h,24h",
@@ -33,12 +32,8 @@ def evaluate(
     after: Annotated[
         str, typer.Option("--after", help="Learnt from before the first forecast, at least 7d.")
     ] = "28d",
-    city: Annotated[
-        Path | None, typer.Option("--city", help="City file that the record is of.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Page with plots to write, as forecast.html.")
-    ] = None,
+    city: RecordedCity = None,
+    out: Page = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
 ) -> None:
     """Forecast again and again from the past alone, and compare with what came.
@@ -71,11 +66,9 @@ def evaluate(
 
 @app.command(epilog=LEGEND)
 def train(
-    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder of the record.")],
-    city: Annotated[Path, typer.Option("--city", help="City file that the record is of.")],
-    forecast: Annotated[
-        str, typer.Option("--forecast", help="model, ridge or an installed one that learns.")
-    ] = "model",
+    data_dir: Record,
+    city: LearntCity,
+    forecast: Foreseeing = "model",
 ) -> None:
     """Learn from a record before there is a history: what the daemon of the city begins with.
 
@@ -112,8 +105,9 @@ def _record(folder: Path, city: Path | None) -> "tuple[Recording, Setting]":
     if city is None:
         return recording, of_recording(recording)
     portfolio = load_city(city).portfolio
-    recording = for_city(recording, portfolio)
-    return recording, of_city(recording, portfolio)
+    with as_usage("--city"):
+        recording = for_city(recording, portfolio)
+        return recording, of_city(recording, portfolio)
 
 
 def _compared(

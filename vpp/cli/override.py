@@ -3,33 +3,14 @@
 import asyncio
 import getpass
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from vpp.cli.daemons import City, Portfolio, directory, unkept
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.spans import seconds
-from vpp.config.city import load_city
-from vpp.domain.ids import PortfolioId
 from vpp.runtime.command_socket import ask
-from vpp.runtime.state_home import place
-
-Portfolio = Annotated[
-    str | None, typer.Option("--portfolio", help="Id of the running portfolio, instead of --city.")
-]
-City = Annotated[
-    Path | None, typer.Option("--city", help="City file of the running portfolio.", exists=True)
-]
-
-
-def directory(city: Path | None, portfolio: str | None) -> Path:
-    """State directory of the daemon that is meant; it is the daemon that makes it."""
-    if portfolio is None:
-        if city is None:
-            raise typer.BadParameter("say which daemon: --city city.yaml or --portfolio ID")
-        portfolio = load_city(city).portfolio.id
-    return place(PortfolioId(portfolio))
 
 
 def override(
@@ -63,6 +44,8 @@ def override(
     """
     bounds = {"lo_kw": least_kw, "hi_kw": most_kw}
     if power_kw is not None:
+        if least_kw is not None or most_kw is not None:
+            raise typer.BadParameter("--power is both bounds at once: give it, or --min and --max")
         bounds = {"lo_kw": power_kw, "hi_kw": power_kw}
     if not end and not reason:
         raise typer.BadParameter("give a --reason: it goes on record")
@@ -101,9 +84,3 @@ def _said(answer: dict[str, Any]) -> str:
             f" {answer['zone']} ({answer['for_s'] / 60:g} min); withdraw it before with --end"
         )
     )
-
-
-def unkept(answer: dict[str, Any]) -> str:
-    """A line of its own where the daemon could not put on disk what it was told."""
-    why = answer["unkept"]
-    return f"a restart of the daemon will not know of this: {why}\n" if why else ""

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +11,13 @@ from rich.table import Table
 
 from vpp.cli.check import BasePort
 from vpp.cli.console import console
-from vpp.cli.exits import FAILED, errors, faults_as_exits
+from vpp.cli.exits import FAILED, as_usage, errors, faults_as_exits
 from vpp.cli.live_view import kw
+from vpp.cli.named import CityFile, Forecaster, History, Planner
 from vpp.cli.spans import instant
 from vpp.config.city import City, load_city
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
-from vpp.domain.errors import InvariantError, VppError
 from vpp.domain.ids import AssetId
 from vpp.domain.plan import ForecastNote, Plan
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, check_stated, plan_once
@@ -36,7 +33,7 @@ JSON_HELP = (
 
 
 def plan(
-    file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
+    file: CityFile,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask no device; stored energy from the history.")
@@ -45,27 +42,20 @@ def plan(
         list[str] | None,
         typer.Option("--soc", metavar="ASSET=0.5", help="State of charge to take; repeatable."),
     ] = None,
-    history: Annotated[
-        Path | None, typer.Option("--history", help="History file, instead of the daemon's.")
-    ] = None,
+    history: History = None,
     at: Annotated[
         str | None, typer.Option("--at", help="Plan from this time, as 2026-07-15T12:00.")
     ] = None,
-    planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
-    forecaster: Annotated[
-        str | None,
-        typer.Option("--forecast", help="model, persistence or an installed one; the city's."),
-    ] = None,
+    planner: Planner = "lp",
+    forecaster: Forecaster = None,
     base_port: BasePort = None,
 ) -> None:
     """Make one plan now and print it, hour by hour; nothing is written to any device."""
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
-        if history is not None and not history.is_file():
-            raise VppError(f"there is no history file {history}")
         home = state_dir(city.portfolio.id)
         stated = dict(_stated(one) for one in soc or ())
-        with _as_usage():
+        with as_usage("--soc"):
             check_stated(city.portfolio, stated)
         request = Request(
             state_dir=home,
@@ -85,15 +75,6 @@ def plan(
         errors.print(f"[bold red]no plan for {pool}:[/] {trouble}")
     if made.troubles:
         raise typer.Exit(FAILED)
-
-
-@contextmanager
-def _as_usage() -> Iterator[None]:
-    """What is stated on the command line is not a fault of the plan."""
-    try:
-        yield
-    except InvariantError as error:
-        raise typer.BadParameter(f"--soc: {error}") from error
 
 
 def _stated(text: str) -> tuple[AssetId, float]:

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import structlog
@@ -16,6 +15,7 @@ from vpp.cli.console import can_draw, console
 from vpp.cli.exits import errors
 from vpp.cli.farewell import farewell
 from vpp.cli.live_view import ScoreRow, live_view
+from vpp.cli.named import CityFile, Forecaster, Planner
 from vpp.cli.spans import seconds
 from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
@@ -39,7 +39,7 @@ LOG = "run.log"
 
 
 def run(
-    file: Annotated[Path, typer.Argument(metavar="CITY.YAML", help="The city file.")],
+    file: CityFile,
     observe: Annotated[
         bool, typer.Option("--observe", help="Run the whole loop; write not one byte.")
     ] = False,
@@ -59,11 +59,8 @@ def run(
     redis: Annotated[
         str | None, typer.Option("--redis", metavar="URL", help="Mirror the live state to Redis.")
     ] = None,
-    planner: Annotated[str, typer.Option("--planner", help="lp, rule or an installed one.")] = "lp",
-    forecaster: Annotated[
-        str | None,
-        typer.Option("--forecast", help="model, persistence or an installed one; the city's."),
-    ] = None,
+    planner: Planner = "lp",
+    forecaster: Forecaster = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", help=f"Show the live view here; log to {LOG} beside the record."),

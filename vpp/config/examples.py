@@ -18,7 +18,7 @@ def example_city(name: str = "city-20") -> Path:
     for folder in _FOLDERS:
         if (found := folder / f"{name}.yaml").is_file():
             return found
-    names = sorted({file.stem for folder in _FOLDERS for file in folder.glob("*.yaml")})
+    names = example_names()
     mistake = Mistake(
         file=f"{name}.yaml",
         line=None,
@@ -27,3 +27,8 @@ def example_city(name: str = "city-20") -> Path:
         remedy=f"one of {', '.join(names)}" if names else "reinstall the package",
     )
     raise ConfigurationError([mistake])
+
+
+def example_names() -> list[str]:
+    """Of all example city files, without their ending."""
+    return sorted({file.stem for folder in _FOLDERS for file in folder.glob("*.yaml")})

@@ -26,7 +26,7 @@ def check(*asked: tuple[str, str]) -> None:
     """
     mistakes = [
         Mistake(
-            file="command line",
+            file="installed packages",
             line=None,
             path=group,
             problem=f"{name!r} is not installed",

@@ -71,7 +71,7 @@ def test_separate_powers_of_a_battery_go_before_the_common_one(tmp_path: Path) -
 
 AT_5 = "2026-07-01T05:00:00Z,a,2.0,9.0\n"
 BROKEN = [
-    ("sites.csv", None, "sites.csv: the whole file: cannot be read"),
+    ("sites.csv", None, "sites.csv: the whole file: there is no such file"),
     ("sites.csv", "name\na\n", "sites.csv:1: site: the column is missing"),
     ("sites.csv", "site\na\na\n", "sites.csv:3: site: is 'a'"),
     ("sites.csv", SITES.replace("a,10,5", "a,10,"), "sites.csv:2: battery_charge_kw: a battery"),

@@ -12,6 +12,7 @@ from vpp.backtest.data import Recording, between
 from vpp.backtest.figures import figures, plain
 from vpp.backtest.study import FORESEEN, Answer, Ask, Controller, answer
 from vpp.domain.arrays import frozen
+from vpp.domain.errors import InvariantError
 from vpp.domain.order import Order
 
 TWICE_A_DAY = {"plan_every_s": 12 * 3600.0, "horizon_s": 12 * 3600.0}
@@ -84,7 +85,15 @@ def test_a_rule_is_asked_for_without_any_plan(recording: Recording) -> None:
 
 
 def test_without_prices_there_is_no_tariff_rule_and_no_cost() -> None:
-    found = figures(asked(unlike(1), controller=Controller.COMMUNITY, order=Order.COST))
+    found = figures(asked(unlike(1), controller=Controller.COMMUNITY))
     assert "tariff" not in found.scores
     assert np.isnan(found.grid_scores["community"])
     assert found.unit == "kWh of import"
+
+
+@pytest.mark.parametrize(
+    "about_money", [{"order": Order.COST}, {"controller": Controller.TARIFF}], ids=str
+)
+def test_without_prices_nothing_is_asked_that_goes_by_them(about_money: dict[str, Any]) -> None:
+    with pytest.raises(InvariantError, match="the record has no signals_hourly"):
+        asked(unlike(1), **about_money)

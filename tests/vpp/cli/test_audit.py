@@ -115,5 +115,5 @@ def test_lines_from_before_the_chain_are_vouched_for_by_its_beginning(record: Pa
 
 def test_a_record_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     code, said = verify(tmp_path / "none.jsonl")
-    assert code == exits.FAILED
-    assert "there is no record" in said
+    assert code == exits.USAGE
+    assert "there is no file" in said

@@ -129,6 +129,23 @@ def test_without_prices_costs_are_dashes_and_it_says_where_a_tariff_comes_from(
     assert "--city states a tariff" in done.output
 
 
+def test_part_of_a_city(tmp_path: Path) -> None:
+    lines = [line for line in hourly().splitlines() if ",c," not in line]
+    files: dict[str, str | None] = {
+        "sites.csv": "site\nschool\nhub\n",
+        "sites_hourly.csv": "\n".join(lines).replace(",a,", ",school,").replace(",b,", ",hub,"),
+        "ev_sessions.csv": None,
+    }
+    folder, out = write_folder(tmp_path, files), tmp_path / "out"
+    asked = (folder, "--out", out, "--city", "city-20", "--controller", "community")
+    whole = backtest(*asked)
+    assert whole.exit_code == exits.USAGE
+    assert "name with --sites those that are meant" in whole.output
+    done = backtest(*asked, "--sites", "hub", "--workers", 1)
+    assert done.exit_code == exits.OK, done.output
+    assert {row["site"] for row in rows(out / "schedule.csv")} == {"hub"}
+
+
 def test_part_of_the_sites_and_of_the_time(tmp_path: Path) -> None:
     folder, out = write_folder(tmp_path), tmp_path / "out"
     part = ("--sites", "b, c", "--from", "2026-07-01", "--to", "2026-07-02T06:00:00Z")
@@ -140,22 +157,69 @@ def test_part_of_the_sites_and_of_the_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "said"),
+    ("given", "said"),
     [
-        (("--controller", "magic"), exits.USAGE, "none, inverter, community, tariff, plan"),
-        (("--objective", "gold"), exits.USAGE, "local, cost, grid"),
-        (("--sites", "a,nowhere"), exits.FAILED, "no record of nowhere"),
-        (("--from", "2027-01-01"), exits.FAILED, "nothing was recorded between"),
-        (("--forecast", "tea-leaves"), exits.CONFIGURATION, "tea-leaves"),
-        (("--peak-limit", "-1"), exits.FAILED, "peak_limit_kw is -1.0"),
+        (("--controller", "magic"), "none, inverter, community, tariff, plan"),
+        (("--objective", "gold"), "local, cost, grid"),
+        (("--sites", "a,nowhere"), "nothing is on record of nowhere, but of a, b"),
+        (("--from", "2027-01-01"), "nothing was recorded between"),
+        (("--forecast", "tea-leaves"), "one of model, persistence, ridge, perfect, none"),
+        (("--planner", "lpp"), "did you mean 'lp'?"),
+        (("--peak-limit", "-1"), "greater than or equal to 0"),
+        (("--city", "city-20"), "the city city-20 has no site a, b, c"),
+        (("--city", "city-21"), "no such example: did you mean 'city-20'?"),
+        (("--ev-sessions", "cars.csv"), "there is no file 'cars.csv'"),
+        (("--out", __file__), "is a file: name a folder"),
+        (("--out", f"{__file__}/deeper"), "is a file: name a folder"),
     ],
 )
-def test_what_cannot_be_asked_is_said(
-    tmp_path: Path, given: tuple[str, str], code: int, said: str
-) -> None:
-    done = backtest(write_folder(tmp_path), "--out", tmp_path / "out", *given, "--workers", 1)
+def test_what_cannot_be_asked_is_said(tmp_path: Path, given: tuple[str, str], said: str) -> None:
+    out = tmp_path / "out"
+    done = backtest(write_folder(tmp_path), "--out", out, *given, "--workers", 1)
+    assert done.exit_code == exits.USAGE, done.output
+    assert said in done.output
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "code", "said"),
+    [
+        ("nowhere", exits.USAGE, "name the folder with sites.csv"),
+        ("sites.csv", exits.USAGE, "is a file: name the folder with sites.csv"),
+        ("empty", exits.CONFIGURATION, "sites.csv: the whole file: there is no such file"),
+    ],
+)
+def test_what_is_no_record_is_said(tmp_path: Path, folder: str, code: int, said: str) -> None:
+    write_folder(tmp_path)
+    (tmp_path / "empty").mkdir()
+    done = backtest(tmp_path / folder, "--out", tmp_path / "out")
     assert done.exit_code == code, done.output
     assert said in done.output
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--objective", "cost"), "the order cost counts money, and the record has no signals"),
+        (("--controller", "tariff"), "the controller tariff goes by prices, and the record has"),
+    ],
+)
+def test_what_needs_prices_is_refused_without_any(
+    tmp_path: Path, given: tuple[str, str], said: str
+) -> None:
+    folder = write_folder(tmp_path, {"signals_hourly.csv": None})
+    done = backtest(folder, "--out", tmp_path / "out", *given)
+    assert done.exit_code == exits.USAGE, done.output
+    assert said in done.output
+
+
+def test_a_city_whose_pools_pay_nothing_has_no_order_by_cost(
+    exported: Path, tmp_path: Path
+) -> None:
+    asked = ("--city", "one-house", "--objective", "cost")
+    done = backtest(exported, "--out", tmp_path / "out", *asked)
+    assert done.exit_code == exits.USAGE, done.output
+    assert "state it in the city file" in done.output
 
 
 def test_a_wrong_field_is_named_with_file_line_and_column(tmp_path: Path) -> None:
@@ -172,5 +236,5 @@ def test_what_the_city_states_is_not_silently_left_out(
 ) -> None:
     city = ("--city", example_city("one-house"))
     done = backtest(exported, "--out", tmp_path, *city, option, "30")
-    assert done.exit_code == exits.FAILED, done.output
+    assert done.exit_code == exits.USAGE, done.output
     assert "change them there" in done.output

@@ -77,6 +77,14 @@ def test_the_example_city_is_right_and_safe_without_us(home: dict[str, str]) -> 
     assert "20 sites in 2 pools" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["one-house", "one-house.yaml"])
+def test_an_example_is_found_by_its_name(home: dict[str, str], name: str) -> None:
+    assert vpp(home, "check", name).stdout == vpp(home, "check", example_city("one-house")).stdout
+    misspelt = vpp(home, "check", name.replace("-", "_"))
+    assert misspelt.returncode == exits.USAGE
+    assert "did you mean 'one-house'?" in misspelt.stderr
+
+
 def test_a_misspelt_key_is_named_with_file_line_path_and_remedy(
     home: dict[str, str], tmp_path: Path
 ) -> None:
@@ -189,15 +197,16 @@ def test_a_pipe_is_no_city_file_and_nobody_waits_for_it(
 
 def test_a_planner_that_is_not_installed_is_named_with_those_that_are(home: dict[str, str]) -> None:
     done = vpp(home, "plan", example_city("one-house"), "--offline", "--planner", "cplex")
-    assert done.returncode == exits.CONFIGURATION
-    assert "'cplex' is not installed (one of lp, rule)" in done.stderr
+    assert done.returncode == exits.USAGE
+    assert "no planner 'cplex' is installed: one of lp, rule" in done.stderr
 
 
 def test_a_history_that_is_not_there_is_no_empty_one(home: dict[str, str], tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.db"
     done = vpp(home, "plan", example_city("one-house"), "--offline", "--history", missing)
-    assert done.returncode == exits.FAILED
-    assert str(missing) in done.stderr
+    assert done.returncode == exits.USAGE
+    assert "there is no file" in done.stderr
+    assert "nowhere.db" in done.stderr
     assert not missing.exists()
 
 
@@ -205,6 +214,7 @@ def test_a_record_that_is_not_there_yet_is_said_in_words(home: dict[str, str]) -
     done = vpp(home, "audit", "verify", "--portfolio", "one-house")
     assert done.returncode == exits.FAILED
     assert "there is no record" in done.stderr
+    assert "--file" in done.stderr
     assert "Errno" not in done.stderr
 
 
@@ -225,6 +235,12 @@ def test_without_a_daemon_an_override_fails_and_says_where_it_looked(home: dict[
         ["override", "house-bat", "--reason", "why", "--portfolio", "x"],
         ["override", "house-bat", "--power", "2", "--reason", "why"],
         ["override", "a", "--power", "2", "--reason", "w", "--portfolio", "x", "--for", "soon"],
+        ["override", "a", "--power", "2", "--min", "1", "--reason", "w", "--portfolio", "x"],
+        ["override", "a", "--end", "--city", "one-house", "--portfolio", "one-house"],
+        ["explain", "a", "--city", "nowhere.yaml"],
+        ["check", "nowhere.yaml"],
+        ["run", "one-house", "--forecast", "oracle"],
+        ["demo", "--picture", "/nowhere/last.svg"],
         ["demo", "--speed", "601"],
         ["demo", "--start", "yesterday"],
         ["check"],

@@ -65,7 +65,9 @@ def test_json_is_the_whole_of_standard_output(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "code", "words"),
     [
-        (["--forecast", "oracle"], exits.CONFIGURATION, "no vpp.forecasters named 'oracle'"),
+        (["--forecast", "oracle"], exits.USAGE, "no forecaster 'oracle' is installed: one of"),
+        (["--out", "/nowhere/forecast.html"], exits.USAGE, "there is no folder '/nowhere'"),
+        (["--city", "city-20"], exits.USAGE, "the city city-20 has no site"),
         (["--leads", "soon"], exits.USAGE, "is no length of time"),
         ([], exits.FAILED, "has no room for a first forecast after 28 days"),
     ],
@@ -76,23 +78,28 @@ def test_what_cannot_be_done_is_said(folder: Path, said: list[str], code: int, w
     assert words in " ".join(told.stderr.split())
 
 
-def test_what_was_trained_is_what_a_worker_begins_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An hourly record of the example's site; the worker's own history is a quarter hour old."""
-    monkeypatch.setenv("VPP_STATE_HOME", str(tmp_path / "state"))
-    city = example_city("one-house")
-    portfolio = load_city(city).portfolio
-    (site,) = portfolio.sites
+def house_record(tmp_path: Path) -> Path:
+    """Of the example's site, hourly."""
     rows = [
-        f"2026-06-{1 + hour // 24:02d}T{hour % 24:02d}:00:00Z,{site},{3 if hour % 24 > 16 else 1},0"
+        f"2026-06-{1 + hour // 24:02d}T{hour % 24:02d}:00:00Z,house,{3 if hour % 24 > 16 else 1},0"
         for hour in range(HOURS)
     ]
     record = tmp_path / "record"
     record.mkdir()
-    (record / "sites.csv").write_text(f"site\n{site}\n", encoding="utf-8")
+    (record / "sites.csv").write_text("site\nhouse\n", encoding="utf-8")
     text = "\n".join(["timestamp_utc,site,load_kw,pv_kw", *rows])
     (record / "sites_hourly.csv").write_text(text + "\n", encoding="utf-8")
+    return record
+
+
+def test_what_was_trained_is_what_a_worker_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker's own history is an hour old."""
+    monkeypatch.setenv("VPP_STATE_HOME", str(tmp_path / "state"))
+    city, record = example_city("one-house"), house_record(tmp_path)
+    portfolio = load_city(city).portfolio
+    (site,) = portfolio.sites
     told = CliRunner().invoke(app, ["forecast", "train", str(record), "--city", str(city)])
     assert told.exit_code == exits.OK, told.output
     assert f"{site} power_kw" in told.stdout
@@ -113,9 +120,9 @@ def test_what_was_trained_is_what_a_worker_begins_with(
     np.testing.assert_allclose(load.middle_kw, np.repeat([1.0] * 17 + [3.0] * 7, 4), atol=0.3)
 
 
-def test_who_learns_nothing_is_not_trained(folder: Path) -> None:
-    city = example_city("one-house")
-    told = CliRunner().invoke(
-        app, ["forecast", "train", str(folder), "--city", str(city), "--forecast", "persistence"]
-    )
-    assert told.exit_code == exits.FAILED
+def test_who_learns_nothing_is_not_trained(tmp_path: Path) -> None:
+    asked = ["forecast", "train", str(house_record(tmp_path)), "--city", "one-house"]
+    home = {"VPP_STATE_HOME": str(tmp_path / "state")}
+    told = CliRunner().invoke(app, [*asked, "--forecast", "persistence"], env=home)
+    assert told.exit_code == exits.FAILED, told.output
+    assert "persistence learns nothing that could be kept" in told.output

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -47,6 +48,14 @@ def test_in_the_background_of_a_shell_ctrl_c_is_somebody_elses() -> None:
     assert done.stdout.startswith("vpp-orchestrator ")
 
 
+@pytest.fixture
+def as_python_has_it() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_python_has_it")
 def test_ctrl_c_that_somebody_elses_code_loses_is_told_again() -> None:
     with never_lost() as tell:
         tell()
