@@ -77,9 +77,9 @@ def test_the_service_runs_a_command_that_exists(service: configparser.SectionPro
     command = service["ExecStart"].replace("${VPP_HTTP}", environment(service)["VPP_HTTP"])
     program, *words = shlex.split(command)
     assert program.endswith("/.venv/bin/vpp")
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == exits.CONFIGURATION, "understood; there is no such city file here"
-    assert words[1] in done.stderr
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert done.exit_code == exits.USAGE, "there is no such city file here"
+    assert f"there is no file {words[1]!r}" in done.stderr, "and nothing else is wrong"
 
 
 def test_the_service_leaves_the_daemon_time_to_make_devices_safe(
