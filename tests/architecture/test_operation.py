@@ -20,7 +20,9 @@ from vpp.runtime.state_home import VARIABLE
 RUN_BOOK = (ROOT / "docs/runbook.md").read_text()
 CODE = re.compile(r'"([A-Z][A-Z_]{3,})"')
 OWN_METRICS = generate_latest(DaemonMetrics({}, {}).registry).decode()
-FLEET = (ROOT / "vpp/runtime/metrics.py").read_text()
+FLEET = "".join(
+    (ROOT / "vpp/runtime" / name).read_text() for name in ("metrics.py", "day_metrics.py")
+)
 
 
 def section(heading: str) -> str:

@@ -12,8 +12,9 @@ from rich.live import Live
 
 from vpp.cli.baselines import Baseline, Span
 from vpp.cli.console import can_draw
-from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, percent, score_table
+from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, score_table
 from vpp.cli.run import reached_row, score_row
+from vpp.cli.score_line import percent
 from vpp.runtime.outlet import is_behind
 from vpp.runtime.view import View
 

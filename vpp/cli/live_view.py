@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from vpp.cli.score_line import in_a_line, percent
 from vpp.domain.assets import Battery, EvCharger
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, PoolId
@@ -59,15 +60,16 @@ def live_view(
         f"{portfolio.name} ({portfolio.id}) · {local_time(view.snapshot.at, portfolio.time_zone)}"
         f" · {view.pace} · {_online(view)} devices online · {view.writes} writes"
     )
-    marked = _marked(view)
+    marked, scored = _marked(view), _scored(view)
     parts: list[RenderableType] = [_pools(view)]
-    room = height - 26 - 2 * len(portfolio.pools) - len(marked) - min(len(view.alarms), 4)
+    taken = 26 + 2 * len(portfolio.pools) + len(marked) + len(scored)
+    room = height - taken - min(len(view.alarms), 4)
     if room > 0:
         sides = Table.grid(expand=True, padding=(0, 1))
         sides.add_row(_storage(view, room), _chargers(view, room))
-        parts += [_reasons(view), *marked, sides, score_table(rows), _alarms(view)]
+        parts += [_reasons(view), *marked, sides, score_table(rows), *scored, _alarms(view)]
     else:
-        parts += [*marked, score_table(rows, explained=False), _alarms(view, at_most=1)]
+        parts += [*marked, score_table(rows, explained=False), *scored, _alarms(view, at_most=1)]
     return Panel(Group(*parts), title=title, expand=True)
 
 
@@ -85,6 +87,7 @@ def _narrow(view: View, rows: Sequence[ScoreRow], height: int) -> RenderableType
         ]
     if rows:
         lines.append(f"self-consumption {percent(rows[-1].self_consumption)}")
+    lines += [line.plain for line in _scored(view)]
     lines += [f"{alarm.code} {alarm.subject}" for alarm in view.alarms] or ["No alarms."]
     if len(lines) > height:
         lines[height - 1 :] = [f"and {len(lines) - height + 1} lines more"]
@@ -115,10 +118,6 @@ def score_table(rows: Sequence[ScoreRow], *, explained: bool = True) -> Table:
             kw(row.peak_kw),
         )
     return table
-
-
-def percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def kw(power_kw: float | None) -> str:
@@ -188,6 +187,12 @@ def _marked(view: View) -> list[Text]:
         return []
     line = f"Not auto: {', '.join(found + directed)}"
     return [Text(line, style="yellow", overflow="ellipsis", no_wrap=True)]
+
+
+def _scored(view: View) -> list[Text]:
+    """One line, if any: the last day that is over, against foresight."""
+    line = in_a_line(view.scores.values())
+    return [Text(line, overflow="ellipsis", no_wrap=True)] if line else []
 
 
 def _storage(view: View, room: int) -> Table:

@@ -16,6 +16,7 @@ with ending_at_once():
         override,
         plan,
         run,
+        score,
         version,
     )
     from vpp.cli.exits import LEGEND
@@ -34,6 +35,7 @@ app.command()(run.run)
 app.command()(check.check)
 app.command()(plan.plan)
 app.command()(explain.explain)
+app.command()(score.score)
 app.command()(backtest.backtest)
 app.command()(override.override)
 app.command()(version.version)

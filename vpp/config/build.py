@@ -60,6 +60,7 @@ class _Builder:
             goals=_goals(stated),
             forecaster=stated.forecaster,
             weather=weather_of(draft.weather, self.base_port),
+            bad_day=stated.bad_day,
             nodes={node.id: node for node in self._nodes()},
             sites={site.id: site for site in self._sites()},
             assets={asset.id: asset for asset in self._assets()},

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
 from vpp.domain.assets import Phases
+from vpp.domain.day import BAD_FROM
 from vpp.domain.devices import Authority, SafeState
 from vpp.domain.network import MeterRole
 from vpp.domain.order import Order
@@ -85,6 +86,7 @@ class PortfolioEntry(Entry):
     order: Order = Order.LOCAL
     goals: GoalsEntry = GoalsEntry()
     forecaster: str = "model"
+    bad_day: Fraction = BAD_FROM
 
 
 class WeatherEntry(Entry):

@@ -1,7 +1,7 @@
 """Alarms raised once and cleared once, whoever raises them, and however they chatter."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,7 @@ class AlarmBoard:
         self._audit = audit
         self._standing: dict[tuple[str, str], Raised] = {}
         self._lasting: list[Alarm] = []
+        self._sources: list[Callable[[], Iterable[Alarm]]] = []
         self._chatter = Chatter()
 
     @property
@@ -44,9 +45,14 @@ class AlarmBoard:
         """Show it from now on until the daemon ends."""
         self._lasting.append(alarm)
 
+    def hear(self, source: Callable[[], Iterable[Alarm]]) -> None:
+        """Ask this one as well, every tick, for all that holds now; it must be quick."""
+        self._sources.append(source)
+
     def show(self, alarms: Iterable[Alarm], at: datetime) -> tuple[Alarm, ...]:
         """Everything that holds now, or chatters; an alarm's text may change while it stands."""
-        holding = self._chatter.steadied((*alarms, *self._lasting), at)
+        heard = (alarm for source in self._sources for alarm in source())
+        holding = self._chatter.steadied((*alarms, *self._lasting, *heard), at)
         gone = [self._standing[key].alarm for key in self._standing.keys() - holding.keys()]
         self._tell(gone, at, "cleared")
         self._tell([holding[key] for key in holding.keys() - self._standing.keys()], at, "raised")

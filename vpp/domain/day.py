@@ -21,8 +21,7 @@ class MeasuredDay:
     pool: PoolId
     date: date
     order: Order
-    unit: str
-    """Currency of the prices."""
+    currency: str
     hours: float
     """Length of a slot."""
     net_kw: Floats
@@ -42,10 +41,12 @@ class MeasuredDay:
     import_per_kwh: Floats | None = None
     """Shape (slots,); None without a tariff, here and below."""
     export_per_kwh: Floats | None = None
+    co2_per_kwh: Floats | None = None
+    """Price of the CO2 of an imported kWh: it counts in the regret, and in no cost."""
     away: Mapping[str, Bools] = field(default_factory=dict)
     """Where the plan did not have a battery, by why, shape (batteries, slots)."""
     limited: Bools
-    """Where a limit left less than was wanted, shape (slots,)."""
+    """Where a limit left a battery less than was wanted, shape (batteries, slots)."""
     unknown: tuple[str, ...] = ()
     """Batteries whose stored energy nobody knows: taken as they were."""
     bad_from: float = BAD_FROM
@@ -75,6 +76,7 @@ class Reached:
     """Highest mean import of a slot."""
     cost: float | None
     """Of energy at the boundary, export paid for; None without a tariff."""
+    currency: str
     regret: float
     """How much more than foresight needed, in ``unit``."""
     unit: str

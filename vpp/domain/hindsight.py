@@ -27,6 +27,11 @@ from vpp.domain.bound import stored_rows
 from vpp.domain.errors import PlannerFailed
 from vpp.domain.rules import Storage
 
+EAGER = 1e-5
+"""Part of the mean price that importing a kWh one slot later is worth to who is eager."""
+SOON = 0.1
+"""Of that, what a kWh stored for a slot is worth: less, so that nothing is kept from a deficit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lived:
@@ -92,7 +97,9 @@ class Best:
     """Shape (batteries, slots)."""
 
 
-def best(lived: Lived, stakes: Stakes, pinned: Bools, within_s: float) -> Best:
+def best(
+    lived: Lived, stakes: Stakes, pinned: Bools, within_s: float, *, eager: bool = False
+) -> Best:
     """The least figure that the batteries could have reached, and how.
 
     Args:
@@ -100,6 +107,8 @@ def best(lived: Lived, stakes: Stakes, pinned: Bools, within_s: float) -> Best:
         stakes: What counts.
         pinned: Where there was no choice: they do what they did, shape (batteries, slots).
         within_s: Longest search.
+        eager: Of courses that are worth the same, one that serves deficits early and stores early;
+            its figure is a trifle above the least.
 
     Raises:
         PlannerFailed: not found, or not in time.
@@ -113,6 +122,10 @@ def best(lived: Lived, stakes: Stakes, pinned: Bools, within_s: float) -> Best:
     paid, earned = stakes.import_per_kwh * lived.hours, stakes.export_per_kwh * lived.hours
     held = np.zeros((units, slots))
     held[:, -1] = stakes.credit * lived.storage.eta_discharge
+    if eager:
+        trifle = EAGER * float(np.abs(stakes.import_per_kwh).mean())
+        paid = paid + trifle * lived.hours * np.arange(slots, 0, -1)
+        held += SOON * trifle
     found = milp(
         np.concatenate([np.zeros(2 * size), -held.ravel(), paid, -earned]),
         constraints=[
@@ -168,10 +181,11 @@ def _boundary_rows(units: int, slots: int) -> sparse.csc_array:
 def kept_to_plan(
     lived: Lived, stakes: Stakes, plan_kw: Floats, foreseen_kw: Floats, pinned: Bools
 ) -> float:
-    """Figure of a plan whose grid power is kept as far as the batteries can keep it.
+    """Figure of a plan that is kept, with batteries that take what comes otherwise than foreseen.
 
-    Whatever comes otherwise than foreseen, they take; stored energy that they end without, where
-    the end is not credited, is bought at the mean price.
+    More import than planned they serve, more export they store, and neither do they import to
+    store nor give out to export beyond the plan. Stored energy that they end without, where the
+    end is not credited, is bought at the mean price.
 
     Args:
         lived: What was measured.
@@ -182,20 +196,22 @@ def kept_to_plan(
     """
     storage, hours, drift_kwh = lived.storage, lived.hours, lived.drift_kwh
     power_kw, stored_kwh = np.array(lived.power_kw), np.array(lived.stored_kwh)
-    for slot, missed_kw in enumerate(foreseen_kw - lived.rest_kw):
+    planned_kw = foreseen_kw + plan_kw.sum(axis=0)
+    for slot, rest_kw in enumerate(lived.rest_kw):
         held_kwh, stuck = stored_kwh[:, slot], pinned[:, slot]
         most = np.minimum(storage.charge_kw, storage.fill_kwh(held_kwh) / hours)
         least = -np.minimum(storage.discharge_kw, storage.empty_kwh(held_kwh) / hours)
         did = np.clip(plan_kw[:, slot], least, most)
         did = np.where(stuck, lived.power_kw[:, slot], did)
-        short_kw = float(missed_kw + plan_kw[:, slot].sum() - did.sum())
+        net_kw, asked_kw = float(rest_kw + did.sum()), float(planned_kw[slot])
+        short_kw = min(max(net_kw, min(asked_kw, 0.0)), max(asked_kw, 0.0)) - net_kw
         room = np.where(stuck, 0.0, most - did if short_kw > 0 else did - least)
         part = min(abs(short_kw) / max(float(room.sum()), 1e-9), 1.0)
         power_kw[:, slot] = did + np.sign(short_kw) * part * room
         after_kwh = storage.after(held_kwh, power_kw[:, slot], hours)
         stored_kwh[:, slot + 1] = after_kwh + drift_kwh[:, slot]
-    net_kw = np.asarray(lived.rest_kw + power_kw.sum(axis=0))
-    reached = stakes.figure(net_kw, gained_kwh(storage, stored_kwh), hours)
+    nets_kw = np.asarray(lived.rest_kw + power_kw.sum(axis=0))
+    reached = stakes.figure(nets_kw, gained_kwh(storage, stored_kwh), hours)
     if stakes.credit > 0:
         return reached
     lacks = np.maximum(lived.stored_kwh[:, -1] - stored_kwh[:, -1], 0.0)

@@ -6,7 +6,7 @@ down in this order, each to what would not have been lost without it:
 - limit: what foresight loses if it must do what was done in slots in which a limit bound;
 - device: what it loses beside if batteries must do what they did where the plan did not have them;
 - forecast: of the rest no more than what a plan loses that is the best one for what was foreseen,
-  and keeps its grid power as far as the batteries can take what comes otherwise;
+  and is kept, with batteries that take what comes otherwise;
 - unexplained: what is left: side goals, the horizon, readings that came late, a fault of ours.
 """
 
@@ -86,6 +86,7 @@ def _reached(day: MeasuredDay, kept: Ints) -> Reached:
         export_kwh=balance.export_kwh,
         peak_kw=metrics.peak_kw(net_kw),
         cost=_cost(day, kept),
+        currency=day.currency,
         regret=regret,
         unit=_unit(day),
         regret_part=regret / all_bought if all_bought > 0 else 0.0,
@@ -111,8 +112,9 @@ def _stakes(day: MeasuredDay, kept: Ints) -> Stakes:
         return Stakes(
             import_per_kwh=np.ones(len(kept)), export_per_kwh=np.zeros(len(kept)), credit=1.0
         )
+    co2_per_kwh = 0.0 if day.co2_per_kwh is None else day.co2_per_kwh[kept]
     return Stakes(
-        import_per_kwh=day.import_per_kwh[kept],
+        import_per_kwh=day.import_per_kwh[kept] + co2_per_kwh,
         export_per_kwh=day.export_per_kwh[kept],
         credit=0.0,
     )
@@ -120,7 +122,7 @@ def _stakes(day: MeasuredDay, kept: Ints) -> Stakes:
 
 def _unit(day: MeasuredDay) -> str:
     """Of the regret: money in the order ``cost`` where there is a tariff."""
-    return day.unit if day.order is Order.COST and day.import_per_kwh is not None else "kWh"
+    return day.currency if day.order is Order.COST and day.import_per_kwh is not None else "kWh"
 
 
 def _causes(day: MeasuredDay, kept: Ints, lived: Lived, stakes: Stakes) -> dict[Cause, float]:
@@ -128,7 +130,7 @@ def _causes(day: MeasuredDay, kept: Ints, lived: Lived, stakes: Stakes) -> dict[
         return hindsight.best(lived, stakes, pinned, WITHIN_S).figure
 
     free = np.zeros_like(lived.power_kw, dtype=np.bool_)
-    bound = free | day.limited[kept]
+    bound = day.limited[:, kept]
     stuck = bound | _away(day)[:, kept]
     of_all = least(free)
     of_bound = least(bound) if bound.any() else of_all
@@ -154,7 +156,7 @@ def _misled(day: MeasuredDay, kept: Ints, lived: Lived, stakes: Stakes, stuck: B
         rest_kw=foreseen_kw,
         hours=lived.hours,
     )
-    plan = hindsight.best(believed, stakes, stuck, WITHIN_S)
+    plan = hindsight.best(believed, stakes, stuck, WITHIN_S, eager=True)
     return hindsight.kept_to_plan(lived, stakes, plan.power_kw, foreseen_kw, stuck)
 
 
@@ -177,13 +179,19 @@ def _notes(day: MeasuredDay, kept: Ints, lived: Lived) -> dict[Cause, str]:
         if hours > 0
     ]
     gone += [f"{battery}: stored energy unknown" for battery in day.unknown]
-    held_h = float(day.limited[kept].sum()) * day.hours
     notes = {
         Cause.FORECAST: missed or "no plan of that day is on record",
         Cause.DEVICE: _few(gone),
-        Cause.LIMIT: f"bound for {held_h:.1f} h" if held_h else "",
+        Cause.LIMIT: _bound(day, kept),
     }
     return {cause: note for cause, note in notes.items() if note}
+
+
+def _bound(day: MeasuredDay, kept: Ints) -> str:
+    bound_h = float(day.limited.any(axis=0).sum()) * day.hours
+    lost_kwh = float(np.maximum(day.could_kw - day.sun_kw, 0.0)[kept].sum()) * day.hours
+    words = [f"bound for {bound_h:.1f} h"] if bound_h else []
+    return _few(words + ([f"{lost_kwh:.1f} kWh of sun held back"] if lost_kwh >= 0.05 else []))
 
 
 def _few(words: list[str], most: int = 3) -> str:

@@ -5,14 +5,13 @@ import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 import structlog
 
 from vpp.config.city import City
-from vpp.config.findings import instead
 from vpp.control import shadowing, state, tick
 from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
 from vpp.control.inputs import Timing
@@ -25,9 +24,7 @@ from vpp.control.supervision import Health as TaskHealth
 from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
 from vpp.domain.audit import AuditRecord, Event
-from vpp.domain.devices import Authority
 from vpp.domain.errors import AlreadyRunning, InvariantError, VppError
-from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
 from vpp.ports import plugins
 from vpp.ports.clock import Clocks
@@ -38,9 +35,11 @@ from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.clocks import CityClock, Governor
 from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
-from vpp.runtime.device_list import listed
+from vpp.runtime.day_metrics import days
+from vpp.runtime.desk import Desk
 from vpp.runtime.history_alarm import lost_history
 from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.judge_process import judged
 from vpp.runtime.lease import Lease, hold
 from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
@@ -51,11 +50,14 @@ from vpp.runtime.one_plan import HISTORY
 from vpp.runtime.reason_log import NAME as REASONS
 from vpp.runtime.reason_log import ReasonLog
 from vpp.runtime.score import Score
+from vpp.runtime.scorekeeper import Scorekeeper
 from vpp.runtime.view import View
 from vpp.runtime.weather import kept_weather
 from vpp.runtime.worker import PlanningWorker
 
 _log = structlog.get_logger(__name__)
+WORKER_LOG = "worker.log"
+"""In the state directory: what planner, forecaster and judge print."""
 STALLED_AFTER_S = 10.0
 """A daemon that has completed no tick for so long, on the wire, is not healthy."""
 
@@ -86,12 +88,13 @@ class Daemon:
         city: City,
         room: ControlRoom[ControlState],
         replanner: Replanner,
-        clocks: Clocks,
+        keeper: Scorekeeper,
         store: LiveState,
         lease: Lease,
     ) -> None:
         self.portfolio, self._lease = city.portfolio, lease
-        self._room, self._replanner, self._clocks = room, replanner, clocks
+        self._room, self._replanner, self.keeper = room, replanner, keeper
+        self._clocks = clocks = room.pace.clocks
         self._score = Score(city.portfolio, room.table.layout)
         self._mirror = Mirror(store, lambda: self.view.fields() if self.view else {})
         self._metrics = DaemonMetrics(room.gate.ledger.written, room.outcomes.ended)
@@ -107,6 +110,7 @@ class Daemon:
         self.over = asyncio.Event()
         """Set when it must be left: its right to control is in doubt."""
         room.loop.on_tick(self._observe)
+        room.board.hear(keeper.alarms)
 
     def on_view(self, listener: Callable[[View], None]) -> None:
         """Call ``listener`` with every new view; it must be quick."""
@@ -149,35 +153,8 @@ class Daemon:
         view = self.view
         rungs = {pool: view.rung(pool) for pool in self.portfolio.pools}
         fleet = self._fleet.text(view.snapshot, view.reached, view.shadows)
-        return self._metrics.text() + standing(rungs, view.alarms) + fleet
-
-    async def set_authority(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The command ``set-authority``: ``device``, ``authority``, ``who``, ``why``."""
-        device = DeviceId(asked["device"])
-        if device not in self.portfolio.devices:
-            remedy = instead(device, self.portfolio.devices)
-            raise InvariantError(f"no device is called {device!r}; {remedy}")
-        if not asked.get("why"):
-            raise InvariantError("give a reason: it goes on record")
-        authority = Authority(asked["authority"])
-        if authority is Authority.LOCAL:
-            raise InvariantError("only the device itself says that it is under local control")
-        self._room.authority.set(device, authority, who=str(asked["who"]), why=str(asked["why"]))
-        return {"unkept": await self._room.authority.kept()}
-
-    async def devices(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The command ``devices``: one row of plain data each."""
-        if self.view is None:
-            raise InvariantError("no tick has completed yet")
-        rows = listed(self.portfolio, self.view.snapshot, self._room.authority)
-        return {"devices": rows}
-
-    async def status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The command ``status``: the newest view as plain data."""
-        if self.view is None:
-            raise InvariantError("no tick has completed yet")
-        found: Mapping[str, Any] = msgspec.to_builtins(self.view.fields())
-        return found
+        scores = days(view.scores, self.portfolio.time_zone)
+        return self._metrics.text() + standing(rungs, view.alarms) + fleet + scores
 
     def _observe(self, seen: TickView[ControlState]) -> None:
         self._ticked_s = self._clocks.wire.monotonic()
@@ -200,6 +177,7 @@ class Daemon:
             asked_speed=self._governor.asked if self._governor is not None else 1.0,
             plan_rounds=self._replanner.rounds,
             shadows=self._room.shadows.setpoints,
+            scores=self.keeper.newest,
         )
         self._mirror.touch()
         for listener in self._listeners:
@@ -274,7 +252,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             PlanningWorker(
                 planner=options.planner,
                 forecaster=forecaster,
-                log=options.state_dir / "worker.log",
+                log=options.state_dir / WORKER_LOG,
                 models=options.state_dir / MODELS,
             )
         )
@@ -301,8 +279,15 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             room.board.last(lost_history(history.set_aside))
         store = _store(options, portfolio)
         await stack.enter_async_context(store)
-        daemon = Daemon(city, room, replanner, clocks, store, lease)
-        _answer(commands, daemon)
+        keeper = Scorekeeper(
+            portfolio,
+            history=history,
+            judge=partial(judged, log=options.state_dir / WORKER_LOG),
+            city=clocks.city,
+            state_dir=options.state_dir,
+        )
+        daemon = Daemon(city, room, replanner, keeper, store, lease)
+        Desk(portfolio, room.authority, lambda: daemon.view).open(commands)
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
         await _keep(daemon, tasks, options, stack)
         for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
@@ -326,17 +311,12 @@ _BRAIN = Brain(
 )
 
 
-def _answer(commands: CommandSocket, daemon: Daemon) -> None:
-    commands.answer("set-authority", daemon.set_authority)
-    commands.answer("status", daemon.status)
-    commands.answer("devices", daemon.devices)
-
-
 async def _keep(daemon: Daemon, tasks: Supervisor, options: Options, stack: AsyncExitStack) -> None:
     """What every tick leaves for others to read."""
     reasons = ReasonLog(options.state_dir / REASONS, daemon.portfolio)
     daemon.on_view(reasons.observe)
     tasks.watch("live state", _work(daemon.mirror))
+    tasks.watch("score", daemon.keeper.run)
     tasks.watch("reasons", _work((await stack.enter_async_context(reasons)).run))
 
 

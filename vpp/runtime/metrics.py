@@ -109,11 +109,11 @@ class _Counts(Collector, Generic[_Word]):
 
 def standing(rungs: Mapping[PoolId, Rung], alarms: Iterable[Alarm]) -> bytes:
     """Gauges of what an operator should know now: each pool's rung, alarms by code."""
-    parts = [_head("vpp_pool_rung", "0 fresh plan, 1 last plan, 2 surplus rule, 3 safe state.")]
+    parts = [head("vpp_pool_rung", "0 fresh plan, 1 last plan, 2 surplus rule, 3 safe state.")]
     parts += [f'vpp_pool_rung{{pool="{pool}"}} {int(rung)}\n' for pool, rung in rungs.items()]
     codes = Counter(alarm.code for alarm in alarms)
     if codes:
-        parts.append(_head("vpp_alarms_by_code", "Alarms that hold now, by code."))
+        parts.append(head("vpp_alarms_by_code", "Alarms that hold now, by code."))
     parts += [f'vpp_alarms_by_code{{code="{c}"}} {n}\n' for c, n in sorted(codes.items())]
     return "".join(parts).encode()
 
@@ -141,13 +141,13 @@ class FleetMetrics:
         """
         parts = [family.text(snapshot.assets) for family in self._assets]
         parts += [family.text(snapshot.meters) for family in self._meters]
-        parts.append(_head("vpp_device_online", "Whether the device answers."))
+        parts.append(head("vpp_device_online", "Whether the device answers."))
         parts += [
             f'vpp_device_online{{device="{name}"}} {int(state.online)}\n'
             for name in self._devices
             if (state := snapshot.devices.get(name)) is not None
         ]
-        parts.append(_head("vpp_device_authority", "What may be done to the device now."))
+        parts.append(head("vpp_device_authority", "What may be done to the device now."))
         parts += [
             f'vpp_device_authority{{device="{name}",authority="{state.authority}"}} 1\n'
             for name in self._devices
@@ -156,7 +156,7 @@ class FleetMetrics:
         parts += _shadows(shadows)
         for name, text, value in _score(reached):
             if value is not None:
-                parts.append(f"{_head(name, text)}{name} {value:.9g}\n")
+                parts.append(f"{head(name, text)}{name} {value:.9g}\n")
         return "".join(parts).encode()
 
 
@@ -164,7 +164,7 @@ class _Family:
     def __init__(
         self, name: str, text: str, factor: float, quantity: Quantity, labels: Iterable[str]
     ) -> None:
-        self._head, self._factor, self._quantity = _head(name, text), factor, quantity
+        self._head, self._factor, self._quantity = head(name, text), factor, quantity
         self._prefixes = [f"{name}{{{label}}} " for label in labels]
 
     def text(self, columns: Mapping[Quantity, Column]) -> str:
@@ -181,14 +181,15 @@ class _Family:
         return self._head + "".join(lines)
 
 
-def _head(name: str, text: str) -> str:
+def head(name: str, text: str) -> str:
+    """What comes before a family of gauges."""
     return f"# HELP {name} {text}\n# TYPE {name} gauge\n"
 
 
 def _shadows(shadows: Mapping[AssetId, Setpoint]) -> Iterable[str]:
     """Of a ceiling its one bound; nothing of what asks for no power."""
     name = "vpp_asset_shadow_setpoint_watts"
-    yield _head(name, "Setpoint that a device in shadow would hold.")
+    yield head(name, "Setpoint that a device in shadow would hold.")
     for asset, setpoint in shadows.items():
         told_kw = setpoint.target_kw
         power_kw = told_kw if math.isfinite(told_kw) else setpoint.hi_kw

@@ -6,6 +6,7 @@ from typing import Any
 
 from vpp.control.inputs import Alarm, TickResult
 from vpp.domain.assets import Battery, EvCharger, Load, Pv
+from vpp.domain.day import DayScore
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.ladder import Rung
@@ -49,6 +50,8 @@ class View:
     plan_rounds: int = 0
     shadows: Mapping[AssetId, Setpoint] = field(default_factory=dict)
     """What assets in shadow would be told now."""
+    scores: Mapping[PoolId, DayScore] = field(default_factory=dict)
+    """Of every pool its last scored day."""
 
     def authority(self, asset: AssetId) -> Authority | None:
         """Of the device that writes the asset; None where none does."""
@@ -115,6 +118,7 @@ class View:
                 "rung": self.rung(pool).name.lower(),
                 "planned_kw": self.planned_kw(pool),
                 "flows": self.flows(pool),
+                "score": self.scores.get(pool),
             }
             for pool in self.portfolio.pools
         }

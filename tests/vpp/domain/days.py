@@ -47,7 +47,7 @@ def day_of(power_kw: Floats, stored_kwh: Floats, **changes: Any) -> MeasuredDay:
         pool=PoolId("north"),
         date=date(2026, 6, 2),
         order=Order.LOCAL,
-        unit="KRW",
+        currency="KRW",
         hours=HOURS,
         net_kw=rest_kw + power_kw.sum(axis=0),
         sun_kw=SUN_KW,
@@ -59,7 +59,7 @@ def day_of(power_kw: Floats, stored_kwh: Floats, **changes: Any) -> MeasuredDay:
         foreseen_kw=rest_kw,
         import_per_kwh=PRICES,
         export_per_kwh=np.full(SLOTS, 20.0),
-        limited=np.zeros(SLOTS, np.bool_),
+        limited=np.zeros((2, SLOTS), np.bool_),
     )
     return replace(made, **changes)
 

@@ -97,14 +97,22 @@ def test_an_absurd_forecast_that_was_believed_is_what_the_regret_is_put_down_to(
     assert f"the net was {off_kw:.1f} kW off in the mean" in score.sentence
 
 
+def test_an_ordinary_forecast_is_not_blamed_for_what_idle_batteries_lost() -> None:
+    random = np.random.default_rng(7)
+    foreseen_kw = LOAD_KW * random.normal(1.0, 0.15, SLOTS) - 0.9 * SUN_KW
+    idle = followed(LOAD_KW - SUN_KW, LOW, no_control)
+    score = reached(day_of(*idle, foreseen_kw=foreseen_kw))
+    assert score.causes[Cause.UNEXPLAINED] > 0.8 * score.regret
+
+
 def test_a_perfect_forecast_takes_no_blame() -> None:
     score = reached(day_of(*followed(LOAD_KW - SUN_KW, LOW, no_control)))
     assert score.causes[Cause.FORECAST] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_limit_that_bound_takes_what_was_lost_while_it_did() -> None:
-    limited = np.zeros(SLOTS, np.bool_)
-    limited[24:72] = True
+    limited = np.zeros((2, SLOTS), np.bool_)
+    limited[:, 24:72] = True
     score = judge(day_of(*followed(LOAD_KW - SUN_KW, LOW, no_control), limited=limited))
     assert score.reached is not None
     assert score.reached.causes[Cause.LIMIT] == pytest.approx(score.reached.regret, abs=1e-6)
@@ -125,7 +133,7 @@ def test_a_day_of_23_or_25_hours_is_judged_by_its_own_length(slots: int) -> None
         foreseen_kw=rest_kw,
         import_per_kwh=np.resize(PRICES, slots),
         export_per_kwh=np.zeros(slots),
-        limited=np.zeros(slots, np.bool_),
+        limited=np.zeros((2, slots), np.bool_),
     )
     score = judge(day)
     assert score.completeness == 1.0
@@ -175,6 +183,7 @@ def test_a_pool_without_batteries_has_nothing_to_regret() -> None:
         batteries=(),
         power_kw=none,
         stored_kwh=np.zeros((0, SLOTS + 1)),
+        limited=np.zeros((0, SLOTS), np.bool_),
         net_kw=LOAD_KW - SUN_KW,
     )
     assert reached(day).regret == 0.0
@@ -205,7 +214,7 @@ def test_nothing_that_was_measured_is_better_than_the_bound(
         power_kw=power_kw,
         stored_kwh=stored_kwh,
         away={"offline": marks if pinned else np.zeros_like(marks)},
-        limited=random.random(SLOTS) < 0.1,
+        limited=random.random((2, SLOTS)) < 0.1,
         foreseen_kw=random.normal(0.0, 5.0, SLOTS),
     )
     found = reached(day)
