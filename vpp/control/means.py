@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from vpp.control.marks import WHY_AWAY, Mark
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, Ints
 from vpp.domain.assets import Battery, Pv
 from vpp.domain.history import Mean
 from vpp.domain.points import Quantity
@@ -27,7 +27,10 @@ class _Series:
 
 
 class SlotMeans:
-    """Of every asset, meter and pool; slots lie on multiples of their length in UTC."""
+    """Of every asset, meter and pool, and the setpoints that batteries hold.
+
+    Slots lie on multiples of their length in UTC.
+    """
 
     def __init__(self, portfolio: Portfolio, *, hold_s: float, step_s: float = SLOT_S) -> None:
         """A value counts from its tick to the next, but no longer than ``hold_s`` city seconds."""
@@ -37,6 +40,10 @@ class SlotMeans:
             *(_Series(meter, Quantity.POWER_KW) for meter in portfolio.meters),
             *(_Series(pool, Quantity.POWER_KW) for pool in portfolio.pools),
         )
+        batteries = [i for i, a in enumerate(portfolio.assets.values()) if isinstance(a, Battery)]
+        self._batteries: Ints = np.array(batteries, np.int64)
+        ids = tuple(portfolio.assets)
+        self._series += tuple(_Series(ids[i], Quantity.SETPOINT_KW) for i in batteries)
         marks = tuple(_marks(portfolio))
         self._mark_at = {mark: at for at, mark in enumerate(marks)}
         measured = len(self._series)
@@ -108,6 +115,7 @@ class SlotMeans:
                 *(_good(snapshot.assets.get(quantity), assets) for quantity in _OF_ASSETS),
                 _good(snapshot.meters.get(Quantity.POWER_KW), meters),
                 np.array([np.nan if net is None else net for net in nets]),
+                _good(snapshot.assets.get(Quantity.SETPOINT_KW), assets)[self._batteries],
             ]
         )
 

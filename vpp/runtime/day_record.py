@@ -31,6 +31,9 @@ NEAR = 0.02
 """Within this part of a limit a mean is at it."""
 ASLEEP_PART = 0.05
 """Of its peak: an inverter that gave no more before and after a silence was asleep in it."""
+SHORT = "off its setpoint"
+SHORT_PART = 0.1
+"""Of its rating: a battery whose mean power was further from its setpoint did not do as told."""
 Kind = TypeVar("Kind")
 
 
@@ -113,16 +116,32 @@ async def measured_day(
         import_per_kwh=None if prices is None else prices.import_on(grid),
         export_per_kwh=None if prices is None else prices.export_on(grid),
         co2_per_kwh=None if prices is None else portfolio.goals.co2_per_kg * prices.carbon_on(grid),
-        away={
-            why.replace("_", " "): np.array(
-                [await reader.holds(battery.id, why) for battery in batteries], np.bool_
-            ).reshape(len(batteries), len(grid))
-            for why in WHY_AWAY
-        },
+        away=await _away(reader, batteries, np.concatenate(power)),
         limited=limited,
         unknown=tuple(unknown),
         bad_from=portfolio.bad_day,
     )
+
+
+async def _away(
+    reader: _Reader, batteries: Sequence[Battery], power_kw: Floats
+) -> dict[str, Bools]:
+    """Where the plan did not have a battery, or it did something else than it was told, by why."""
+
+    def each(found: list[Bools]) -> Bools:
+        return np.array(found, np.bool_).reshape(power_kw.shape)
+
+    away = {
+        why.replace("_", " "): each([await reader.holds(battery.id, why) for battery in batteries])
+        for why in WHY_AWAY
+    }
+    told = [await reader.means(battery.id, Quantity.SETPOINT_KW) for battery in batteries]
+    short = [
+        np.abs(setpoint - did) > SHORT_PART * max(battery.charge_kw, battery.discharge_kw)
+        for battery, setpoint, did in zip(batteries, told, power_kw, strict=True)
+    ]
+    known = np.any([*away.values()], axis=0)
+    return {**away, SHORT: each(short) & ~known}
 
 
 async def _plant(reader: _Reader, plant: Pv) -> tuple[Floats, Floats]:

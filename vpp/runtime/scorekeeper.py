@@ -56,7 +56,7 @@ class Scorekeeper:
         self._book = ScoreBook(state_dir / NAME)
         self._tries: Counter[tuple[PoolId, date]] = Counter()
         self._alarms = self._now_alarming()
-        self.newest: Mapping[PoolId, DayScore] = self._book.newest
+        self.newest: Mapping[PoolId, DayScore] = self._newest()
         """Of every pool its last day."""
 
     def alarms(self) -> tuple[Alarm, ...]:
@@ -106,8 +106,12 @@ class Scorekeeper:
                 raise
             score = _given_up(measured, str(fault))
         await asyncio.to_thread(self._book.add, score)
-        self.newest, self._alarms = self._book.newest, self._now_alarming()
+        self.newest, self._alarms = self._newest(), self._now_alarming()
         _log.info("day judged", pool=pool, score=score.sentence)
+
+    def _newest(self) -> Mapping[PoolId, DayScore]:
+        """Pools that the city file no longer has stay in the book alone."""
+        return {p: one for p, one in self._book.newest.items() if p in self._portfolio.pools}
 
     def _now_alarming(self) -> tuple[Alarm, ...]:
         return tuple(

@@ -291,5 +291,25 @@ async def test_a_quarter_hour_at_a_contract_or_rating_counts_as_limited(
     assert not day.limited[0, 1:].any()
 
 
+async def test_a_battery_that_does_less_than_it_was_told_is_put_down_to_the_device() -> None:
+    history = Remembering()
+    await lived(history, SEOUL, DAY, rests=True)
+    grid, charges_kw = span(SEOUL, DAY), np.clip(SUN_KW - LOAD_KW, 0.0, 4.0)
+    await history.append(
+        [
+            Mean(
+                subject=BATTERY, quantity=Quantity.SETPOINT_KW, start=start, step_s=SLOT_S,
+                value=float(told_kw), coverage=1.0,
+            )
+            for start, told_kw in zip(grid.starts, charges_kw, strict=True)
+        ]
+    )  # fmt: skip
+    score = judge(await measured_day(SEOUL, POOL, DAY, history, np.full(96, np.nan)))
+    assert score.reached is not None
+    off_h = (charges_kw > 0.5).sum() * HOURS
+    assert score.reached.causes[Cause.DEVICE] > 0.5 * score.reached.regret
+    assert score.reached.notes[Cause.DEVICE] == f"home-bat off its setpoint {off_h:.1f} h"
+
+
 def test_midnight_is_local() -> None:
     assert span(SEOUL, DAY).start == datetime(2026, 7, 14, 15, 0, tzinfo=UTC)

@@ -26,7 +26,7 @@ from vpp.domain.judging import judge
 from vpp.domain.ladder import Rung
 from vpp.domain.points import Quantity
 from vpp.domain.rules import community, inverter
-from vpp.runtime.day_record import measured_day
+from vpp.runtime.day_record import SHORT, measured_day
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -155,6 +155,7 @@ async def test_the_day_is_scored_by_what_is_on_record_of_it(day: Day) -> None:
     assert scored.reached.regret > -1e-6
     assert "b-bat offline 2.2 h" in scored.reached.notes[Cause.DEVICE]
     assert scored.reached.causes[Cause.DEVICE] > 0.0
+    assert of.away[SHORT].sum() <= 2, "batteries do what they are told"
 
 
 def test_the_car_leaves_with_what_it_needs(day: Day) -> None:
