@@ -47,6 +47,8 @@ class MeasuredDay:
     """Where the plan did not have a battery, by why, shape (batteries, slots)."""
     limited: Bools
     """Where a limit left a battery less than was wanted, shape (batteries, slots)."""
+    silent: Mapping[str, int] = field(default_factory=dict)
+    """Slots in which it is not known what a plant gave, by its id."""
     unknown: tuple[str, ...] = ()
     """Batteries whose stored energy nobody knows: taken as they were."""
     bad_from: float = BAD_FROM

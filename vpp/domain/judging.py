@@ -47,8 +47,8 @@ def judge(day: MeasuredDay) -> DayScore:
 def _unjudged(day: MeasuredDay, kept: Ints) -> str:
     slots = len(day.net_kw)
     if len(kept) < LEAST_COMPLETE * slots:
-        whats = {"the net of the pool": day.net_kw, "the sun of its plants": day.sun_kw}
-        missing = {what: int(np.isnan(values).sum()) for what, values in whats.items()}
+        unmetered = int(np.isnan(day.net_kw).sum())
+        missing: dict[str, int] = {"the net of the pool": unmetered, **day.silent}
         worst = max(missing, key=lambda what: missing[what])
         return f"{worst} was not measured in {missing[worst]} of {slots} quarter hours"
     if (

@@ -84,9 +84,9 @@ async def measured_day(
     grid = span(portfolio, day)
     reader = _Reader(history, grid)
     net_kw = await reader.means(pool, Quantity.POWER_KW)
-    plants = [await _plant(reader, plant) for plant in _assets(portfolio, pool, Pv)]
-    none = np.zeros((1, len(grid)))
-    gave, could = (np.sum([none[0], *(p[at] for p in plants)], axis=0) for at in (0, 1))
+    plants = {plant.id: await _plant(reader, plant) for plant in _assets(portfolio, pool, Pv)}
+    none = np.zeros(len(grid))
+    gave, could = (np.sum([none, *(p[at] for p in plants.values())], axis=0) for at in (0, 1))
     batteries, unknown = list[Battery](), list[AssetId]()
     power, stored = [np.zeros((0, len(grid)))], [np.zeros((0, len(grid) + 1))]
     for battery in _assets(portfolio, pool, Battery):
@@ -118,6 +118,7 @@ async def measured_day(
         co2_per_kwh=None if prices is None else portfolio.goals.co2_per_kg * prices.carbon_on(grid),
         away=await _away(reader, batteries, np.concatenate(power)),
         limited=limited,
+        silent={plant: int(np.isnan(known).sum()) for plant, (known, _) in plants.items()},
         unknown=tuple(unknown),
         bad_from=portfolio.bad_day,
     )

@@ -263,6 +263,16 @@ async def test_an_inverter_that_sleeps_at_night_gave_nothing_then() -> None:
     assert np.isnan(day.sun_kw).sum() == 1
 
 
+async def test_a_plant_that_was_silent_by_day_is_named_where_the_day_is_not_judged() -> None:
+    history = Remembering()
+    await lived(history, SEOUL, DAY)
+    sun = history.means["home-pv", Quantity.POWER_KW]
+    for start in span(SEOUL, DAY).starts[40:52]:
+        del sun[start.timestamp()]
+    score = judge(await measured_day(SEOUL, POOL, DAY, history, np.full(96, np.nan)))
+    assert score.unjudged == "home-pv was not measured in 12 of 96 quarter hours"
+
+
 async def test_a_battery_that_was_last_heard_the_day_before_stands_where_it_stood() -> None:
     history = Remembering()
     await lived(history, SEOUL, DAY - timedelta(days=1), rests=True)
