@@ -163,6 +163,30 @@ def _unfinished(line: bytes) -> str:
     return "it is not finished, and not the beginning of a record"
 
 
+def flaw(path: Path) -> str:
+    """What keeps lines from being put behind a file's; empty if nothing does.
+
+    By its first and its last whole line: walking along all of them is for ``verify``. Whatever
+    stands after the last whole line is a line that was cut off.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        first = file.readline(REACH)
+        file.seek(max(path.stat().st_size - REACH, 0))
+        whole, end, _ = file.read().rpartition(b"\n")
+    if not end or not first.endswith(b"\n"):
+        return _unfinished(first) if first else ""
+    last = whole.rpartition(b"\n")[2]
+    for name, line in (("first", first[:-1]), ("last", last)):
+        if not _is_record(line):
+            return f"its {name} line is no record"
+    if link_of(first[:-1]) is not None and link_of(last) is None:
+        return "its last line carries no chain"
+    return ""
+
+
 def last_chain(path: Path) -> str:
     """Of a record whose lines are all complete.
 

@@ -6,8 +6,9 @@ from contextlib import suppress
 from errno import EEXIST, EPERM
 from pathlib import Path
 
-from vpp.runtime.audit_chain import REACH, continuing, last_chain, link_of, sealed
+from vpp.runtime.audit_chain import REACH, continuing, flaw, last_chain, link_of, sealed
 from vpp.runtime.audit_reserve import USUAL_BYTES, Reserve
+from vpp.runtime.damage import make_way, set_aside
 
 NAME = "audit.jsonl"
 """In a daemon's state directory."""
@@ -33,13 +34,15 @@ class AuditFile:
         """Open for appending, and bring in what an earlier daemon left in the reserve.
 
         ``ours``: nobody else may write it now. ``unfinished`` is what a power cut or a full disk
-        left of a last line; it is cut off.
+        left of a last line; it is cut off. What is no record makes way (``set_aside``).
 
         Raises:
             OSError: it cannot be opened.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._sync, self._ours = path, sync, ours
+        self.set_aside = _aside(path)
+        """Where what stood there before was moved to, with what stood in its reserve."""
         self._file = os.open(path, _MODE, 0o600)
         self.unfinished = _cut_tail(self._file)
         self._size = os.fstat(self._file).st_size
@@ -133,6 +136,16 @@ class AuditFile:
             raise
         self._size += len(lines)
         self._torn = False
+
+
+def _aside(path: Path) -> Path | None:
+    make_way(reserve_of(path))
+    kept = make_way(path)
+    if kept is None and path.exists() and (why := flaw(path)):
+        kept = set_aside(path, why)
+    if kept is not None and reserve_of(path).exists():
+        reserve_of(path).rename(reserve_of(kept))
+    return kept
 
 
 def _cut_tail(file: int) -> bytes:

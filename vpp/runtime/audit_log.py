@@ -52,15 +52,29 @@ class AuditLog:
         self._thread = threading.Thread(target=self._write_all, name="audit", daemon=True)
         self._encode = msgspec.json.Encoder().encode
         self.healed = ""
-        """What was done to a record whose last line was never finished, and that line."""
+        """What was done to a record that was damaged, or whose last line was never finished."""
+        self.set_aside: Path | None = None
+        """Where a damaged record was moved to."""
 
     async def __aenter__(self) -> Self:
+        """Open the record.
+
+        Raises:
+            AuditUnavailable: it cannot be opened.
+        """
         self._loop = asyncio.get_running_loop()
-        self._file = await asyncio.to_thread(
-            AuditFile, self._path, sync=self._sync, ours=self._ours, reserve=self._reserve
-        )
+        try:
+            self._file = await asyncio.to_thread(
+                AuditFile, self._path, sync=self._sync, ours=self._ours, reserve=self._reserve
+            )
+        except OSError as error:
+            raise AuditUnavailable(
+                f"the record of writes cannot be opened: {error}; give it to the user that runs"
+                " the daemon, or move it away, and a new one is begun"
+            ) from error
         self._thread.start()
-        self.healed = _healed(self._file.unfinished)
+        self.set_aside = self._file.set_aside
+        self.healed = _healed(self._file.unfinished, self.set_aside)
         return self
 
     async def __aexit__(
@@ -137,7 +151,9 @@ def _settle(waiting: list[asyncio.Future[None]], fault: AuditUnavailable | None)
             durable.set_exception(fault)
 
 
-def _healed(unfinished: bytes) -> str:
+def _healed(unfinished: bytes, aside: Path | None) -> str:
+    if aside is not None:
+        return f"the record begins anew: the one before was damaged and is kept as {aside.name}"
     if not unfinished:
         return ""
     shown = unfinished[:SHOWN].decode(errors="backslashreplace")

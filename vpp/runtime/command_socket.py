@@ -17,6 +17,7 @@ import structlog
 
 from vpp.domain.errors import VppError
 from vpp.ports.sources import Handler
+from vpp.runtime.damage import make_way
 
 NAME = "command.sock"
 LONGEST_LINE = 1 << 16
@@ -36,6 +37,7 @@ class CommandSocket:
         self._handlers[verb] = handler
 
     async def __aenter__(self) -> Self:
+        make_way(self._path, Path.is_socket)
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
         self._path.chmod(0o600)

@@ -2,12 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
@@ -28,7 +28,7 @@ from vpp.domain.errors import AlreadyRunning, InvariantError, VppError
 from vpp.domain.portfolio import Portfolio
 from vpp.ports import plugins
 from vpp.ports.clock import Clocks
-from vpp.ports.sources import Source, SourceFactory, SourceRequest
+from vpp.ports.sources import SourceRequest
 from vpp.ports.store import LiveState
 from vpp.runtime.audit_file import NAME as AUDIT
 from vpp.runtime.audit_log import AuditLog
@@ -37,12 +37,12 @@ from vpp.runtime.collector import settled
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.day_metrics import days
 from vpp.runtime.desk import Desk
-from vpp.runtime.history_alarm import lost_history
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.judge_process import judged
 from vpp.runtime.lease import Lease, hold
 from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
+from vpp.runtime.losses import losses
 from vpp.runtime.metrics import DaemonMetrics, FleetMetrics, standing
 from vpp.runtime.mirror import Mirror
 from vpp.runtime.model_registry import MODELS
@@ -51,6 +51,7 @@ from vpp.runtime.reason_log import NAME as REASONS
 from vpp.runtime.reason_log import ReasonLog
 from vpp.runtime.score import Score
 from vpp.runtime.scorekeeper import Scorekeeper
+from vpp.runtime.source_plugins import open_sources
 from vpp.runtime.view import View
 from vpp.runtime.weather import kept_weather
 from vpp.runtime.worker import PlanningWorker
@@ -241,10 +242,22 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         audit = await stack.enter_async_context(
             AuditLog(options.state_dir / AUDIT, ours=lease.stands)
         )
-        history = await stack.enter_async_context(SqliteHistory(options.state_dir / HISTORY))
+        history = await stack.enter_async_context(
+            SqliteHistory(options.state_dir / HISTORY, ours=True)
+        )
+        reasons = await stack.enter_async_context(ReasonLog(options.state_dir / REASONS, portfolio))
         await stack.enter_async_context(kept_weather(portfolio, history, clocks, options.state_dir))
         commands = await stack.enter_async_context(CommandSocket(options.state_dir))
-        sources = await _sources(portfolio, options, commands, clocks, stack)
+        sources = await open_sources(
+            SourceRequest(
+                portfolio=portfolio,
+                state_dir=options.state_dir,
+                commands=commands,
+                city=clocks.city,
+                wire=clocks.wire,
+            ),
+            stack,
+        )
         links = await open_links(city, clocks, stack, epoch=lease.epoch)
         ports = {d.id: links[d.link].port(d.id) for d in portfolio.devices.values()}
         check_watchdogs(city, ports, timing)
@@ -275,8 +288,8 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             sources=sources,
         )
         room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)
-        if history.set_aside is not None:
-            room.board.last(lost_history(history.set_aside))
+        for alarm in losses(audit=audit, history=history, reasons=reasons):
+            room.board.last(alarm)
         store = _store(options, portfolio)
         await stack.enter_async_context(store)
         keeper = Scorekeeper(
@@ -289,7 +302,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         daemon = Daemon(city, room, replanner, keeper, store, lease)
         Desk(portfolio, room.authority, lambda: daemon.view).open(commands)
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
-        await _keep(daemon, tasks, options, stack)
+        _keep(daemon, tasks, reasons)
         for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
             _lifecycle(audit, clocks, portfolio, why)
         stack.enter_context(settled())
@@ -311,13 +324,12 @@ _BRAIN = Brain(
 )
 
 
-async def _keep(daemon: Daemon, tasks: Supervisor, options: Options, stack: AsyncExitStack) -> None:
+def _keep(daemon: Daemon, tasks: Supervisor, reasons: ReasonLog) -> None:
     """What every tick leaves for others to read."""
-    reasons = ReasonLog(options.state_dir / REASONS, daemon.portfolio)
     daemon.on_view(reasons.observe)
     tasks.watch("live state", _work(daemon.mirror))
     tasks.watch("score", daemon.keeper.run)
-    tasks.watch("reasons", _work((await stack.enter_async_context(reasons)).run))
+    tasks.watch("reasons", _work(reasons.run))
 
 
 def _work(run: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[TaskHealth], Any]:
@@ -344,27 +356,6 @@ def _store(options: Options, portfolio: Portfolio) -> MemoryLiveState | RedisLiv
     if options.redis_url:
         return RedisLiveState(options.redis_url, portfolio.id)
     return MemoryLiveState()
-
-
-async def _sources(
-    portfolio: Portfolio,
-    options: Options,
-    commands: CommandSocket,
-    clocks: Clocks,
-    stack: AsyncExitStack,
-) -> Mapping[str, Source]:
-    request = SourceRequest(
-        portfolio=portfolio,
-        state_dir=options.state_dir,
-        commands=commands,
-        city=clocks.city,
-        wire=clocks.wire,
-    )
-    sources: dict[str, Source] = {}
-    for name in plugins.names(plugins.SOURCES):
-        factory = cast("SourceFactory", plugins.load(plugins.SOURCES, name))
-        sources[name] = await stack.enter_async_context(factory(request))
-    return sources
 
 
 def _lifecycle(audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str) -> None:

@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 import numpy as np
-import structlog
 
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import StoreUnavailable
 from vpp.domain.history import Mean
 from vpp.domain.points import Quantity
+from vpp.runtime.damage import BESIDE, is_damage, make_way, set_aside
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mean (
@@ -25,8 +25,6 @@ CREATE TABLE IF NOT EXISTS mean (
 ) WITHOUT ROWID
 """
 _LEAST_COVERAGE = 0.5
-_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-_log = structlog.get_logger(__name__)
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
@@ -34,9 +32,9 @@ Result = TypeVar("Result")
 class SqliteHistory:
     """``vpp.ports.store.History`` on a file."""
 
-    def __init__(self, path: Path) -> None:
-        """A damaged file is set aside, and a new one begun."""
-        self._path = path
+    def __init__(self, path: Path, *, ours: bool = False) -> None:
+        """``ours``: nobody else has it, so that a damaged file may make way for a new one."""
+        self._path, self._ours = path, ours
         self.set_aside: Path | None = None
         """Where a damaged file was moved to."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
@@ -83,13 +81,14 @@ class SqliteHistory:
             ) from error
 
     def _open(self) -> sqlite3.Connection:
+        if self._ours:
+            self.set_aside = make_way(self._path)
         try:
             return self._opened()
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+            if not self._ours or not is_damage(error):
                 raise
-            self.set_aside = _set_aside(self._path)
-            _log.warning("history damaged", file=str(self._path), kept=str(self.set_aside))
+            self.set_aside = set_aside(self._path, str(error), BESIDE)
             return self._opened()
 
     def _opened(self) -> sqlite3.Connection:
@@ -140,13 +139,3 @@ class SqliteHistory:
         if first_s is None:
             return None
         return datetime.fromtimestamp(first_s, UTC), datetime.fromtimestamp(last_s, UTC)
-
-
-def _set_aside(path: Path) -> Path:
-    """Move the file, and what belongs to it, to a name of its own."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    for part in ("-wal", "-shm", ""):
-        found = path.with_name(path.name + part)
-        if found.exists():
-            found.rename(path.with_name(f"{path.name}.damaged-{stamp}{part}"))
-    return path.with_name(f"{path.name}.damaged-{stamp}")

@@ -14,6 +14,7 @@ import structlog
 
 from vpp.control import durable
 from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake, VppError
+from vpp.runtime.damage import make_way
 
 LOCK, EPOCH = "lock", "epoch"
 """In a daemon's state directory."""
@@ -105,12 +106,15 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
     Raises:
         AlreadyRunning: another process holds the lock; the message names it.
         ConfigurationError: the last epoch cannot be read.
-        VppError: the next one cannot be written.
+        VppError: the lock cannot be opened, or the next epoch not be written.
     """
     try:
         lock = _locked(directory / LOCK)
     except BlockingIOError as error:
         raise _taken(directory, portfolio) from error
+    except OSError as error:
+        remedy = "give it to the user that runs the daemon, or remove it if no daemon runs"
+        raise VppError(f"the lock of the portfolio cannot be taken: {error}; {remedy}") from error
     with _kept(directory):
         try:
             lease = Lease(directory, lock, portfolio)
@@ -127,6 +131,8 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
 
 
 def _locked(path: Path) -> int:
+    """Nobody holds what is no file: it makes way."""
+    make_way(path)
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,7 +151,7 @@ def _taken(directory: Path, portfolio: str) -> AlreadyRunning:
 def holder(directory: Path) -> str | None:
     """Who holds the lock now, in words; None if nobody does."""
     path = directory / LOCK
-    if not path.exists():
+    if not path.is_file():
         return None
     with path.open("r") as lock:
         try:
@@ -178,7 +184,7 @@ def _is_at(lock: int, path: Path) -> bool:
 def _last_epoch(path: Path) -> int:
     try:
         return int(path.read_text()) if path.exists() else 0
-    except ValueError as error:
+    except (ValueError, IsADirectoryError) as error:
         raise ConfigurationError(
             [
                 Mistake(

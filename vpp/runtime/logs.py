@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from vpp.runtime.damage import make_way
 from vpp.runtime.outlet import unhurried
 
 _PROCESSORS = (
@@ -31,6 +32,7 @@ def to_standard_error() -> None:
 
 def to_file(path: Path) -> None:
     """JSON lines in a file: the terminal belongs to the live view."""
+    make_way(path)
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     structlog.configure(
         processors=[*_PROCESSORS, _AS_JSON],

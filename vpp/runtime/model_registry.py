@@ -10,13 +10,14 @@ from pathlib import Path
 import structlog
 
 from vpp.ports.planner import Forecaster, Learning
+from vpp.runtime.damage import make_way, set_aside
 
 _log = structlog.get_logger(__name__)
 MODELS = "models"
 """Folder within the state directory."""
 KEPT = 3
 FORMAT = 1
-SUFFIX, DAMAGED = ".model", ".damaged"
+SUFFIX = ".model"
 
 
 class ModelRegistry:
@@ -30,7 +31,7 @@ class ModelRegistry:
         for file in reversed(self._files()):
             model = _sound(file)
             if model is None:
-                file.replace(file.with_suffix(DAMAGED))
+                set_aside(file, "it does not hold what its first line says")
             else:
                 yield model
 
@@ -40,6 +41,7 @@ class ModelRegistry:
         Raises:
             OSError: it cannot be written; what was kept before stands.
         """
+        make_way(self._folder, Path.is_dir)
         self._folder.mkdir(parents=True, exist_ok=True)
         files = self._files()
         number = 1 + (int(files[-1].stem.rpartition("-")[2]) if files else 0)
@@ -100,10 +102,10 @@ def _take_up(learning: Learning, registry: ModelRegistry) -> None:
 
 def _sound(file: Path) -> bytes | None:
     """What the file holds; None if that is not what it says."""
-    line, _, model = file.read_bytes().partition(b"\n")
     try:
+        line, _, model = file.read_bytes().partition(b"\n")
         heading = json.loads(line)
         expected = heading["sha256"] if heading["format"] == FORMAT else None
-    except (ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return model if hashlib.sha256(model).hexdigest() == expected else None

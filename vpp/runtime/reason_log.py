@@ -21,6 +21,7 @@ from vpp.domain.order import Order
 from vpp.domain.plan import Explanation, Plan, Schedule
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.slots import SlotGrid
+from vpp.runtime.damage import BESIDE, is_damage, make_way, set_aside
 from vpp.runtime.view import View
 
 NAME = "reasons.db"
@@ -79,8 +80,13 @@ class ReasonLog:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reasons")
         self.lost = False
         """Whether the last write failed; the log says so once."""
+        self.set_aside: Path | None = None
+        """Where a damaged file was moved to, the last one."""
 
     async def __aenter__(self) -> Self:
+        """Begin the file; a disk that fails is a matter of the first rows."""
+        with contextlib.suppress(sqlite3.Error, OSError):
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, ())
         return self
 
     async def __aexit__(
@@ -123,7 +129,7 @@ class ReasonLog:
             return
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if not self.lost:
                 why = f"{self._path}: {error}; {remedy(error)}"
                 _log.warning("reasons lost; control goes on", why=why)
@@ -137,6 +143,17 @@ class ReasonLog:
         self.lost = False
 
     def _write(self, rows: Sequence[_Row]) -> None:
+        """A damaged file makes way for a new one."""
+        try:
+            self.set_aside = make_way(self._path) or self.set_aside
+            self._put(rows)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            self.set_aside = set_aside(self._path, str(error), BESIDE)
+            self._put(rows)
+
+    def _put(self, rows: Sequence[_Row]) -> None:
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=OFF")
@@ -154,13 +171,13 @@ class ReasonLog:
             database.execute("COMMIT")
 
 
-def remedy(error: sqlite3.Error) -> str:
+def remedy(error: sqlite3.Error | OSError) -> str:
     """What a person can do about it."""
-    match error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else None:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "somebody else holds it: try again when he has let go"
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return "it is damaged: move it away, and the daemon begins a new one"
+            return "it is damaged: the daemon sets it aside, and begins a new one"
         case _:
             return "make it readable and writable, or free space; 'vpp run' begins it"
 

@@ -24,6 +24,7 @@ from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
 from vpp.domain.text import read_text
 from vpp.ports.clock import Clock
 from vpp.ports.sources import SourceRequest
+from vpp.runtime.damage import make_way, set_aside
 from vpp.runtime.override_range import range_kw
 
 LONGEST_OVERRIDE = timedelta(hours=4)
@@ -227,14 +228,13 @@ class OperatorProposals(_Standing):
         A damaged file, or an override of what the city no longer has, keeps no daemon from
         starting.
         """
+        make_way(self._path)
         if not self._path.exists():
             return
         try:
             kept = list(json.loads(self._path.read_text()))
         except (OSError, *WRONG) as fault:
-            aside = self._path.with_suffix(".damaged")
-            self._path.replace(aside)
-            _log.warning("overrides lost: damaged file", kept=str(aside), why=str(fault))
+            set_aside(self._path, f"overrides are lost: {fault}")
             return
         for one in kept:
             self._take_up(one)

@@ -18,6 +18,7 @@ from vpp.domain.errors import PlannerFailed, PlanningError
 from vpp.domain.forecast import Forecast, ForecastRequest
 from vpp.domain.plan import Plan
 from vpp.domain.problem import Problem
+from vpp.runtime.damage import make_way
 
 LENGTH = struct.Struct(">Q")
 FORECAST_DEADLINE_S = 20.0
@@ -56,6 +57,7 @@ class PlanningWorker:
         self._one = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
+        await asyncio.to_thread(make_way, self._log)
         self._printed = await asyncio.to_thread(self._log.open, "ab")
         return self
 

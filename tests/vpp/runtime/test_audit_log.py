@@ -3,12 +3,13 @@ import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import AuditUnavailable
-from vpp.runtime.audit_chain import verify
+from vpp.runtime.audit_chain import sealed, verify
 from vpp.runtime.audit_file import reserve_of
 from vpp.runtime.audit_log import AuditLog
 
@@ -115,3 +116,70 @@ async def test_lines_that_another_wrote_are_not_cut_off(tmp_path: Path) -> None:
     found = verify(path, reserve_of(path)).broken
     assert found is not None
     assert found.line == 2
+
+
+CHAINED = sealed([b'{"event":"intent","why":"first"}'], "")[0]
+OLD = b'{"event":"intent","why":"before there was a chain"}\n'
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Random(4).randbytes(3000),
+        b"random bytes without an end",
+        b"hello\nworld\n",
+        b"[1]\n",
+        CHAINED + b"and something else\n",
+        CHAINED + OLD,
+        None,
+    ],
+    ids=["random", "no-end", "text", "list", "text-behind", "unchained-behind", "folder"],
+)
+async def test_what_is_no_record_is_kept_and_a_new_one_begun(
+    tmp_path: Path, found: bytes | None
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    if found is None:
+        path.mkdir()
+    else:
+        path.write_bytes(found)
+    async with AuditLog(path, reserve=0) as audit:
+        audit.note(record("new"))
+        kept = audit.set_aside
+        healed = audit.healed
+    assert kept is not None
+    assert (kept.read_bytes() if kept.is_file() else None) == found
+    assert kept.name in healed
+    assert whys(path) == ["new"]
+    assert verify(path, reserve_of(path)).broken is None
+
+
+@pytest.mark.parametrize(
+    "found",
+    [b"", CHAINED, OLD * 3, OLD + CHAINED, CHAINED + b'{"ev', CHAINED + b"\xff\0\0", b'{"ev'],
+)
+async def test_a_record_goes_on_though_its_last_line_was_cut_off(
+    tmp_path: Path, found: bytes
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(found)
+    async with AuditLog(path, reserve=0) as audit:
+        assert audit.set_aside is None
+    assert path.read_bytes() == found[: found.rfind(b"\n") + 1]
+
+
+async def test_the_reserve_goes_with_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"no record\n")
+    reserve_of(path).write_bytes(CHAINED)
+    async with AuditLog(path, reserve=0) as audit:
+        assert audit.set_aside is not None
+        assert reserve_of(audit.set_aside).read_bytes() == CHAINED
+
+
+async def test_a_record_that_cannot_be_opened_is_named_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.symlink_to(path)
+    with pytest.raises(AuditUnavailable, match=r"audit\.jsonl.*or move it away"):
+        async with AuditLog(path):
+            pass

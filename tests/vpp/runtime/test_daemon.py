@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from tests.soak.sample import series
 from vpp.config.city import load_city
 from vpp.config.examples import example_city
@@ -74,8 +76,18 @@ async def test_metrics_tell_of_the_daemon_itself(tmp_path: Path) -> None:
     assert told["process_open_fds"] > 3
 
 
-async def test_a_damaged_history_is_set_aside_under_an_alarm(tmp_path: Path) -> None:
-    damage(tmp_path / "history.db")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("history.db", "HISTORY_LOST"),
+        ("audit.jsonl", "AUDIT_LOST"),
+        ("reasons.db", "REASONS_LOST"),
+    ],
+)
+async def test_a_damaged_file_is_set_aside_under_an_alarm(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    damage(tmp_path / name)
     clocks = Clocks(city=CityClock(WireClock(), speed=60.0, start=DAWN), wire=WireClock())
     views, viewed = list[View](), asyncio.Event()
 
@@ -88,7 +100,8 @@ async def test_a_damaged_history_is_set_aside_under_an_alarm(tmp_path: Path) -> 
         daemon.on_view(seen)
         await asyncio.wait_for(viewed.wait(), 30)
     alarms = {alarm.code: alarm.text for alarm in views[0].alarms}
-    assert "history.db.damaged-" in alarms["HISTORY_LOST"]
+    assert f"{tmp_path / name.split('.', maxsplit=1)[0]}.damaged-" in alarms[code]
+    assert [found for found in alarms if found.endswith("_LOST")] == [code]
 
 
 async def test_a_daemon_whose_lock_nobody_can_see_is_not_ready_and_goes_on(tmp_path: Path) -> None:

@@ -186,23 +186,50 @@ async def test_what_is_older_than_a_month_goes(tmp_path: Path) -> None:
     assert ticks(tmp_path) == [KEPT_S + 1]
 
 
+NO_DATABASE = b"no database at all, and long enough to be seen as none" * 40
+
+
 async def test_a_disk_that_fails_is_told_once_and_nothing_is_lost(tmp_path: Path) -> None:
-    path = tmp_path / NAME
-    path.mkdir()
+    path = tmp_path / "elsewhere" / NAME
     with capture_logs() as logs:
         async with ReasonLog(path, PORTFOLIO, flush_s=0.05) as log:
             work = asyncio.create_task(log.run())
             for n in range(3):
                 log.observe(seen(100 * n, pool_reason(str(n))))
                 await until(lambda: log.lost)
-            path.rmdir()
+            path.parent.mkdir()
             await until(lambda: not log.lost)
             work.cancel()
     assert [line["event"] for line in logs] == [
         "reasons lost; control goes on",
         "reasons are kept again",
     ]
-    assert ticks(tmp_path) == [0, 100, 200]
+    assert ticks(path.parent) == [0, 100, 200]
+
+
+@pytest.mark.parametrize("damaged", [NO_DATABASE, None], ids=["bytes", "folder"])
+async def test_what_is_no_database_makes_way_for_a_new_one(
+    tmp_path: Path, history: SqliteHistory, damaged: bytes | None
+) -> None:
+    if damaged is None:
+        (tmp_path / NAME).mkdir()
+    else:
+        (tmp_path / NAME).write_bytes(damaged)
+    async with ReasonLog(tmp_path / NAME, PORTFOLIO, flush_s=0.05) as log:
+        kept = log.set_aside
+        log.observe(seen(0, pool_reason("x")))
+    assert kept is not None
+    assert (kept.read_bytes() if kept.is_file() else None) == damaged
+    found = await account(tmp_path, history, BAT, None)
+    assert [reason["text"] for reason in found.reasons] == ["because x"]
+
+
+async def test_a_file_that_is_damaged_while_it_is_written_makes_way_too(tmp_path: Path) -> None:
+    async with ReasonLog(tmp_path / NAME, PORTFOLIO, flush_s=0.05) as log:
+        (tmp_path / NAME).write_bytes(NO_DATABASE)
+        log.observe(seen(0, pool_reason("x")))
+    assert log.set_aside is not None
+    assert ticks(tmp_path) == [0]
 
 
 async def test_the_newest_command_and_what_became_of_it(tmp_path: Path) -> None:
@@ -246,8 +273,8 @@ async def test_a_file_that_is_taken_away_is_begun_anew_with_all_it_needs(
 
 
 async def test_a_damaged_file_is_told_as_such(tmp_path: Path, history: SqliteHistory) -> None:
-    (tmp_path / NAME).write_bytes(b"no database at all, and long enough to be seen as none" * 40)
-    with pytest.raises(StoreUnavailable, match="move it away"):
+    (tmp_path / NAME).write_bytes(NO_DATABASE)
+    with pytest.raises(StoreUnavailable, match="it is damaged"):
         await account(tmp_path, history, BAT, None)
 
 

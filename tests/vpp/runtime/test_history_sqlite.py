@@ -49,7 +49,11 @@ async def test_means_outlive_the_process(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_kept_and_a_new_one_begun(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     path.write_bytes(b"this is no database, and long enough to be looked at" * 100)
-    async with SqliteHistory(path) as history:
+    with pytest.raises(StoreUnavailable, match=r"history\.db.*not a database"):
+        async with SqliteHistory(path):
+            pass
+    assert path.stat().st_size == 5200, "it is not ours to move"
+    async with SqliteHistory(path, ours=True) as history:
         assert history.set_aside is not None
         assert history.set_aside.stat().st_size == 5200
         await history.append([mean(0, 1.0)])

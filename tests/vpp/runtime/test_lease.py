@@ -90,9 +90,12 @@ def test_a_second_daemon_is_told_who_holds_it_and_a_killed_one_holds_nothing(
         assert lease.epoch > before
 
 
-@pytest.mark.parametrize("damaged", [b"", b"17x", b"\xff\xfe\x00"])
-def test_a_damaged_epoch_is_named_with_its_remedy(tmp_path: Path, damaged: bytes) -> None:
-    (tmp_path / "epoch").write_bytes(damaged)
+@pytest.mark.parametrize("damaged", [b"", b"17x", b"\xff\xfe\x00", None], ids=repr)
+def test_a_damaged_epoch_is_named_with_its_remedy(tmp_path: Path, damaged: bytes | None) -> None:
+    if damaged is None:
+        (tmp_path / "epoch").mkdir()
+    else:
+        (tmp_path / "epoch").write_bytes(damaged)
     with (
         pytest.raises(ConfigurationError, match=r"epoch.*then remove it"),
         hold(tmp_path, portfolio="city"),
@@ -111,6 +114,26 @@ def test_a_lock_file_that_was_removed_is_made_anew_while_nobody_else_has_run(
             pass
         assert lease.stands()
     assert holder(tmp_path) is None
+
+
+def test_a_folder_in_the_place_of_the_lock_makes_way(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    assert holder(tmp_path) is None
+    with hold(tmp_path, portfolio="city") as lease:
+        (tmp_path / "lock").unlink()
+        (tmp_path / "lock").mkdir()
+        assert lease.stands(), "taken again, and not left in doubt for ever"
+        assert lease.fault is None
+        with pytest.raises(AlreadyRunning, match="process"), hold(tmp_path, portfolio="city"):
+            pass
+    assert len(list(tmp_path.glob("lock.damaged-*"))) == 2
+
+
+def test_a_lock_that_cannot_be_opened_is_named_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to(tmp_path / "lock")
+    told = r"the lock .* cannot be taken: .*/lock.*remove it if no daemon runs"
+    with pytest.raises(VppError, match=told), hold(tmp_path, portfolio="city"):
+        pass
 
 
 def test_whoever_took_a_lock_that_was_removed_has_it(tmp_path: Path) -> None:

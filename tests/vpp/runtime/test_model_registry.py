@@ -50,7 +50,15 @@ def test_a_damaged_file_is_set_aside_and_the_one_before_counts(registry: ModelRe
         file.write_bytes(spoilt(file.read_bytes()))
         assert next(registry.newest()) == b"good"
         assert not file.exists()
-        assert file.with_suffix(".damaged").exists()
+        assert list(file.parent.glob(f"{file.stem}.damaged-*"))
+
+
+def test_what_is_of_another_kind_makes_way(registry: ModelRegistry, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("no folder")
+    file = registry.add(b"good", AT)
+    file.with_name("model-000007.model").mkdir()
+    assert list(registry.newest()) == [b"good"]
+    assert len(list(tmp_path.glob("models.damaged-*"))) == 1
 
 
 def test_forecasters_do_not_take_up_one_anothers(registry: ModelRegistry, tmp_path: Path) -> None:

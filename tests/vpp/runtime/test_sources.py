@@ -259,6 +259,10 @@ def test_a_file_of_garbage_leaves_the_last_word_without_a_sign_of_life(
     assert [(p.hi_kw, p.alive) for p in source.proposals()] == [(20.0, False)]
 
 
+def set_aside(folder: Path) -> list[Path]:
+    return list(folder.glob("overrides.damaged-*.json"))
+
+
 @pytest.mark.parametrize("content", [b"garbage", b"\xff\xfe", b"[" * 100_000, b"7", b""])
 async def test_damaged_overrides_keep_no_daemon_from_starting(
     tmp_path: Path, content: bytes
@@ -268,7 +272,16 @@ async def test_damaged_overrides_keep_no_daemon_from_starting(
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
         assert source.proposals() == []
         await source.override({"scope": "home-bat", "hi_kw": 2, "reason": "t"})
-    assert (tmp_path / OVERRIDES).with_suffix(".damaged").read_bytes() == content
+    assert [kept.read_bytes() for kept in set_aside(tmp_path)] == [content]
+
+
+async def test_a_folder_in_the_place_of_overrides_makes_way(tmp_path: Path) -> None:
+    (tmp_path / OVERRIDES).mkdir()
+    commands = CommandSocket(tmp_path)
+    async with command_source(request(tmp_path, commands, StandingClock())) as source:
+        told = await source.override({"scope": "home-bat", "hi_kw": 2, "reason": "t"})
+    assert told["unkept"] == ""
+    assert [kept.is_dir() for kept in set_aside(tmp_path)] == [True]
 
 
 async def test_an_override_of_what_the_city_no_longer_has_is_left_out(tmp_path: Path) -> None:
