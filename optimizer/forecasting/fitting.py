@@ -9,6 +9,7 @@ from optimizer.forecasting.calendar import Days
 from optimizer.forecasting.families import Ahead, Course, Family, Told
 from optimizer.forecasting.features import WEEK_DAYS
 from optimizer.forecasting.ridge import ridge
+from optimizer.forecasting.shares import shares, weather_shares
 from optimizer.forecasting.trackers import DayProfile, Tracker, walk
 from vpp.domain.arrays import Floats, Ints
 
@@ -34,7 +35,9 @@ class Fitted:
     coefficients: Floats
     """Shape (regressions, leads, rows, features)."""
     share: Floats
-    """Of each regression in the forecast, shape (regressions, rows)."""
+    """Of each regression in the forecast that knows no weather, shape (regressions, rows)."""
+    weather_share: Floats
+    """Of the one that does, at each lead, the others having the rest; shape (leads, rows)."""
 
 
 def leads(places: int) -> Ints:
@@ -93,10 +96,15 @@ def fit(
             weights = ridge(seen, came - base, counts)
             coefficients[number].append(weights)
             foreseen = base + np.einsum("rif,rf->ri", seen, weights)
-            untold = np.isfinite(came) & ~counts
-            foreseen = np.where(untold, came - missed[0][:, known, at], foreseen)
-            missed[number][:, known, at] = came - foreseen
-    share = _shares(missed)
+            missed[number][:, known, at] = np.where(counts, came - foreseen, np.nan)
+    plain = missed if family.weathered is None else missed[: family.weathered]
+    share = shares(plain)
+    together = np.einsum("nr,nril->ril", share, plain)
+    weather_share = np.zeros((len(distances), rows))
+    if family.weathered is not None:
+        weathered = np.where(np.isnan(missed[-1]), together, missed[-1])
+        weather_share = weather_shares(together, weathered, distances * 24.0 / places)
+        together += weather_share.T[:, None] * (weathered - together)
     return Fitted(
         family=family,
         trackers=trackers,
@@ -105,7 +113,8 @@ def fit(
         level_kw=level_kw,
         coefficients=_padded(coefficients),
         share=share,
-    ), np.einsum("nr,nril->ril", share, missed)
+        weather_share=weather_share,
+    ), together
 
 
 def _padded(coefficients: list[list[Floats]]) -> Floats:
@@ -117,22 +126,6 @@ def _padded(coefficients: list[list[Floats]]) -> Floats:
             for one in coefficients
         ]
     )
-
-
-def _shares(missed_kw: Floats) -> Floats:
-    """Of the regressions, one taken in after the other so that they miss least together.
-
-    Shape (regressions, rows).
-    """
-    together, *others = np.nan_to_num(missed_kw)
-    shares = [np.ones(len(together))]
-    for one in others:
-        apart = one - together
-        toward = np.einsum("ril,ril->r", one, apart)
-        before = np.clip(toward / np.maximum((apart**2).sum(axis=(1, 2)), 1e-12), 0.0, 1.0)
-        together = one - before[:, None, None] * apart
-        shares = [before * share for share in shares] + [1.0 - before]
-    return np.stack(shares)
 
 
 def walk_drivers(usual: list[DayProfile], now: Floats, days: Days) -> Floats:

@@ -12,9 +12,6 @@ from optimizer.forecasting.fitting import Fitted, leads, tail, walk_drivers
 from optimizer.forecasting.trackers import DayProfile, Tracker, walk
 from vpp.domain.arrays import Floats, Ints
 
-LEAST_SHARE = 1e-6
-"""What the regressions without weather must have together, to stand for all."""
-
 
 def foreseen_kw(
     fitted: Fitted,
@@ -53,33 +50,33 @@ def foreseen_kw(
         _ahead(course, trackers, ahead, distance),
         told=drivers and Told(now=drivers[1], usual=_usual(usual, ahead)),
     )
-    share = _shares(fitted, coming)
-    weights = _between_leads(fitted.coefficients, leads(before.places), distance)
+    known = leads(before.places)
+    weights = _between_leads(fitted.coefficients, known, distance)
     lately = tail(course, days=1)
     now = np.array([lately.values_kw.shape[1]])
-    found = np.zeros(coming.expected_kw.shape[1:])
-    for number in range(family.regressions):
+
+    def by(number: int) -> Floats:
         recent = family.recent(number, lately, now, fitted.level_kw)
         seen = family.features(number, recent, coming)
         own = weights[number][:, :, : seen.shape[2]]
-        foreseen = family.base_kw(number, coming) + np.einsum("rif,irf->ri", seen, own)
-        found += share[number] * foreseen
+        return np.asarray(
+            family.base_kw(number, coming) + np.einsum("rif,irf->ri", seen, own), np.float64
+        )
+
+    found = np.zeros(coming.expected_kw.shape[1:])
+    for number, share in enumerate(fitted.share):
+        found += share[:, None] * by(number)
+    if family.weathered is not None:
+        weather_share = _weather_share(fitted, coming, known, distance)
+        found += weather_share * (by(family.weathered) - found)
     return found
 
 
-def _shares(fitted: Fitted, coming: Ahead) -> Floats:
-    """Of each regression in each slot; one upon weather has none where nothing is told."""
-    share = np.repeat(fitted.share[:, :, None], coming.expected_kw.shape[2], axis=2)
-    weathered = fitted.family.weathered
-    if weathered is None:
-        return share
-    known = np.zeros(share.shape[1:], dtype=bool)
-    if coming.told is not None:
-        known |= coming.told.known
-    share[weathered] = np.where(known, share[weathered], 0.0)
-    total = share.sum(axis=0)
-    share[0] = np.where(total > LEAST_SHARE, share[0], 1.0)
-    return np.asarray(share / np.maximum(share.sum(axis=0), LEAST_SHARE))
+def _weather_share(fitted: Fitted, coming: Ahead, known: Ints, distance: Ints) -> Floats:
+    """Shape (rows, slots); nothing where nothing is told."""
+    found = np.array([np.interp(distance, known, one) for one in fitted.weather_share.T])
+    told = coming.told is not None and coming.told.known
+    return np.where(told, found.reshape(-1, len(distance)), 0.0)
 
 
 def _usual(usual: list[DayProfile], days: Days) -> Floats:

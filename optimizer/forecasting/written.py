@@ -67,6 +67,7 @@ def _of_fit(fit: PanelFit) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
         yield f"{part}/coefficients", fitted.coefficients
         yield f"{part}/share", fitted.share
         if fitted.tail.told is not None:
+            yield f"{part}/told/weather_share", fitted.weather_share
             yield f"{part}/told/now", fitted.tail.told.now
             yield f"{part}/told/usual", fitted.tail.told.usual
         for number, usual in enumerate(fitted.usual):
@@ -98,8 +99,11 @@ def _part(family: Family, arrays: Arrays) -> Fitted:
     for number, tracker in enumerate(trackers):
         for at, memory in enumerate(tracker.memory()):
             memory[...] = _floats(arrays[f"tracker {number}/{at}"])
+    coefficients = _floats(arrays["coefficients"])
     told, usual = None, list[DayProfile]()
+    weather_share = np.zeros(coefficients.shape[1:3])
     if "told/now" in arrays:
+        weather_share = _floats(arrays["told/weather_share"])
         told = Told(now=_floats(arrays["told/now"]), usual=_floats(arrays["told/usual"]))
         usual = [DayProfile(told.now.shape[1], places) for _ in told.now]
         for number, one in enumerate(usual):
@@ -116,8 +120,9 @@ def _part(family: Family, arrays: Arrays) -> Fitted:
             told=told,
         ),
         level_kw=_floats(arrays["level_kw"]),
-        coefficients=_floats(arrays["coefficients"]),
+        coefficients=coefficients,
         share=_floats(arrays["share"]),
+        weather_share=weather_share,
     )
 
 
