@@ -13,8 +13,6 @@ from vpp.domain.errors import WeatherUnavailable
 MOST_BYTES = 1 << 18
 """Of a body; a forecast of four days has some five thousand."""
 CHUNK = 1 << 14
-ATTEMPT_DELAY_S = 0.25
-"""Until a second address of a host is tried beside one that does not answer."""
 USUAL_PORT = {"http": 80, "https": 443}
 
 
@@ -53,7 +51,6 @@ async def _exchange(parts: SplitResult) -> Reply:
         parts.hostname,
         parts.port or USUAL_PORT[parts.scheme],
         ssl=await asyncio.to_thread(_trusting) if secure else None,
-        happy_eyeballs_delay=ATTEMPT_DELAY_S,
     )
     try:
         connection = h11.Connection(h11.CLIENT)
