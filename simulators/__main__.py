@@ -244,11 +244,13 @@ def _city(arguments: argparse.Namespace) -> City:
         return read_city(arguments.city, arguments.base_port)
     zero, one = read_city(arguments.city, 0), read_city(arguments.city, 1)
     moving = {a.id for a, b in zip(zero.links, one.links, strict=True) if a.port != b.port}
-    base = free_base_port(link.port for link in zero.links if link.id in moving)
+    weather = () if zero.weather_port is None else (zero.weather_port,)
+    base = free_base_port([*weather, *(k.port for k in zero.links if k.id in moving)])
     links = (
         replace(link, port=link.port + base) if link.id in moving else link for link in zero.links
     )
-    return replace(zero, base_port=base, links=tuple(links))
+    port = None if zero.weather_port is None else zero.weather_port + base
+    return replace(zero, base_port=base, links=tuple(links), weather_port=port)
 
 
 def _aware(instant: datetime | None, city: City) -> datetime | None:

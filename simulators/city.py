@@ -162,6 +162,8 @@ class City:
     links: tuple[Link, ...]
     devices: tuple[Device, ...]
     faults: tuple[Mapping[str, Any], ...]
+    weather_port: int | None = None
+    """Where the city's own weather service listens; None: it has none."""
 
     @property
     def assets(self) -> tuple[Battery | Pv | Load | Charger, ...]:

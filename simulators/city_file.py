@@ -117,6 +117,7 @@ class CityReader:
             links=tuple(self._link(entry) for entry in self.root.children("links")),
             devices=self.devices,
             faults=tuple(entry.values for entry in self.simulation.children("faults")),
+            weather_port=self._weather_port(),
         )
         self._check_references(city)
         return city
@@ -272,17 +273,25 @@ class CityReader:
             period_s=settings.number_between("period_s", 0.1, 600, 1),
         )
 
-    def _link(self, entry: Entry) -> Link:
+    def _weather_port(self) -> int | None:
+        """Of the service that the city file calls its own by a port offset."""
+        entry = self.root.child("weather")
+        return self._port(entry) if "port_offset" in entry.values else None
+
+    def _port(self, entry: Entry) -> int:
         offset = entry.optional_number("port_offset")
         port = entry.number("port") if offset is None else self.base_port + offset
         if not 0 <= port <= LAST_PORT:
             where = "port" if offset is None else "port_offset"
             raise entry.error(where, f"no port from 0 to {LAST_PORT}: {port:g}")
+        return int(port)
+
+    def _link(self, entry: Entry) -> Link:
         return Link(
             id=entry.text("id"),
             adapter=entry.text("adapter"),
             host=entry.text("host", "127.0.0.1"),
-            port=int(port),
+            port=self._port(entry),
             options=entry.child("options").values,
         )
 

@@ -8,6 +8,9 @@
                          what the sun offers, as a magnitude; cars are not in the load
     ev_sessions.csv      one row per car; one that is there before the first interval begins is
                          listed from then on, with what it still needs after charging on arrival
+    weather_hourly.csv.gz  timestamp_utc, lead_h, air_c, ghi_w_per_m2, dhi_w_per_m2: what was
+                         forecast of each hour so many hours before it began, and of the two
+                         days after the end as far as it was known then
     meta.yaml            time_zone, latitude, longitude, country
 """
 
@@ -18,10 +21,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from simulators.city import Battery, City
 from simulators.inputs.ev import ChargerLife
+from simulators.inputs.forecast import HOUR_S, LEADS_H, WeatherService
 from simulators.inputs.load import load_traces
 from simulators.inputs.noise import Floats
 from simulators.inputs.sun_power import sun_traces
@@ -50,6 +55,8 @@ SESSION_COLUMNS = (
     "max_kw",
 )
 
+WEATHER_COLUMNS = ("timestamp_utc", "lead_h", "air_c", "ghi_w_per_m2", "dhi_w_per_m2")
+
 
 def export(
     city: City, folder: Path | str, start: datetime, end: datetime, step: timedelta
@@ -71,6 +78,7 @@ def export(
             _power_rows(city, start, end, step),
         ),
         _write(folder / "ev_sessions.csv", SESSION_COLUMNS, _session_rows(city, start, end)),
+        _write(folder / "weather_hourly.csv.gz", WEATHER_COLUMNS, _weather_rows(city, start, end)),
         _write_meta(folder / "meta.yaml", city),
     ]
 
@@ -165,6 +173,19 @@ def _session_rows(city: City, start: datetime, end: datetime) -> Iterator[Row]:
                     round(missing_wh / 1000, 5),
                     session.max_w / 1000,
                 )
+
+
+def _weather_rows(city: City, start: datetime, end: datetime) -> Iterator[Row]:
+    service = WeatherService(city)
+    first_s = start.timestamp() // HOUR_S * HOUR_S
+    ends = np.ceil((end.timestamp() - first_s) / HOUR_S)
+    hours = np.arange(ends + max(LEADS_H))
+    for lead_h in LEADS_H:
+        told = service.of(first_s, np.full(len(hours), float(lead_h)))
+        for hour in range(int(ends) + lead_h):
+            stamp = _stamp(datetime.fromtimestamp(first_s + HOUR_S * hour, UTC))
+            values = (told.air_c[hour], told.ghi_w_m2[hour], told.dhi_w_m2[hour])
+            yield stamp, lead_h, *(f"{value:.2f}" for value in values)
 
 
 def _stamp(instant: datetime) -> str:

@@ -20,6 +20,7 @@ from simulators.wire.modbus_device import ModbusDevice
 from simulators.wire.station import Station
 from simulators.wire.station_link import StationLink
 from simulators.wire.unit import Unit
+from simulators.wire.weather import WeatherServer
 from simulators.world import World
 from simulators.write_log import WriteLog
 
@@ -46,6 +47,7 @@ class SimulatedCity:
         devices: Modbus devices by id.
         stations: MQTT stations by id.
         ports: Modbus ports by link id.
+        weather: The city's own weather service, if it has one.
     """
 
     def __init__(
@@ -67,6 +69,11 @@ class SimulatedCity:
         self.devices: dict[str, ModbusDevice] = {}
         self.stations: dict[str, StationLink] = {}
         self.ports: dict[str, Port] = {}
+        self.weather = (
+            None
+            if city.weather_port is None
+            else WeatherServer(city, self.clock, city.weather_port)
+        )
         self.broker = broker
         self._stack = AsyncExitStack()
         self._lay_out({link.id: link for link in city.links})
@@ -87,6 +94,8 @@ class SimulatedCity:
             for port in self.ports.values():
                 stack.callback(port.shut)
                 await port.listen()
+            if self.weather is not None:
+                await stack.enter_async_context(self.weather)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             for link in self.stations.values():
                 stack.callback(tasks.create_task(link.run()).cancel)

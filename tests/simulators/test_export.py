@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from simulators.export import battery_figures, export, step_name
+from simulators.inputs.forecast import WeatherService
 from simulators.physics.charger import ChargerUnit
 from simulators.world import World
 from tests.simulators.sample import BATTERY, sample_city
@@ -45,6 +47,20 @@ def test_load_and_available_pv_are_those_of_the_live_world(folder: Path) -> None
             assert float(row["load_kw"]) == pytest.approx(load_kw, abs=2e-5)
             assert float(row["pv_kw"]) == pytest.approx(pv_kw, abs=2e-5)
             before[row["site"]] = energy
+
+
+def test_weather_is_what_was_forecast_before_each_hour_and_known_at_the_end(folder: Path) -> None:
+    table = rows(folder / "weather_hourly.csv.gz")
+    first, last = START.replace(minute=0), START.replace(minute=0) + timedelta(hours=31)
+    for lead_h in (0, 24):
+        stamps = [row["timestamp_utc"] for row in table if row["lead_h"] == str(lead_h)]
+        assert stamps[0] == f"{first:%Y-%m-%dT%H:%M:%SZ}"
+        assert stamps[-1] == f"{last + timedelta(hours=lead_h - 1):%Y-%m-%dT%H:%M:%SZ}"
+        assert len(stamps) == 31 + lead_h
+    service = WeatherService(sample_city())
+    told = service.of(first.timestamp(), np.full(31, 24.0))
+    found = [float(row["ghi_w_per_m2"]) for row in table if row["lead_h"] == "24"][:31]
+    np.testing.assert_allclose(found, told.ghi_w_m2, atol=0.006)
 
 
 def test_cars_are_those_of_the_live_world(folder: Path) -> None:
@@ -117,7 +133,7 @@ def test_the_place_is_stated(folder: Path) -> None:
 
 def test_the_same_export_is_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     again = export(sample_city(), tmp_path, START, START + timedelta(hours=30), QUARTER)
-    assert len(again) == 5
+    assert len(again) == 6
     assert all(path.read_bytes() == (folder / path.name).read_bytes() for path in again)
 
 
