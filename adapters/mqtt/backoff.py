@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 FIRST_S, LONGEST_S = 0.5, 30.0
 LEAST_S = 0.05
+LEAVING_S = 0.25
+"""The longest wait once the daemon leaves."""
 STEADY_S = 10.0
 """A connection that lasted as long was a good one."""
 KICKS = 3
@@ -15,11 +17,15 @@ class Backoff:
 
     def __init__(self, draw: Callable[[], float] = random.random) -> None:
         self._draw = draw
-        self._tries = 0
+        self._tries, self._longest_s = 0, LONGEST_S
+
+    def leave(self) -> None:
+        """The daemon leaves: there is no time for long waits."""
+        self._longest_s = LEAVING_S
 
     def next_s(self) -> float:
         """Seconds until the next attempt."""
-        ceiling_s = min(FIRST_S * 2.0 ** min(self._tries, 10), LONGEST_S)
+        ceiling_s = min(FIRST_S * 2.0 ** min(self._tries, 10), self._longest_s)
         self._tries += 1
         return max(ceiling_s * self._draw(), LEAST_S)
 

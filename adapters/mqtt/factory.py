@@ -41,6 +41,7 @@ def open_link(request: LinkRequest) -> AbstractAsyncContextManager[MqttLink]:
                 topics,
                 Promise(assets=assets, profile=profile, timeout_s=broker.timeout_s),
                 publish=link.publish,
+                reconnect=link.reconnect,
                 clocks=clocks,
             )
         )

@@ -88,9 +88,13 @@ class Hearing:
             self._complained.discard(suffix)
 
     def forget(self, fault: Exception) -> None:
-        """The broker is gone: what it retains is read anew, and no answer comes any more."""
+        """The broker is gone: what it retains is read anew, and no answer comes any more.
+
+        Nothing of the lost session can come late, so that telemetry is no older than what it was.
+        """
         self.meta = None
         self.presence.forget()
+        self._order.restart()
         self.waiting.fail(fault)
         self._complained.clear()
 

@@ -36,12 +36,19 @@ class MqttLink:
         self._session: Session | None = None
         self._backoff, self._takeover = backoff, TakeoverWatch()
         self._told_lost = False
+        self._pause: asyncio.Task[None] | None = None
 
     def add(self, port: MqttPort) -> None:
         """Take a device in, before the link is kept."""
         self._ports[port.device.id] = port
         for topic in port.topics.spoken:
             self._routes[topic] = port, topic.rpartition("/")[2]
+
+    def reconnect(self) -> None:
+        """Try again now, and wait no more than a moment from here on: the daemon leaves."""
+        self._backoff.leave()
+        if self._pause is not None:
+            self._pause.cancel()
 
     def port(self, device: DeviceId) -> MqttPort:
         return self._ports[device]
@@ -77,8 +84,16 @@ class MqttLink:
                 self.conflict = self._takeover.lost(lasted_s)
                 self._lost(f"the broker at {self._broker} is lost: {reason}")
             if not self.conflict:
-                await self._wire.sleep(self._backoff.next_s())
+                await self._wait(self._backoff.next_s())
         self._give_up()
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep for so long, or until ``reconnect``."""
+        self._pause = asyncio.create_task(self._wire.sleep(seconds), name=f"pause of {self.id}")
+        try:
+            await asyncio.wait([self._pause])
+        finally:
+            self._pause.cancel()
 
     async def _serve(self) -> tuple[str, float]:
         """One connection: why it ended, and how long it lasted."""

@@ -30,11 +30,13 @@ class MqttPort:
         promise: Promise,
         *,
         publish: Publish,
+        reconnect: Callable[[], None],
         clocks: Clocks,
     ) -> None:
-        """``publish`` sends once, with QoS 1 and not retained."""
+        """``publish`` sends once, with QoS 1 and not retained; ``reconnect`` is the link's."""
         self.device, self.topics, self._promise = device, topics, promise
         self._publish, self._clocks = publish, clocks
+        self._reconnect = reconnect
         self._hearing = Hearing(device, promise.assets, clocks)
         self._facts = facts_of(device, promise)
         self._trouble = "not connected to the broker yet"
@@ -100,6 +102,10 @@ class MqttPort:
         if ack.state in ("rejected", "expired"):
             raise Refused(f"{ack.state}: {ack.reason or 'no reason given'}")
         return Answer(echoed=True, note=ack.reason or ack.state)
+
+    def reconnect(self) -> None:
+        """Dial the broker again now, and wait no more than a moment from here on."""
+        self._reconnect()
 
     # What the link tells
 

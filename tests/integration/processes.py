@@ -54,12 +54,14 @@ def audit(home: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def simulated(file: Path, directory: Path, start: str = EVENING) -> Iterator[SimulatedCity]:
-    """Serve a city from an evening on, as fast as the wall's time, on free ports."""
+def simulated(
+    file: Path, directory: Path, start: str = EVENING, *, base_port: int = 0
+) -> Iterator[SimulatedCity]:
+    """Serve a city from an evening on, as fast as the wall's time; 0: on free ports."""
     write_log = directory / "writes.jsonl"
     command = [
-        sys.executable, "-m", "simulators", str(file), "--base-port", "0", "--stop-with-parent",
-        "--write-log", str(write_log), "--start", start,
+        sys.executable, "-m", "simulators", str(file), "--base-port", str(base_port),
+        "--stop-with-parent", "--write-log", str(write_log), "--start", start,
     ]  # fmt: skip
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from vpp.cli.exits import UNSAFE, errors, faults_as_exits
-from vpp.control.safe_exit import Ending, Left
+from vpp.control.parting import Ending, Left
 from vpp.domain.errors import VppError
 
 

@@ -20,11 +20,12 @@ from vpp.control.means import SlotMeans
 from vpp.control.outcome_book import OutcomeBook
 from vpp.control.pace import Pace
 from vpp.control.parents import Parents
+from vpp.control.parting import Left
 from vpp.control.pool_loop import Guidance, PoolLoop, Rehearse, Step, unrehearsed
 from vpp.control.proposing import Proposing
 from vpp.control.recording import Recorder
 from vpp.control.rehearsals import Rehearsals
-from vpp.control.safe_exit import Left, SafeExit
+from vpp.control.safe_exit import SafeExit
 from vpp.control.sensing import Sensing
 from vpp.control.shadow_book import ShadowBook
 from vpp.control.state_table import StateTable
@@ -122,7 +123,9 @@ class ControlRoom(Generic[State]):
         self._marker = Marker(portfolio)
         means = SlotMeans(portfolio, hold_s=timing.freshness_s)
         self._recorder = Recorder(means, services.history, wire=pace.wire)
-        self._safe_exit = SafeExit(portfolio, facts, gate=self.gate, table=self.table, pace=pace)
+        self._safe_exit = SafeExit(
+            portfolio, facts, gate=self.gate, sensing=self.sensing, table=self.table, pace=pace
+        )
         models = [
             PoolModel(portfolio=portfolio, pool=pool, facts=facts.frozen(), timing=timing)
             for pool in portfolio.pools

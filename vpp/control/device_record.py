@@ -27,6 +27,7 @@ class DeviceRecord:
     """Written assets whose setpoint was not read since the connection was made, or the device
     started anew."""
     read_back_s: float = -np.inf
+    heard_s: float = np.inf
     online: bool = False
     identified: bool = False
     local: bool = False
@@ -62,6 +63,8 @@ class DeviceRecord:
             self._read_back(batch)
         if batch.points:
             self.restarted = self._began_anew(batch)
+        if self.identified and batch.points and (self.restarted or np.isinf(self.heard_s)):
+            self.heard_s = batch.arrived_s
         if self.restarted:
             self.unread = self.writes  # and this batch may have been read on either side of it
         said = [batch.values[i] for i in self._states if batch.quality[i] == _GOOD]
@@ -83,14 +86,14 @@ class DeviceRecord:
         return rebooted or fell
 
     def answers(self) -> None:
-        self.identified, self.unread = True, self.writes
+        self.identified, self.unread, self.heard_s = True, self.writes, np.inf
 
     def well(self) -> None:
         self.online, self.trouble = True, ""
         self.wrong = self.alarming = False
 
     def disconnected(self) -> None:
-        self.identified, self.unread = False, self.writes
+        self.identified, self.unread, self.heard_s = False, self.writes, np.inf
 
     def lost(self, trouble: str, *, wrong: bool) -> None:
         self.disconnected()
@@ -106,6 +109,7 @@ class DeviceRecord:
             identified=self.identified,
             read_back=self.identified and not self.unread,
             read_back_s=self.read_back_s,
+            heard_s=self.heard_s,
             arrived_s=self.arrived_s,
             trouble=self.trouble,
         )

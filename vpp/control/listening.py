@@ -1,11 +1,13 @@
 """Takes in what one streaming device sends, and identifies it whenever it comes back."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from vpp.control.connection import Connection
+from vpp.control.nap import Nap
 from vpp.control.state_table import StateTable
-from vpp.control.supervision import Health, end_all
+from vpp.control.supervision import LEAVING_WAIT_S, Health, end_all
 from vpp.domain.batch import Batch
 from vpp.domain.errors import ConnectionLost, DeviceError
 from vpp.domain.ids import AssetId
@@ -32,7 +34,7 @@ class Listener:
         period_s: Callable[[], float],
     ) -> None:
         self._connection, self._port, self._table = connection, port, table
-        self._wire, self._period_s = wire, period_s
+        self._period_s, self._nap, self._longest_s = period_s, Nap(wire), math.inf
         self._why = ""
         """What was told last of why it is away."""
         self._held: dict[tuple[Point, ...], Batch] = {}
@@ -44,13 +46,23 @@ class Listener:
         )
         try:
             while not listening.done():
-                await self._wire.sleep(await self._look(health))
+                wait_s = await self._look(health)
+                await self._nap.take(min(wait_s, self._longest_s))
             listening.result()
         except Exception as fault:
             self._connection.failed(fault, health)
             raise
         finally:
             await end_all([listening])
+
+    def at_once(self) -> None:
+        """Look now whether the device is there."""
+        self._nap.call_off()
+
+    def leave(self) -> None:
+        """The daemon leaves: the device is looked after all the time."""
+        self._longest_s = LEAVING_WAIT_S
+        self._nap.call_off()
 
     async def _listen(self, health: Health) -> None:
         async for batch in self._port.batches():

@@ -165,11 +165,12 @@ class OutcomeBook:
 
     def _supersede(self, asset: AssetId) -> Trial | None:
         older = self._docket.pop(asset)
-        if older is not None and not older.outcome.final:
+        if older is None:
+            return None
+        if not older.outcome.final:
             self._tell(older.command, older.sent_s, Outcome.SUPERSEDED)
-            self._record(older.command, Outcome.SUPERSEDED, "")
-        elif older is not None:
-            self._conclude(older, "")
+            older = older._replace(outcome=Outcome.SUPERSEDED)
+        self._conclude(older, "")
         return older
 
     def _conclude(self, trial: Trial, why: str) -> None:

@@ -1,17 +1,19 @@
 """Reads one polled device on its due times."""
 
-import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from vpp.control.connection import Connection
+from vpp.control.nap import Nap
 from vpp.control.poll_grid import next_due_s
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health
 from vpp.ports.clock import Clock
 from vpp.ports.device import Polled
+
+LEAVING_PERIOD_S = 1.0
+"""Wire seconds between two polls of any device at most, once the daemon leaves."""
 
 
 class Poller:
@@ -31,11 +33,13 @@ class Poller:
         self._connection, self._port, self._table = connection, port, table
         self._wire, self._period_s, self._lateness_s = wire, period_s, lateness_s
         self._due_s = -math.inf
-        self._nap: asyncio.Task[Any] | None = None
+        self._nap = Nap(wire)
+        self._at_once = self._leaving = False
 
     async def live(self, health: Health) -> None:
         try:
-            await self._until_due()
+            if not self._leaving:
+                await self._until_due()
             await self._connection.identify()
             while True:
                 self._table.apply(await self._connection.bounded(self._port.read()))
@@ -47,9 +51,18 @@ class Poller:
 
     def hurry(self) -> None:
         """The period has become shorter: whoever waits for his turn waits for the next one now."""
-        nap, self._nap = self._nap, None
-        if nap is not None:
-            nap.cancel()
+        self._nap.call_off()
+
+    def at_once(self) -> None:
+        """Its next turn is now."""
+        self._at_once = True
+        self._nap.call_off()
+
+    def leave(self) -> None:
+        """The daemon leaves: whoever has no connection waits for no turn of his."""
+        self._leaving = True
+        if not self._connection.identified:
+            self.at_once()
 
     async def _until_due(self) -> None:
         while not await self._slept():
@@ -59,18 +72,12 @@ class Poller:
         self._lateness_s.append(late_s)
 
     async def _slept(self) -> bool:
-        """False where the turn was called off by ``hurry``."""
+        """False where the turn was called off."""
         now_s = self._wire.monotonic()
+        if self._at_once:
+            self._at_once, self._due_s = False, now_s
+            return True
+        period_s = min(self._period_s(), LEAVING_PERIOD_S) if self._leaving else self._period_s()
         after_s = max(now_s, self._due_s)  # timers may end a little early
-        self._due_s = next_due_s(self._connection.device.id, after_s, self._period_s())
-        task = self._nap = asyncio.current_task()
-        before = 0 if task is None else task.cancelling()
-        try:
-            await self._wire.sleep(self._due_s - now_s)
-        except asyncio.CancelledError:
-            if task is not None and self._nap is None and task.uncancel() <= before:
-                return False
-            raise
-        finally:
-            self._nap = None
-        return True
+        self._due_s = next_due_s(self._connection.device.id, after_s, period_s)
+        return await self._nap.take(self._due_s - now_s)

@@ -14,7 +14,7 @@ from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.devices import Device
 from vpp.domain.ids import DeviceId
-from vpp.ports.device import DevicePort, Polled, Streaming
+from vpp.ports.device import DevicePort, Polled, Reconnecting, Streaming
 
 LATENESS_KEPT = 8192
 LOOK_S = 0.25
@@ -38,7 +38,7 @@ class Sensing:
         Raises:
             TypeError: a port can neither be polled nor listened to.
         """
-        self._table, self._pace = table, pace
+        self._ports, self._table, self._pace = ports, table, pace
         self._tasks = Supervisor(pace.wire)
         self.lateness_s: deque[float] = deque(maxlen=LATENESS_KEPT)
         """Of the newest rounds of all polled devices, wire seconds."""
@@ -73,6 +73,19 @@ class Sensing:
         for reader in self._readers.values():
             if isinstance(reader, Poller):
                 reader.hurry()
+
+    def at_once(self, device: DeviceId) -> None:
+        """Read this device now, whenever its turn is."""
+        self._readers[device].at_once()
+
+    def leave(self) -> None:
+        """The daemon leaves within seconds: no device that could be reached is waited out."""
+        self._tasks.leave()
+        for device, reader in self._readers.items():
+            reader.leave()
+            port = self._ports[device]
+            if isinstance(port, Reconnecting):
+                port.reconnect()
 
     async def __aenter__(self) -> Self:
         for device, reader in self._readers.items():

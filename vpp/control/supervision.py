@@ -1,6 +1,7 @@
 """Named tasks that are owned, and restarted with growing, jittered waits when they fail."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import Any, Self
 
 import structlog
 
+from vpp.control.nap import Nap
 from vpp.domain.errors import VppError, WrongDevice
 from vpp.ports.clock import Clock
 
@@ -18,6 +20,8 @@ GOOD_ROUNDS = 3
 """Consecutive good rounds after which earlier failures are forgiven."""
 LEAVING_S = 2.0
 """Wire seconds that cancelled tasks get to end."""
+LEAVING_WAIT_S = 0.25
+"""Wire seconds between two tries at most, once the daemon leaves."""
 
 
 class Backoff:
@@ -85,6 +89,8 @@ class Supervisor:
     def __init__(self, wire: Clock, *, draw: Callable[[], float] = random.random) -> None:
         self._wire, self._draw = wire, draw
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._naps: dict[str, Nap] = {}
+        self._longest_s = math.inf
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,9 +111,16 @@ class Supervisor:
         if name in self._tasks and not self._tasks[name].done():
             raise ValueError(f"task {name!r} is running already")
         health = Health(name, Backoff(self._draw), lost_after=lost_after)
-        self._tasks[name] = asyncio.create_task(self._live(work, health), name=name)
+        nap = self._naps[name] = Nap(self._wire)
+        self._tasks[name] = asyncio.create_task(self._live(work, health, nap), name=name)
 
-    async def _live(self, work: Work, health: Health) -> None:
+    def leave(self) -> None:
+        """The daemon leaves: whoever waits tries again now, and nobody waits for long any more."""
+        self._longest_s = LEAVING_WAIT_S
+        for nap in self._naps.values():
+            nap.call_off()
+
+    async def _live(self, work: Work, health: Health, nap: Nap) -> None:
         while True:
             try:
                 await work(health)
@@ -115,7 +128,7 @@ class Supervisor:
                 wait_s = health.failed(fault)
             else:
                 return
-            await self._wire.sleep(wait_s)
+            await nap.take(min(wait_s, self._longest_s))
 
 
 async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -202,6 +202,7 @@ class WriteGate:
             decided=device in self._decided and now_s - self._completed_s <= recent_s,
             budget_left=self.ledger.budget_left(device, facts),
             closing=self._closing and not leaving,
+            leaving=leaving,
         )
 
     def _writer(self, port: Writable) -> DeviceWriter:

@@ -67,6 +67,9 @@ class DeviceState(NamedTuple):
     anew; before that nothing is written."""
     read_back_s: float = -np.inf
     """City monotonic time since when that holds."""
+    heard_s: float = np.inf
+    """City monotonic time since when it is heard in its present connection and life, its setpoint
+    known or not; inf where it is not."""
     arrived_s: float = -np.inf
     """City monotonic time of the newest batch."""
     trouble: str = ""

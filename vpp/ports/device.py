@@ -77,6 +77,15 @@ class Streaming(DevicePort, Protocol):
 
 
 @runtime_checkable
+class Reconnecting(DevicePort, Protocol):
+    """A device whose adapter waits longer and longer between two tries to reach it."""
+
+    def reconnect(self) -> None:
+        """Try again now, and wait no more than a moment from here on: the daemon leaves."""
+        ...
+
+
+@runtime_checkable
 class Writable(DevicePort, Protocol):
     """Only the write gate calls these."""
 

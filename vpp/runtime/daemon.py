@@ -17,8 +17,8 @@ from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
 from vpp.control.inputs import Timing
 from vpp.control.loop import TickView
 from vpp.control.pace import Pace
+from vpp.control.parting import Left
 from vpp.control.replanning import Replanner, Rhythm
-from vpp.control.safe_exit import Left
 from vpp.control.state import ControlState
 from vpp.control.supervision import Health as TaskHealth
 from vpp.control.supervision import Supervisor

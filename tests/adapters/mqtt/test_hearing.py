@@ -25,6 +25,7 @@ from tests.adapters.mqtt.heard import (
 from tests.adapters.mqtt.stations import now_text
 from tests.thoroughness import examples
 from vpp.domain.devices import Carried
+from vpp.domain.errors import ConnectionLost
 from vpp.domain.ids import MeterId
 from vpp.domain.points import OperatingState, Quantity
 from vpp.domain.quality import Quality
@@ -85,6 +86,16 @@ async def test_a_restart_begins_the_numbers_anew() -> None:
     heard.say("telemetry", TELEMETRY | {"seq": 1})  # by a clock that is behind, too
     assert (await heard.value(Quantity.POWER_KW))[0] == 1.0
     assert heard.hearing.counters.restarts == 1
+
+
+async def test_after_a_loss_of_the_broker_nothing_is_older_than_what_was_before() -> None:
+    heard = Heard()
+    heard.say(*online(1))
+    heard.say(*telemetry(500))
+    heard.hearing.forget(ConnectionLost("the broker is lost"))
+    heard.say(*online(1))
+    heard.say(*telemetry(7))
+    assert (await heard.value(Quantity.POWER_KW))[0] == 7.0
 
 
 async def test_numbers_that_begin_anew_before_the_status_is_there_are_believed() -> None:

@@ -6,20 +6,22 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters.mqtt.backoff import LONGEST_S, Backoff
+from adapters.mqtt.client import Broker
 from adapters.mqtt.factory import open_link
 from adapters.mqtt.link import MqttLink
 from adapters.mqtt.port import MqttPort
-from tests.adapters.mqtt.brokers import free_port
+from tests.adapters.mqtt.brokers import embedded, free_port
 from tests.adapters.mqtt.cities import CP1, CP2, HUB, command, request, station_device
 from tests.adapters.mqtt.stations import META, Station, now_text, running
 from tests.adapters.mqtt.waiting import collecting, until
 from vpp.domain.capability import AllowedSet
 from vpp.domain.errors import ConnectionLost, WrongDevice
-from vpp.domain.ids import AssetId, DeviceId
+from vpp.domain.ids import AssetId, DeviceId, LinkId
 from vpp.domain.points import Point, Quantity
 from vpp.domain.quality import Quality
 from vpp.domain.session import Provenance
-from vpp.ports.device import Polled, Streaming, Writable
+from vpp.ports.device import Polled, Reconnecting, Streaming, Writable
 from vpp.runtime.clocks import CityClock, WireClock
 
 CITY = CityClock(WireClock())
@@ -28,6 +30,7 @@ CITY = CityClock(WireClock())
 def test_a_port_streams_and_is_written_and_is_not_polled(port: MqttPort) -> None:
     assert isinstance(port, Streaming)
     assert isinstance(port, Writable)
+    assert isinstance(port, Reconnecting)
     assert not isinstance(port, Polled)
 
 
@@ -219,6 +222,23 @@ async def test_a_broker_that_is_not_there_does_not_keep_a_link_from_opening() ->
         await until(lambda: link.counters.failures >= 2)
         with pytest.raises(ConnectionLost, match="no connection to the broker"):
             await link.port(HUB).identify()
+
+
+async def test_a_broker_that_is_back_is_dialled_at_once_when_the_daemon_leaves() -> None:
+    backoff, port = Backoff(draw=lambda: 1.0), free_port()
+    while backoff.next_s() < LONGEST_S:
+        pass
+    broker = Broker(host="127.0.0.1", port=port, client_id="leaving")
+    link = MqttLink(LinkId("stations"), broker, WireClock(), backoff)
+    keeping = asyncio.create_task(link.keep())
+    try:
+        await until(lambda: link.counters.failures == 1)
+        async with embedded(port):
+            link.reconnect()
+            await until(lambda: link.counters.connections == 1, within_s=LONGEST_S / 2)
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
 
 
 async def test_leaving_while_the_broker_says_nothing_takes_bounded_time() -> None:

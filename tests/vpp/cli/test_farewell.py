@@ -8,7 +8,7 @@ import typer
 
 from vpp.cli import exits
 from vpp.cli.farewell import farewell
-from vpp.control.safe_exit import Ending, Left
+from vpp.control.parting import Ending, Left
 from vpp.domain.errors import AlreadyRunning, VppError
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.setpoint import target

@@ -9,7 +9,7 @@ from tests.vpp.scenarios.street import WINDOW, Note, Street, street
 from tests.vpp.scenarios.world import DAY_MINUTES, ETA, LEAD_S, SITES, new_cells
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run
-from vpp.control.safe_exit import Left
+from vpp.control.parting import Left
 from vpp.domain.arrays import Floats, frozen
 from vpp.domain.command import Command
 from vpp.domain.proposal import Proposal, Rank, Scope, ScopeKind

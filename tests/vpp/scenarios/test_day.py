@@ -19,7 +19,7 @@ from tests.vpp.scenarios.street import MIDNIGHT, POOL, STATION, WINDOW, portfoli
 from tests.vpp.scenarios.world import new_cells
 from vpp.backtest.rules_run import run_rule
 from vpp.backtest.score import pool_nets, score
-from vpp.control.safe_exit import Ending
+from vpp.control.parting import Ending
 from vpp.domain.capability import Form
 from vpp.domain.day import Cause
 from vpp.domain.judging import judge

@@ -6,7 +6,7 @@ import pytest
 
 from tests.vpp.scenarios.devices import BatteryPort, StationPort
 from tests.vpp.scenarios.street import POOL, street
-from vpp.control.safe_exit import Ending
+from vpp.control.parting import Ending
 from vpp.domain.ladder import Rung
 
 pytestmark = pytest.mark.virtual_time

@@ -16,14 +16,16 @@ from tests.vpp.control.living.small_city import (
 )
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Decision, TickInputs
-from vpp.control.safe_exit import Ending
+from vpp.control.parting import Ending
 from vpp.domain.audit import Event
 from vpp.domain.batch import Batch
 from vpp.domain.capability import Form
-from vpp.domain.command import WriteClass
+from vpp.domain.command import Answer, Command, WriteClass
 from vpp.domain.devices import Authority, SafeState
+from vpp.domain.errors import ConnectionLost
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
+from vpp.domain.quality import Quality
 
 pytestmark = pytest.mark.virtual_time
 
@@ -156,7 +158,101 @@ async def test_a_hung_device_does_not_keep_the_others_from_their_safe_state(
     assert left == {"d1": Ending.READ_BACK, "d2": Ending.UNKNOWN, "d3": Ending.READ_BACK}
     assert ports["d3"].written[-1][1].setpoint.form is Form.RELEASE
     assert ports["d1"].written[-1][0] < ports["d3"].written[-1][0]  # decreases first
-    assert [len(told) for told in outcomes(made).values()] == [1, 1, 1]
+    assert all(len(told) == 1 for told in outcomes(made).values())
+
+
+async def test_who_comes_back_while_the_daemon_leaves_is_left_safe(tmp_path: Path) -> None:
+    ports = {f"d{i}": fake(f"d{i}", f"b{i}", power_kw=3.0, answers=False) for i in (1, 2)}
+    portfolio = city_of(
+        [battery(f"b{i}") for i in (1, 2)], [battery_device(f"d{i}", f"b{i}") for i in (1, 2)]
+    )
+    made = rig(portfolio, ports, tmp_path)
+    async with made.room:
+        await asyncio.sleep(200)  # nobody is looked for more often than once a minute
+        began_s = asyncio.get_running_loop().time()
+        asyncio.get_running_loop().call_later(3.0, setattr, ports["d2"], "answers", True)
+        left = {str(one.device): one for one in await made.room.stop(OnExit.SAFE)}
+        assert 4.0 < asyncio.get_running_loop().time() - began_s < 5.0
+    assert left["d1"].ending is Ending.NOT_WRITTEN
+    assert left["d1"].detail == "connection refused"
+    assert left["d2"].ending is Ending.READ_BACK
+    assert ports["d2"].reads[0] < ports["d2"].written[0][0]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 1.0])
+async def test_a_stop_right_after_the_start_waits_for_nobodys_turn(
+    after_s: float, tmp_path: Path
+) -> None:
+    facts = replace(battery_facts("b1"), poll_period_s=30.0)
+    port = FakeBattery(DeviceId("d1"), AssetId("b1"), LoopClock(), facts, power_kw=3.0)
+    made = rig(city_of([battery()], [battery_device()]), {"d1": port}, tmp_path)
+    async with made.room:
+        await asyncio.sleep(after_s)
+        left = await made.room.stop(OnExit.SAFE)
+    assert [one.ending for one in left] == [Ending.READ_BACK]
+    assert port.power_kw == 0.0
+
+
+async def test_a_lost_device_that_is_not_ours_to_write_is_not_waited_for(tmp_path: Path) -> None:
+    ports = {"d1": fake(), "d2": fake("d2", "b2", answers=False)}
+    observed = replace(battery_device("d2", "b2"), authority=Authority.OBSERVE)
+    portfolio = city_of([battery(), battery("b2")], [battery_device(), observed])
+    made = rig(portfolio, ports, tmp_path)
+    async with made.room:
+        await asyncio.sleep(10)
+        began_s = asyncio.get_running_loop().time()
+        left = {one.device: one.ending for one in await made.room.stop(OnExit.SAFE)}
+        assert asyncio.get_running_loop().time() - began_s < 1.0
+    assert left == {"d1": Ending.READ_BACK, "d2": Ending.NOT_WRITTEN}
+
+
+class Deaf(FakeBattery):
+    """Does not get the first write."""
+
+    deaf = True
+
+    async def send(self, command: Command) -> Answer:
+        if self.deaf:
+            self.deaf = False
+            self.written.append((self.clock.monotonic(), command))
+            raise ConnectionLost("not sent: the connection was lost")
+        return await super().send(command)
+
+
+async def test_what_did_not_arrive_as_read_back_is_told_again(tmp_path: Path) -> None:
+    port = Deaf(DeviceId("d1"), AssetId("b1"), LoopClock(), battery_facts("b1"), power_kw=3.0)
+    made = rig(city_of([battery()], [battery_device()]), {"d1": port}, tmp_path)
+    async with made.room:
+        await asyncio.sleep(10)
+        left = await made.room.stop(OnExit.SAFE)
+    assert [one.ending for one in left] == [Ending.READ_BACK]
+    assert len(port.written) == 2
+    assert port.power_kw == 0.0
+    assert all(len(told) == 1 for told in outcomes(made).values())
+
+
+class Reticent(FakeBattery):
+    """Shows no setpoint before it was told one."""
+
+    async def read(self) -> Batch:
+        batch = await super().read()
+        quality = batch.quality.copy()
+        quality[2] = Quality.GOOD if self.written else Quality.MISSING
+        return replace(batch, quality=quality)
+
+
+async def test_who_is_heard_but_shows_no_setpoint_is_told_on_the_way_out_alone(
+    tmp_path: Path,
+) -> None:
+    port = Reticent(DeviceId("d1"), AssetId("b1"), LoopClock(), battery_facts("b1"), power_kw=3.0)
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(10)
+        assert port.written == []
+        left = await made.room.stop(OnExit.SAFE)
+    assert [one.ending for one in left] == [Ending.READ_BACK]
+    assert [one.setpoint.form for _, one in port.written] == [Form.STOP]
 
 
 async def test_releasing_writes_nothing_on_the_way_out(tmp_path: Path) -> None:

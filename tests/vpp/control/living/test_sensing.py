@@ -21,6 +21,7 @@ from vpp.control.sensing import Sensing
 from vpp.control.state_table import StateTable
 from vpp.domain.assets import EvCharger
 from vpp.domain.devices import Authority, Carried, Identity
+from vpp.domain.errors import ConnectionLost
 from vpp.domain.ids import AssetId, DeviceId, SiteId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -234,6 +235,35 @@ async def test_a_station_that_leaves_is_offline_at_once_and_identified_anew() ->
         assert made.table.device(DeviceId("d1")).identified
         assert not made.table.device(DeviceId("d1")).read_back
     assert port.identified == 2
+
+
+class Reserved(FakeStation):
+    """Tells nobody who it is, until asked so many times."""
+
+    shy_for = 6
+    dialled = 0
+
+    async def identify(self) -> Identity:
+        self.shy_for -= 1
+        if self.shy_for >= 0:
+            raise ConnectionLost("nothing is retained")
+        return await super().identify()
+
+    def reconnect(self) -> None:
+        self.dialled += 1
+
+
+async def test_who_leaves_asks_a_station_again_at_once_and_lets_its_adapter_hurry() -> None:
+    portfolio, plain = station()
+    port = Reserved(plain.device, plain.asset, plain.clock, plain.facts, connected=True)
+    async with sensing_rig(portfolio, {"d1": port}) as made:
+        await asyncio.sleep(20)
+        assert not made.table.device(DeviceId("d1")).identified
+        assert port.shy_for > 0
+        made.sensing.leave()
+        await asyncio.sleep(2)
+        assert made.table.device(DeviceId("d1")).identified
+    assert port.dialled == 1
 
 
 async def test_a_port_that_can_be_neither_polled_nor_heard_is_refused() -> None:
