@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from simulators.city import City
 from simulators.city_file import LAST_PORT, read_city
+from simulators.clock import FASTEST, checked_speed
 from simulators.entry import CityError
 from simulators.examples import city_path
 from simulators.export import export
@@ -43,9 +45,10 @@ examples:
 
 A fault script stands in the city file under `simulation.faults`; its kinds are described in
 simulators/faults.py.
+
+exit codes, as those of `vpp`: 0 done, 1 failed, 2 wrong command line, 3 wrong city file
 """
-WRONG_CITY = 3
-"""Exit code, as that of `vpp`."""
+FAILED, WRONG_USE, WRONG_CITY = 1, 2, 3
 UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
 TERMINAL = (signal.SIGINT, signal.SIGHUP)
 """What a terminal sends: at Ctrl-C, and when it is closed."""
@@ -54,7 +57,6 @@ TERMINAL = (signal.SIGINT, signal.SIGHUP)
 def main() -> None:
     arguments = _parser().parse_args()
     try:
-        arguments.city = city_path(arguments.city)
         if arguments.export:
             _export(arguments)
         else:
@@ -65,8 +67,24 @@ def main() -> None:
         cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
         if not isinstance(cause, ValueError | OSError):
             raise
-        sys.stderr.write(f"simulators: {cause}\n")
-        sys.exit(WRONG_CITY if isinstance(cause, CityError) else 1)
+        sys.stderr.write(f"simulators: {cause}{_remedy(cause)}\n")
+        sys.exit(_code(cause))
+
+
+class UsageError(ValueError):
+    """The command line contradicts itself."""
+
+
+def _code(cause: Exception) -> int:
+    if isinstance(cause, UsageError):
+        return WRONG_USE
+    return WRONG_CITY if isinstance(cause, CityError) else FAILED
+
+
+def _remedy(cause: Exception) -> str:
+    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        return ": another simulated city has these ports? --base-port 0 finds free ones"
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("city", type=Path, help="the city file (YAML), or the name of a shipped example")
+    add("city", type=_city_file, help="the city file (YAML), or the name of a shipped example")
     add(
         "--base-port",
         type=_port,
@@ -88,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--speed",
-        type=float,
+        type=_speed,
         default=1.0,
         metavar="X",
         help="city seconds per second, up to 600 (default 1)",
@@ -151,11 +169,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser  # fmt: skip
 
 
+def _city_file(text: str) -> Path:
+    try:
+        found = city_path(Path(text))
+    except CityError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not found.exists():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return found
+
+
+def _speed(text: str) -> float:
+    try:
+        return checked_speed(float(text))
+    except ValueError:
+        problem = f"{text!r} is no speed from 0 to {FASTEST:g}"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
 def _export(arguments: argparse.Namespace) -> None:
     city = read_city(arguments.city, arguments.base_port)
     first, last = _aware(arguments.first, city), _aware(arguments.last, city)
     if first is None or last is None:
-        raise ValueError(
+        raise UsageError(
             "--export needs --from and --to, two times of the city, such as"
             " --from 2026-07-15 --to 2026-07-16 for a whole day"
         )
@@ -205,7 +241,7 @@ def _serve(arguments: argparse.Namespace) -> None:
 def _need_a_pipe() -> None:
     kind = os.fstat(sys.stdin.fileno()).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
-        raise ValueError("--stop-with-parent needs the parent's pipe on standard input")
+        raise UsageError("--stop-with-parent needs the parent's pipe on standard input")
 
 
 def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:

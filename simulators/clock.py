@@ -4,6 +4,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+FASTEST = 600.0
+"""City seconds per second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -30,7 +33,7 @@ class CityClock:
         if start.tzinfo is None:
             raise ValueError(f"the start {start.isoformat()} needs a UTC offset")
         self.start = start
-        self._speed = _checked(speed)
+        self._speed = checked_speed(speed)
         self._base_s = 0.0
         self._least_s = 0.0
         """Time that has been told and is not taken back."""
@@ -66,7 +69,7 @@ class CityClock:
 
         Where that makes the city younger than it was seen, time stands still until it is as old.
         """
-        checked = _checked(speed)
+        checked = checked_speed(speed)
         if not since_s <= time.monotonic():
             raise ValueError(f"{since_s} s is no moment of this host's clock that has passed")
         self._least_s = self.elapsed_s
@@ -94,7 +97,12 @@ class CityClock:
         return self._base_s + self._speed * (wire_s - wire_zero)
 
 
-def _checked(speed: float) -> float:
-    if not 0 <= speed <= 600:
-        raise ValueError(f"speed {speed:g} is outside 0 to 600")
+def checked_speed(speed: float) -> float:
+    """The same.
+
+    Raises:
+        ValueError: no city runs at it.
+    """
+    if not 0 <= speed <= FASTEST:
+        raise ValueError(f"speed {speed:g} is outside 0 to {FASTEST:g}")
     return speed

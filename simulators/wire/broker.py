@@ -47,9 +47,10 @@ async def embedded_broker(address: BrokerAddress) -> AsyncIterator[None]:
         logging.getLogger(name).setLevel(logging.ERROR)
     listener = ListenerConfig(type=ListenerType.EXTERNAL, bind=str(address))
     broker = Broker(BrokerConfig(listeners={"default": listener}, plugins=PLUGINS))
-    await broker.start()
     door = Door(broker)
-    server = await asyncio.start_server(door.enter, address.host, address.port)
+    server = await asyncio.start_server(door.enter, address.host, address.port, start_serving=False)
+    await broker.start()  # once the address is ours: its loops cannot be left half way
+    await server.start_serving()
     try:
         yield
     finally:

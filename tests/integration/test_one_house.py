@@ -180,15 +180,25 @@ def test_a_probe_leaves_a_running_daemon_its_devices_and_asks_the_others(
 
 
 def test_an_override_holds_until_it_is_withdrawn(house: SimulatedCity, tmp_path: Path) -> None:
-    def ask(*words: object) -> str:
+    def ask(*words: object, code: int = exits.OK) -> str:
         with vpp(tmp_path, words) as asking:
             ended = asking.wait()
-        assert ended.code == exits.OK, ended.err
-        return ended.out
+        assert ended.code == code, ended.err
+        return ended.out + ended.err
 
     with vpp(tmp_path, arguments(house)) as daemon:
         until(lambda: is_dispatching(house), "a write to the battery")
         which = ("--portfolio", "one-house")
+        told_a_load = ask(
+            "override", "house-load", "--power", "1.5", "--reason", "test", *which,
+            code=exits.FAILED,
+        )  # fmt: skip
+        assert "nothing can be told to asset:house-load" in told_a_load
+        told_a_meter = ask(
+            "device", "set-authority", "house-grid-meter", "auto", "--reason", "test", *which,
+            code=exits.FAILED,
+        )  # fmt: skip
+        assert "house-grid-meter carries nothing that is written" in told_a_meter
         ask("override", "house-bat", "--power", "1.5", "--reason", "test of an override", *which)
         until(lambda: told(tmp_path, 1.5), "the override at the battery")
         ask("override", "house-bat", "--end", *which)

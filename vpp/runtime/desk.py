@@ -37,11 +37,17 @@ class Desk:
         if device not in self._portfolio.devices:
             remedy = instead(device, self._portfolio.devices)
             raise InvariantError(f"no device is called {device!r}; {remedy}")
+        steered = self._portfolio.devices[device].written_assets
         if not asked.get("why"):
             raise InvariantError("give a reason: it goes on record")
         authority = Authority(asked["authority"])
         if authority is Authority.LOCAL:
             raise InvariantError("only the device itself says that it is under local control")
+        if (authority.writable or authority is Authority.SHADOW) and not steered:
+            raise InvariantError(
+                f"{device} carries nothing that is written: {Authority.OBSERVE} is all there is to"
+                f" it, or {Authority.OUT_OF_SERVICE}"
+            )
         self._authority.set(device, authority, who=str(asked["who"]), why=str(asked["why"]))
         return {"unkept": await self._authority.kept()}
 

@@ -1,6 +1,6 @@
 """One plan of every pool, made now, from what the devices say or from what is on record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from vpp.ports.store import History
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.model_registry import MODELS
-from vpp.runtime.probe import measure_all
+from vpp.runtime.probe import Finding, measure_all
 from vpp.runtime.worker import PlanningWorker
 
 USUAL_SOC = 0.5
@@ -76,7 +76,7 @@ async def plan_once(city: City, request: Request) -> OnePlan:
     plugins.check((plugins.PLANNERS, request.planner), (plugins.FORECASTERS, forecaster))
     check_stated(portfolio, request.soc)
     clocks = Clocks(city=CityClock(wire, start=request.at), wire=wire)
-    batches = () if request.offline else await measure_all(city)
+    batches, silent = ((), ()) if request.offline else await measure_all(city)
     async with AsyncExitStack() as stack:
         history = await stack.enter_async_context(SqliteHistory(request.history))
         worker = await stack.enter_async_context(
@@ -96,9 +96,17 @@ async def plan_once(city: City, request: Request) -> OnePlan:
     return OnePlan(
         plans=replanner.plans,
         troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},
-        notes=notes,
+        notes=[*_silent(silent, len(portfolio.devices)), *notes],
         unforecast=_unforecast(portfolio, replanner.forecasts),
     )
+
+
+def _silent(findings: Sequence[Finding], asked: int) -> Iterator[str]:
+    if findings:
+        told = "; ".join(f"{one.device} ({one.trouble})" for one in findings[:3])
+        more = f" and {len(findings) - 3} more" if len(findings) > 3 else ""
+        number = "none" if len(findings) == asked else f"{asked - len(findings)}"
+        yield f"{number} of {asked} devices answered, not {told}{more}; --offline asks none"
 
 
 def _models(request: Request) -> Path | None:

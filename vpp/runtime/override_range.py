@@ -1,8 +1,31 @@
-"""What an operator can ask of a scope at all: the ratings of what is beneath, and of its node."""
+"""What an operator can ask of a scope at all: of what is steered in it, within its ratings."""
 
+from vpp.domain.errors import InvariantError
 from vpp.domain.ids import NodeId, PoolId, SiteId
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Scope, ScopeKind
+
+
+def require_steered(scope: Scope, portfolio: Portfolio) -> None:
+    """See that there is something in the scope that anything can be told.
+
+    Raises:
+        InvariantError: no device of the city file writes to any asset of it.
+    """
+    if scope.kind is ScopeKind.ASSET:
+        written = {scope.id} & portfolio.writer_of.keys()
+    else:
+        beneath = _nodes_of(scope, portfolio)
+        written = {
+            asset
+            for asset in portfolio.writer_of
+            if portfolio.sites[portfolio.assets[asset].site].node in beneath
+        }
+    if not written:
+        raise InvariantError(
+            f"nothing can be told to {scope}: no device of the city file writes to it; its site's"
+            " node or pool can be held by what is steered there"
+        )
 
 
 def range_kw(scope: Scope, portfolio: Portfolio) -> tuple[float, float]:
@@ -10,8 +33,7 @@ def range_kw(scope: Scope, portfolio: Portfolio) -> tuple[float, float]:
     if scope.kind is ScopeKind.ASSET:
         rated = next(a.rated for a in portfolio.assets.values() if a.id == scope.id)
         return rated.lo_kw, rated.hi_kw
-    node = _node_of(scope, portfolio)
-    beneath = set(portfolio.nodes if node is None else portfolio.subtree(node))
+    node, beneath = _node_of(scope, portfolio), _nodes_of(scope, portfolio)
     rated_sets = [
         asset.rated
         for asset in portfolio.assets.values()
@@ -22,6 +44,11 @@ def range_kw(scope: Scope, portfolio: Portfolio) -> tuple[float, float]:
         return lo_kw, hi_kw
     limit = portfolio.nodes[node].tightest_kw(hard=True)
     return max(lo_kw, -limit.export_max), min(hi_kw, limit.import_max)
+
+
+def _nodes_of(scope: Scope, portfolio: Portfolio) -> set[NodeId]:
+    node = _node_of(scope, portfolio)
+    return set(portfolio.nodes if node is None else portfolio.subtree(node))
 
 
 def _node_of(scope: Scope, portfolio: Portfolio) -> NodeId | None:

@@ -49,8 +49,8 @@ async def probe(city: City) -> tuple[Finding, ...]:
     return tuple(finding for finding, _ in await _ask_all(city, await held(city.portfolio)))
 
 
-async def measure_all(city: City) -> tuple[Batch, ...]:
-    """What every device that answers as itself measures now.
+async def measure_all(city: City) -> tuple[Sequence[Batch], Sequence[Finding]]:
+    """What every device that answers as itself measures now, and those that do not.
 
     Raises:
         VppError: a running daemon holds the portfolio's devices.
@@ -62,7 +62,8 @@ async def measure_all(city: City) -> tuple[Batch, ...]:
             " what it hears of them, 'vpp plan --offline' plans from its record"
         )
     answers = await _ask_all(city, {})
-    return tuple(batch for finding, batch in answers if finding.well and batch is not None)
+    batches = [batch for finding, batch in answers if finding.well and batch is not None]
+    return batches, [finding for finding, _ in answers if not finding.well]
 
 
 async def _ask_all(city: City, kept: Mapping[DeviceId, str]) -> list[tuple[Finding, Batch | None]]:

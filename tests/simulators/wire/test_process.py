@@ -114,7 +114,8 @@ def test_it_ends_by_itself_after_the_time_given(city_file: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--speed", "601"], "speed 601 is outside 0 to 600"),
+        (["--speed", "601"], "'601' is no speed from 0 to 600"),
+        (["--speed", "fast"], "'fast' is no speed from 0 to 600"),
         (["--for", "60"], "'60' is no duration"),
         (["--export", "x"], "--export needs --from and --to"),
         (["--stop-with-parent"], "needs the parent's pipe"),
@@ -125,7 +126,7 @@ def test_mistakes_are_named(city_file: Path, arguments: list[str], words: str) -
         [sys.executable, "-m", "simulators", str(city_file), *arguments],
         check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert ended.returncode != 0
+    assert ended.returncode == 2
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -154,8 +155,11 @@ def test_a_shipped_example_is_found_by_its_name_after_a_file_of_that_name(
 
 def test_what_is_neither_a_file_nor_an_example_is_said_with_those_there_are(tmp_path: Path) -> None:
     wrong = run_in(tmp_path, "city-21.yaml", "--base-port", "0")
-    assert wrong.returncode == 3
+    assert wrong.returncode == 2
     assert "no such file, and no example of that name: city-20.yaml, one-house.yaml" in wrong.stderr
+    deeper = run_in(tmp_path, "cities/city-20.yaml", "--base-port", "0")
+    assert deeper.returncode == 2
+    assert "there is no file 'cities/city-20.yaml'" in deeper.stderr
     os.mkfifo(tmp_path / "pipe.yaml")
     waiting = run_in(tmp_path, "pipe.yaml", "--base-port", "0")
     assert waiting.returncode == 3
@@ -198,6 +202,19 @@ async def test_stations_call_in_at_another_broker_and_are_offline_there_afterwar
             await later.subscribe("vpp/1/#", qos=1)
             assert (await told(later, "status"))["online"] is False
     assert ready["broker"] == address
+
+
+def test_a_second_one_on_the_same_ports_is_told_how_to_find_others(city_file: Path) -> None:
+    with served(city_file) as (_, ready):
+        second = subprocess.run(
+            [sys.executable, "-m", "simulators", str(city_file),
+             "--base-port", str(ready["base_port"])],
+            check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert second.returncode == 1
+    (said,) = second.stderr.splitlines()
+    assert "address already in use" in said
+    assert "--base-port 0 finds free ones" in said
 
 
 def test_a_broker_that_is_not_there_is_named_in_words(city_file: Path) -> None:

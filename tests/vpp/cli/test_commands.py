@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from simulators.wire.free_ports import free_base_port
 from vpp.cli import exits
 from vpp.cli.main import app
 from vpp.config.examples import example_city
@@ -129,6 +130,16 @@ def test_a_plan_without_any_device_says_what_it_assumed(home: dict[str, str]) ->
     assert re.search(r"grid .* load .* sun", table.stdout)
     assert "stored energy unknown" not in table.stdout
     assert "batteries" in table.stdout
+
+
+def test_a_plan_names_devices_that_do_not_answer(home: dict[str, str]) -> None:
+    asked = ("plan", "one-house", "--planner", "rule", "--base-port", free_base_port([0, 10, 20]))
+    done = vpp(home, *asked, "--json")
+    assert done.returncode == exits.OK, done.stderr
+    silent, assumed = json.loads(done.stdout)["notes"]
+    assert silent.startswith("none of 3 devices answered, not house-ess (")
+    assert silent.endswith("--offline asks none")
+    assert assumed.startswith("stored energy unknown")
 
 
 def test_a_plan_counts_in_the_currency_of_the_portfolio(home: dict[str, str]) -> None:
