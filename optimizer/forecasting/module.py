@@ -1,5 +1,8 @@
 """What a module of a plane would give under a forecast sky: irradiance on it, and its warmth."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
 from optimizer.forecasting.sun import HAURWITZ, Plane, sun_vector
@@ -27,7 +30,7 @@ def module_w_per_m2(
     sunrise and in short slots. Where no place is stated, that of the level.
 
     Args:
-        starts_s: Of the slots.
+        starts_s: Of the slots, which follow one another.
         step_s: Their length, an hour or a part of it.
         plane: Where it stands and how it faces.
         ghi: Global irradiance on the level, mean of the hour of each slot, W/m2.
@@ -40,31 +43,46 @@ def module_w_per_m2(
 
 
 def _onto(starts_s: Floats, step_s: float, plane: Plane, ghi: Floats, dhi: Floats) -> Floats:
-    parts = max(round(PARTS * step_s / HOUR_S), 1)
-    times_s = starts_s[:, None] + step_s * (np.arange(parts) + 0.5) / parts
-    east, north, up = sun_vector(times_s.ravel(), plane.latitude, plane.longitude)
+    sky = _sky(float(starts_s[0]), len(starts_s), step_s, plane.latitude, plane.longitude)
     tilt, azimuth = np.radians(plane.tilt_deg), np.radians(plane.azimuth_deg)
-    facing = np.sin(tilt) * (np.sin(azimuth) * east + np.cos(azimuth) * north) + np.cos(tilt) * up
-    clear = _clear_level(up)
-    turned = clear * np.maximum(facing, 0.0) / np.maximum(up, LOWEST)
-    usual = _hour_mean(clear.reshape(times_s.shape).mean(axis=1), starts_s, step_s, plane)
-    lit = usual > 1.0
-    scale = np.where(lit, 1.0 / np.where(lit, usual, 1.0), 0.0)
-    beam = (ghi - dhi) * scale * turned.reshape(times_s.shape).mean(axis=1)
-    level = scale * clear.reshape(times_s.shape).mean(axis=1)
+    facing = np.sin(tilt) * (np.sin(azimuth) * sky.east + np.cos(azimuth) * sky.north)
+    facing += np.cos(tilt) * sky.up
+    turned = (sky.by_level * np.maximum(facing, 0.0)).mean(axis=1)
     around = (1.0 + np.cos(tilt)) / 2.0
     ground = ALBEDO * (1.0 - np.cos(tilt)) / 2.0
-    return np.asarray(beam + level * (dhi * around + ghi * ground))
+    return np.asarray((ghi - dhi) * turned + sky.level * (dhi * around + ghi * ground))
 
 
-def _hour_mean(slot_mean: Floats, starts_s: Floats, step_s: float, plane: Plane) -> Floats:
-    """Clear sky on the level, mean of the whole hour of each slot."""
-    if step_s >= HOUR_S:
-        return slot_mean
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sky:
+    """Of slots in a row; the first four of shape (slots, instants)."""
+
+    east: Floats
+    """Parts of the unit vector towards the sun."""
+    north: Floats
+    up: Floats
+    by_level: Floats
+    """Clear sky at each instant over its hour's mean, for each part of the sine of the height."""
+    level: Floats
+    """Clear sky of each slot over its hour's mean, shape (slots,)."""
+
+
+@lru_cache(maxsize=4)
+def _sky(first_s: float, slots: int, step_s: float, latitude: float, longitude: float) -> _Sky:
+    """The same for all planes of a place, and for whatever was forecast of it."""
+    starts_s: Floats = first_s + step_s * np.arange(slots, dtype=np.float64)
+    parts = max(round(PARTS * step_s / HOUR_S), 1)
+    times_s = starts_s[:, None] + step_s * (np.arange(parts) + 0.5) / parts
+    east, north, up = sun_vector(times_s.ravel(), latitude, longitude).reshape(3, *times_s.shape)
+    clear = _clear_level(up)
     hours_s, back = np.unique(starts_s // HOUR_S * HOUR_S, return_inverse=True)
-    times_s = hours_s[:, None] + HOUR_S * (np.arange(PARTS) + 0.5) / PARTS
-    _, _, up = sun_vector(times_s.ravel(), plane.latitude, plane.longitude)
-    return np.asarray(_clear_level(up).reshape(times_s.shape).mean(axis=1)[back])
+    within_s = hours_s[:, None] + HOUR_S * (np.arange(PARTS) + 0.5) / PARTS
+    _, _, high = sun_vector(within_s.ravel(), latitude, longitude)
+    usual = _clear_level(high).reshape(within_s.shape).mean(axis=1)[back]
+    scale = np.where(usual > 1.0, 1.0 / np.maximum(usual, 1.0), 0.0)
+    by_level = scale[:, None] * clear / np.maximum(up, LOWEST)
+    level = scale * clear.mean(axis=1)
+    return _Sky(east=east, north=north, up=up, by_level=by_level, level=level)
 
 
 def _clear_level(up: Floats) -> Floats:

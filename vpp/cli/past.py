@@ -1,17 +1,20 @@
 """A recording as history, so that forecasts have a yesterday."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from vpp.backtest.data import Recording, Session
+from vpp.control.weather_keeping import SUBJECT, lead_subject
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Load, Pv
 from vpp.domain.errors import StoreUnavailable
 from vpp.domain.history import Mean
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.weather import HOUR_S, LEADS_H, WEATHER, full_hour
 
 
 def past_means(recording: Recording, portfolio: Portfolio) -> list[Mean]:
@@ -39,7 +42,7 @@ class RecordedHistory:
     """``vpp.ports.store.History`` over a recording, to be read only."""
 
     def __init__(self, recording: Recording, portfolio: Portfolio) -> None:
-        self._edges_s = recording.grid.edges_s
+        self._edges_s, self._weather = recording.grid.edges_s, _weather_rows(recording)
         self._columns = {
             (subject, quantity): values
             for subject, quantity, values in _columns(recording, portfolio)
@@ -52,6 +55,8 @@ class RecordedHistory:
         self, subject: str, quantity: Quantity, start: datetime, end: datetime, step_s: float
     ) -> Floats:
         """Slots shorter than the recording's take its means."""
+        if (row := self._weather.get((subject, quantity))) is not None:
+            return row.between(start, end)
         middles_s = np.arange(start.timestamp(), end.timestamp(), step_s) + step_s / 2.0
         slot = np.searchsorted(self._edges_s, middles_s, side="right") - 1
         values = self._columns.get((subject, quantity))
@@ -59,6 +64,44 @@ class RecordedHistory:
         if values is None:
             return np.full(len(slot), np.nan)
         return np.where(known, values[np.where(known, slot, 0)], np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Hours:
+    """Means of hours in a row."""
+
+    start_s: float
+    values: Floats
+
+    def between(self, start: datetime, end: datetime) -> Floats:
+        hour = np.arange(round((end - start).total_seconds() / HOUR_S))
+        hour += round((start.timestamp() - self.start_s) / HOUR_S)
+        known = (hour >= 0) & (hour < len(self.values))
+        return np.where(known, self.values[np.where(known, hour, 0)], np.nan)
+
+
+def _weather_rows(recording: Recording) -> Mapping[tuple[str, Quantity], _Hours]:
+    """The weather as it was known at the recording's end, by the names that it has in a history."""
+    weather = recording.weather
+    if weather is None:
+        return {}
+    start_s, end_s = weather.start.timestamp(), float(recording.grid.edges_s[-1])
+    hours = weather.values[Quantity.AIR_C].shape[1]
+    times_s = start_s + HOUR_S * np.arange(hours, dtype=np.float64)
+    since_h = np.maximum(times_s - end_s, 0.0) / HOUR_S
+    rows = {
+        (lead_subject(lead_h), quantity): _Hours(
+            start_s=start_s,
+            values=weather.known(quantity, times_s, np.maximum(since_h, float(lead_h))),
+        )
+        for lead_h in LEADS_H
+        for quantity in WEATHER
+    }
+    coming = rows[lead_subject(0), Quantity.AIR_C].values[times_s >= end_s]
+    if np.isfinite(coming).any():
+        now = full_hour(recording.grid.end).timestamp()
+        rows[SUBJECT, Quantity.ISSUED_S] = _Hours(start_s=now, values=np.array([end_s]))
+    return rows
 
 
 def _columns(recording: Recording, portfolio: Portfolio) -> Iterator[tuple[str, Quantity, Floats]]:

@@ -16,5 +16,5 @@ def version(
     """Print the version, and with --plugins what is installed beside the core."""
     typer.echo(f"vpp-orchestrator {installed('vpp-orchestrator')}")
     if plugins_too:
-        for group in (plugins.ADAPTERS, plugins.PLANNERS, plugins.FORECASTERS, plugins.SOURCES):
+        for group in plugins.GROUPS:
             typer.echo(f"{group}: {', '.join(plugins.names(group)) or 'none'}")

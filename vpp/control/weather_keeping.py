@@ -70,7 +70,7 @@ def means(forecast: WeatherForecast) -> Iterator[Mean]:
             for hour in range(max(first, 0), forecast.hours):
                 if np.isfinite(column[hour]):
                     start = forecast.start + timedelta(hours=hour)
-                    yield _mean(_subject(lead_h), quantity, start, float(column[hour]))
+                    yield _mean(lead_subject(lead_h), quantity, start, float(column[hour]))
     yield _mean(SUBJECT, Quantity.ISSUED_S, full_hour(forecast.issued_at), issued_s)
 
 
@@ -82,7 +82,8 @@ async def recorded_weather(history: History, start: datetime, until: datetime) -
     values: dict[Quantity, Floats] = {}
     for quantity in WEATHER:
         rows = [
-            await history.read(_subject(lead_h), quantity, begin, end, HOUR_S) for lead_h in LEADS_H
+            await history.read(lead_subject(lead_h), quantity, begin, end, HOUR_S)
+            for lead_h in LEADS_H
         ]
         values[quantity] = np.array([np.where(has_not_begun, rows[0], row) for row in rows])
     hours = await history.read(
@@ -98,7 +99,8 @@ async def recorded_weather(history: History, start: datetime, until: datetime) -
     )
 
 
-def _subject(lead_h: int) -> str:
+def lead_subject(lead_h: int) -> str:
+    """Under which it is on record what was known so many hours before."""
     return f"{SUBJECT} {lead_h} h ahead"
 
 

@@ -4,13 +4,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 from vpp.domain.errors import ConfigurationError, Mistake
 
-ADAPTERS, PLANNERS, FORECASTERS, SOURCES, WEATHER = (
-    "vpp.adapters",
-    "vpp.planners",
-    "vpp.forecasters",
-    "vpp.sources",
-    "vpp.weather",
-)
+GROUPS = ("vpp.adapters", "vpp.planners", "vpp.forecasters", "vpp.sources", "vpp.weather")
+ADAPTERS, PLANNERS, FORECASTERS, SOURCES, WEATHER = GROUPS
 
 
 def names(group: str) -> tuple[str, ...]:

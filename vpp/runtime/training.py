@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -48,7 +48,9 @@ async def train(
     record = await recorded(portfolio, history, until)
     grid = SlotGrid.regular(until, count=AHEAD_SLOTS, step_s=SLOT_S)
     by_source = defaultdict[str, list[str]](list)
-    for one in made.forecast(record.request(portfolio, until, grid)):
+    request = record.request(portfolio, until, grid)
+    made.forecast(replace(request, weather=None))  # for days on which the weather is lost
+    for one in made.forecast(request):
         by_source[one.source].append(f"{one.subject} {one.quantity}")
     model = made.learnt()
     if model is None:

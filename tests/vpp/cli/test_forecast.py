@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -92,12 +93,32 @@ def house_record(tmp_path: Path) -> Path:
     return record
 
 
+def with_weather(record: Path) -> None:
+    """One forecast of every hour, a day ahead, that reaches two days beyond the record."""
+    grid = read_recording(record).grid
+    hours = np.arange(grid.edges_s[0], grid.edges_s[-1] + 48 * 3600.0, 3600.0)
+    rows = [
+        f"{datetime.fromtimestamp(at_s, UTC).isoformat()},{lead},10,{200 + at_s % 7200 / 36},90"
+        for at_s in hours
+        for lead in (0, 24)
+        if at_s < grid.edges_s[-1] + lead * 3600.0
+    ]
+    text = "\n".join(["timestamp_utc,lead_h,air_c,ghi_w_per_m2,dhi_w_per_m2", *rows])
+    (record / "weather_hourly.csv").write_text(text + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("weather", [False, True])
+@pytest.mark.parametrize("lost", [False, True])
 def test_what_was_trained_is_what_a_worker_begins_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weather: bool, lost: bool
 ) -> None:
-    """The worker's own history is an hour old."""
+    """The worker's own history is an hour old; the weather may be lost to it on its first day."""
     monkeypatch.setenv("VPP_STATE_HOME", str(tmp_path / "state"))
-    city, record = example_city("one-house"), house_record(tmp_path)
+    city, record = tmp_path / "city.yaml", house_record(tmp_path)
+    text = example_city("one-house").read_text(encoding="utf-8")
+    city.write_text(text + ("weather: {source: open-meteo}\n" if weather else ""))
+    if weather:
+        with_weather(record)
     portfolio = load_city(city).portfolio
     (site,) = portfolio.sites
     told = CliRunner().invoke(app, ["forecast", "train", str(record), "--city", str(city)])
@@ -115,8 +136,11 @@ def test_what_was_trained_is_what_a_worker_begins_with(
     request = asyncio.run(recorded(portfolio, history, until)).request(
         portfolio, until, SlotGrid.regular(until, count=96, step_s=900.0)
     )
+    if lost:
+        request = replace(request, weather=None)
     load = next(one for one in forecaster.forecast(request) if one.subject == site)
-    assert load.source.startswith("model of")
+    kind = "model with weather of" if weather and not lost else "model of"
+    assert load.source.startswith(kind)
     np.testing.assert_allclose(load.middle_kw, np.repeat([1.0] * 17 + [3.0] * 7, 4), atol=0.3)
 
 
