@@ -8,7 +8,7 @@ from vpp.domain.day import DayScore, Reached
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return "–" if share is None else f"{100 * share:z.1f} %"
 
 
 def in_a_line(scores: Iterable[DayScore]) -> str:
@@ -28,7 +28,7 @@ def _briefly(score: DayScore) -> str:
     cost = "" if of.cost is None else f", cost {_cost(of)}"
     return (
         f"{score.pool} self-consumption {percent(of.self_consumption)}{cost},"
-        f" regret {of.regret:,.1f} {of.unit} ({percent(of.regret_part)} of demand)"
+        f" regret {of.regret:z,.1f} {of.unit} ({percent(of.regret_part)} of demand)"
     )
 
 
@@ -59,7 +59,7 @@ def _cells(score: DayScore) -> tuple[str, ...]:
         f"{of.import_kwh:,.0f} kWh",
         f"{of.peak_kw:,.1f} kW",
         _cost(of),
-        f"{of.regret:,.1f} {of.unit}",
+        f"{of.regret:z,.1f} {of.unit}",
         percent(of.regret_part),
     )
 

@@ -120,8 +120,8 @@ class DayScore:
         more = "more import" if of.unit == "kWh" else "more paid"
         told = ", ".join(_told(of, cause) for cause in _by_size(of.causes))
         return (
-            f"{head}: {of.regret:,.1f} {of.unit} {more} than with foresight,"
-            f" {100 * of.regret_part:.1f} % of demand{': ' + told if told else ''}"
+            f"{head}: {of.regret:z,.1f} {of.unit} {more} than with foresight,"
+            f" {100 * of.regret_part:z.1f} % of demand{': ' + told if told else ''}"
         )
 
 

@@ -11,10 +11,12 @@ import numpy as np
 from tests.vpp.runtime.test_judge_process import judge_of
 from vpp.config.city import load_city
 from vpp.config.examples import example_city
+from vpp.domain.day import Cause
 from vpp.domain.history import Mean
 from vpp.domain.points import Quantity
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
+from vpp.runtime.command_socket import ask
 from vpp.runtime.daemon import Daemon, Options, running
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.score_book import NAME
@@ -74,11 +76,14 @@ async def test_a_bad_day_is_shown_alarmed_and_kept(tmp_path: Path) -> None:
     async with running(HOUSE, Options(state_dir=tmp_path), clocks()) as daemon:
         view = await seen(daemon)
         told = daemon.metrics().decode()
+        status = await ask(tmp_path, {"verb": "status"})
     (score,) = view.scores.values()
     assert score.bad
     (alarm,) = [one for one in view.alarms if one.code == "BAD_DAY"]
     assert alarm.subject == "house"
     assert alarm.text == score.sentence
+    assert status["pool:house"]["score"]["date"] == "2026-07-14"
+    assert status["pool:house"]["score"]["reached"]["causes"].keys() == set(Cause)
     assert 'vpp_day_bad{pool="house"} 1\n' in told
     assert 'vpp_alarms_by_code{code="BAD_DAY"} 1\n' in told
     assert len((tmp_path / NAME).read_text().splitlines()) == 1
