@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
 from vpp.domain.assets import Phases
-from vpp.domain.day import BAD_FROM
 from vpp.domain.devices import Authority, SafeState
 from vpp.domain.network import MeterRole
 from vpp.domain.order import Order
@@ -86,7 +85,7 @@ class PortfolioEntry(Entry):
     order: Order = Order.LOCAL
     goals: GoalsEntry = GoalsEntry()
     forecaster: str = "model"
-    bad_day: Fraction = BAD_FROM
+    bad_day: Fraction | None = None
 
 
 class WeatherEntry(Entry):

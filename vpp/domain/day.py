@@ -10,8 +10,9 @@ from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.order import Order
 from vpp.domain.rules import Storage
 
-BAD_FROM = 0.03
-"""Usual regret, as part of what all demand from the grid would have come to, of a bad day."""
+BAD_FROM = {Order.LOCAL: 0.02, Order.COST: 0.1, Order.GRID: 0.02}
+"""Regret, as part of what all demand from the grid would have come to, above which a day is a bad
+one, where nobody says otherwise: beyond what ordinary days of 17 real homes show in each order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,7 +52,8 @@ class MeasuredDay:
     """Slots in which it is not known what a plant gave, by its id."""
     unknown: tuple[str, ...] = ()
     """Batteries whose stored energy nobody knows: taken as they were."""
-    bad_from: float = BAD_FROM
+    bad_from: float
+    """Regret, as ``Reached.regret_part``, above which the day is a bad one."""
 
 
 class Cause(StrEnum):
@@ -104,7 +106,7 @@ class DayScore:
     """None where the day is not judged."""
     unjudged: str = ""
     """Why not."""
-    bad_from: float = BAD_FROM
+    bad_from: float
 
     @property
     def bad(self) -> bool:

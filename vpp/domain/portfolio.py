@@ -6,7 +6,6 @@ from functools import cached_property
 
 from vpp.domain.assets import Asset
 from vpp.domain.capability import SharedLimit
-from vpp.domain.day import BAD_FROM
 from vpp.domain.devices import Device, Link
 from vpp.domain.ids import (
     AssetId,
@@ -54,9 +53,9 @@ class Portfolio:
     """Installed name of who foresees load and sun, where a command does not say otherwise."""
     weather: WeatherSupply | None = None
     """None: nobody forecasts it."""
-    bad_day: float = BAD_FROM
+    bad_day: float | None = None
     """Regret, as part of what all demand from the grid would have come to, above which a day is a
-    bad one."""
+    bad one; None: the order's usual one."""
 
     @cached_property
     def children(self) -> Mapping[NodeId, tuple[NodeId, ...]]:

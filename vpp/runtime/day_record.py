@@ -11,7 +11,7 @@ import numpy as np
 from vpp.control.marks import WHY_AWAY
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.assets import Battery, Pv
-from vpp.domain.day import MeasuredDay
+from vpp.domain.day import BAD_FROM, MeasuredDay
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId, NodeId, PoolId
 from vpp.domain.network import Limit
@@ -81,7 +81,7 @@ async def measured_day(
     Raises:
         StoreUnavailable: the history cannot be read.
     """
-    grid = span(portfolio, day)
+    grid, order = span(portfolio, day), portfolio.goals.order
     reader = _Reader(history, grid)
     net_kw = await reader.means(pool, Quantity.POWER_KW)
     plants = {plant.id: await _plant(reader, plant) for plant in _assets(portfolio, pool, Pv)}
@@ -102,7 +102,7 @@ async def measured_day(
     return MeasuredDay(
         pool=pool,
         date=day,
-        order=portfolio.goals.order,
+        order=order,
         currency=portfolio.currency,
         hours=SLOT_S / 3600.0,
         net_kw=net_kw,
@@ -120,7 +120,7 @@ async def measured_day(
         limited=limited,
         silent={plant: int(np.isnan(known).sum()) for plant, (known, _) in plants.items()},
         unknown=tuple(unknown),
-        bad_from=portfolio.bad_day,
+        bad_from=BAD_FROM[order] if portfolio.bad_day is None else portfolio.bad_day,
     )
 
 

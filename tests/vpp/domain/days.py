@@ -60,6 +60,7 @@ def day_of(power_kw: Floats, stored_kwh: Floats, **changes: Any) -> MeasuredDay:
         import_per_kwh=PRICES,
         export_per_kwh=np.full(SLOTS, 20.0),
         limited=np.zeros((2, SLOTS), np.bool_),
+        bad_from=0.02,
     )
     return replace(made, **changes)
 
