@@ -14,6 +14,9 @@ from vpp.domain.arrays import Floats, Ints
 DARK_W_PER_M2 = 5.0
 """Usual irradiance below which the forecast tells no part."""
 MOST_PART = 4.0
+MOST_UNUSUAL_C = 12.0
+"""A day that is forecast further from those lately is taken for one as far: a forecast gone wrong
+must lead to nothing that was never seen."""
 
 
 class SunnyPlants(Plants):
@@ -63,7 +66,7 @@ class WarmLoads(Loads):
         if regression < 2 or ahead.told is None:
             return plain
         base_kw = self.base_kw(regression, ahead)
-        warmth = ahead.told.unusual
+        warmth = np.clip(ahead.told.unusual, -MOST_UNUSUAL_C, MOST_UNUSUAL_C)
         return np.concatenate(
             [
                 plain,

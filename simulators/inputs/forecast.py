@@ -7,6 +7,7 @@ error of the clear-sky index about 0.2, of the temperature about 1.5 degrees.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -60,7 +61,7 @@ class WeatherService:
         }
         forecast = index + INDEX_ERROR * errors["index"]
         forecast += INDEX_ERROR_A_DAY_AHEAD * grown * errors["index-ahead"]
-        clear, zenith = self._clear(first_s, len(ahead_h))
+        clear, zenith = _clear(self._latitude, self._longitude, first_s, len(ahead_h))
         ghi = clear * np.clip(forecast, 0.05, 1.1)
         instants = pd.DatetimeIndex(middles_s.astype("M8[s]"), tz="UTC")
         parts = pvlib.irradiance.erbs_driesse(ghi, zenith, instants.day_of_year.to_numpy())
@@ -72,11 +73,13 @@ class WeatherService:
             dhi_w_m2=np.clip(np.nan_to_num(parts["dhi"]), 0.0, ghi),
         )
 
-    def _clear(self, first_s: float, hours: int) -> tuple[Floats, Floats]:
-        """Clear-sky irradiance of each hour, and the sun's zenith at its middle."""
-        times_s: Floats = first_s + HOUR_S / PARTS * (np.arange(float(hours * PARTS)) + 0.5)
-        instants = pd.DatetimeIndex(times_s.astype("M8[s]"), tz="UTC")
-        position = weather.sun(instants, self._latitude, self._longitude)
-        clear = weather.clear_sky(position).reshape(hours, PARTS).mean(axis=1)
-        zenith = position["zenith"].to_numpy().reshape(hours, PARTS)[:, PARTS // 2]
-        return clear, zenith
+
+@lru_cache(maxsize=2)
+def _clear(latitude: float, longitude: float, first_s: float, hours: int) -> tuple[Floats, Floats]:
+    """Clear-sky irradiance of each hour, and the sun's zenith at its middle."""
+    times_s: Floats = first_s + HOUR_S / PARTS * (np.arange(float(hours * PARTS)) + 0.5)
+    instants = pd.DatetimeIndex(times_s.astype("M8[s]"), tz="UTC")
+    position = weather.sun(instants, latitude, longitude)
+    clear = weather.clear_sky(position).reshape(hours, PARTS).mean(axis=1)
+    zenith = position["zenith"].to_numpy().reshape(hours, PARTS)[:, PARTS // 2]
+    return clear, zenith

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pvlib
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from optimizer.forecasting.learned import ModelForecaster, RidgeForecaster
 from optimizer.forecasting.module import ALBEDO, module_w_per_m2
@@ -71,6 +74,11 @@ def request(told: WeatherRecord | None, days: int = DAYS) -> ForecastRequest:
     heated_kw, sun_kw = (values[: days * 24] for values in homes(days))
     group = Group(subject="pool", members=("house",))
     return asked(load(heated_kw), plant(sun_kw), slots=AHEAD, groups=(group,), weather=told)
+
+
+@cache
+def without_weather() -> tuple[Forecast, ...]:
+    return ModelForecaster().forecast(request(None))
 
 
 def missed(made: tuple[Forecast, ...], number: int) -> float:
@@ -154,6 +162,33 @@ def test_what_was_told_later_than_a_lead_teaches_nothing_at_that_lead() -> None:
     mended = replace(honest, values={**honest.values, Quantity.GHI_W_PER_M2: ghi})
     assert moved_by_clouds(honest) > 0.4
     assert abs(moved_by_clouds(mended)) < 0.2
+
+
+@settings(max_examples=8)
+@given(
+    air_c=st.floats(-90.0, 60.0), ghi=st.floats(0.0, 1500.0), holes=st.floats(0.0, 0.4),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_whatever_is_forecast_leads_to_nothing_absurd(
+    air_c: float, ghi: float, holes: float, seed: int
+) -> None:
+    """A service that says one and the same of all that comes, day and night."""
+    told = weather()
+    coming = np.arange(told.values[Quantity.AIR_C].shape[1]) >= DAYS * 24
+    missing = coming & (np.random.default_rng(seed).random(len(coming)) < holes)
+    said = {Quantity.AIR_C: air_c, Quantity.GHI_W_PER_M2: ghi, Quantity.DHI_W_PER_M2: ghi}
+    values = {
+        name: np.where(missing, np.nan, np.where(coming, said[name], rows))
+        for name, rows in told.values.items()
+    }
+    found = ModelForecaster().forecast(request(replace(told, values=values)))
+    plain = without_weather()
+    heated_kw, sun_kw = homes()
+    assert (found[0].middle_kw >= 0.0).all()
+    assert found[0].middle_kw.max() < heated_kw.max() + 6.0
+    assert found[1].middle_kw.max() < 1.6 * sun_kw.max()
+    night = plain[1].middle_kw < 0.01
+    assert found[1].middle_kw[night].max() < 0.1
 
 
 @pytest.mark.parametrize("tilt_deg", [0.0, 20.0, 60.0])

@@ -1,7 +1,7 @@
 """How good forecasts are on a record: made at every issue from the past alone, then compared."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from vpp.ports.planner import Forecaster
 LOAD, SUN, NET, POOL = "site load", "site sun", "site net", "pool net"
 SUBJECTS = (LOAD, SUN, NET, POOL)
 DAY_S = 86400.0
+NO_WEATHER = "no weather"
 YESTERDAY, LAST_WEEK = "yesterday", "last week"
 DAYS_BEFORE = {YESTERDAY: 1, LAST_WEEK: 7}
 QUANTILES = (LOW, MIDDLE, HIGH)
@@ -114,6 +115,16 @@ def compare(
 
 Rows = Mapping[str, Floats]
 """By subject, shape (rows, slots), or (rows, quantiles, slots) of what was told."""
+
+
+class WithoutWeather:
+    """A forecaster that is not told of the weather."""
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        self._forecaster = forecaster
+
+    def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
+        return self._forecaster.forecast(replace(request, weather=None))
 
 
 class _Truth:

@@ -41,8 +41,9 @@ def evaluate(
     Prints for each distance ahead the mean absolute error, the pinball loss of the 10, 50 and
     90 % quantiles, the part of what came between the outer two (0.8 is honest), and the skill
     against yesterday, last week and an hour profile with a ridge: 0 is no better, 1 is without
-    error. A forecast 1 h ahead is that of the hour after the newest that is known. Of sites the
-    mean over all is shown; a pool is judged by the net of its sites.
+    error. A record with weather forecasts shows what they are worth: the skill against the same
+    forecaster without weather. A forecast 1 h ahead is that of the hour after the newest that is
+    known. Of sites the mean over all is shown; a pool is judged by the net of its sites.
 
     DATA_DIR is laid out as for 'vpp backtest'; nothing after the issue of a forecast is used.
 
@@ -121,7 +122,7 @@ def _compared(
     from rich.console import Console
     from rich.progress import Progress
 
-    from vpp.backtest.forecast_quality import Plan, compare
+    from vpp.backtest.forecast_quality import NO_WEATHER, Plan, WithoutWeather, compare
     from vpp.backtest.thinking import installed
 
     names = dict.fromkeys((forecast, YARDSTICK))
@@ -133,6 +134,9 @@ def _compared(
             progress.update(task, completed=count, total=total)
 
         forecasters = {name: installed(forecaster=name).forecaster for name in names}
+        if recording.weather is not None:
+            own = installed(forecaster=forecast).forecaster
+            forecasters[NO_WEATHER] = WithoutWeather(own)
         return compare(recording, setting, forecasters, plan, done)
 
 

@@ -50,6 +50,15 @@ def test_figures_are_printed_beside_the_yardsticks(folder: Path, tmp_path: Path)
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_a_record_with_weather_shows_what_it_is_worth(folder: Path) -> None:
+    with_weather(folder)
+    told = evaluate(folder, "--after", "15d", "--every", "12h", "--leads", "1h", "--json")
+    rows = [one for one in json.loads(told.stdout)["figures"] if one["forecast"] == "model"]
+    assert all("no weather" in one["skill"] for one in rows)
+    plain = evaluate(folder, "--after", "15d", "--every", "12h", "--leads", "1h")
+    assert "skill against ridge, no weather, yesterday, last week" in plain.stdout
+
+
 def test_json_is_the_whole_of_standard_output(folder: Path) -> None:
     told = evaluate(folder, "--after", "15d", "--every", "12h", "--json", "--forecast", "ridge")
     figures = json.loads(told.stdout)
