@@ -58,7 +58,7 @@ async def soak(city: Path, lasts: str, speed: float, home: Path) -> tuple[Sequen
             env={**os.environ, "VPP_STATE_HOME": str(home)}, start_new_session=True,
         )  # fmt: skip
     try:
-        samples = await _watch(process, port, home, seconds(lasts))
+        samples = await _watch(process, port, home, seconds(lasts, "--for"))
         return samples, await asyncio.wait_for(process.wait(), START_S)
     finally:
         if process.returncode is None:

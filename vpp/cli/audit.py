@@ -1,5 +1,6 @@
 """``vpp audit``: whether the record of what was done is whole."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ Holds = Annotated[
     str, typer.Option("--holds", help="A chain noted earlier, which the record must still hold.")
 ]
 
+_CHAIN = re.compile("[0-9a-f]{64}")
+
 
 @app.command(epilog=LEGEND)
 def verify(
@@ -31,6 +34,11 @@ def verify(
 
     Example: vpp audit verify --city city.yaml
     """
+    if file is not None and (city is not None or portfolio is not None):
+        raise typer.BadParameter("--file is a record by itself: give no daemon beside it")
+    if holds and not _CHAIN.fullmatch(holds):
+        problem = f"{holds!r} is no chain: 64 hex digits, as this command prints them"
+        raise typer.BadParameter(problem, param_hint="'--holds'")
     path = file if file is not None else directory(city, portfolio) / NAME
     with faults_as_exits():
         if not path.is_file():

@@ -33,10 +33,15 @@ def backtest(
     data_dir: Record,
     out: Results,
     controller: Annotated[
-        str, typer.Option("--controller", help="none, inverter, community, tariff or plan.")
+        str,
+        typer.Option(
+            "--controller",
+            help="none; inverter, each on its own rule; community, by all sites' surplus; tariff,"
+            " by the hour's price; plan.",
+        ),
     ] = "plan",
     objective: Annotated[
-        str | None, typer.Option("--objective", help="local, cost or grid.")
+        str | None, typer.Option("--objective", help="local, cost or grid; the city's.")
     ] = None,
     forecast: Foreseen = None,
     planner: Planner = "lp",
@@ -53,17 +58,26 @@ def backtest(
         float,
         typer.Option("--demand-price", metavar="PER_KW", min=0, help="Charge on the month's peak."),
     ] = 0.0,
-    plan_every: Annotated[str, typer.Option("--plan-every", help="From plan to plan.")] = "1h",
+    plan_every: Annotated[
+        str, typer.Option("--plan-every", help="From plan to plan, as 30min.")
+    ] = "1h",
     city: RecordedCity = None,
     ev_sessions: EvSessions = None,
     sites: Annotated[str | None, typer.Option("--sites", help="Only these, as a,b,c.")] = None,
-    since: Annotated[str | None, typer.Option("--from", help="From this day or instant.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Up to this day or instant.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="From 2026-07-15, midnight UTC, or an instant.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Up to this day or instant, itself left out.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to use.")] = 2,
 ) -> None:
     """Run a controller over recorded data, beside rules and perfect foresight.
 
     An interrupted run with a plan goes on where it was when the same command is given again.
+    Forecast, planner, allowance and --plan-every are the controller plan's.
+
+    Example: vpp backtest DATA_DIR --out results --city city.yaml --from 2026-07-01
     """
     from vpp.backtest.city import part_of_city
     from vpp.backtest.data import part_of, read_recording
@@ -75,7 +89,8 @@ def backtest(
 
     chosen = _one_of(Controller, controller, "--controller")
     order = None if objective is None else _one_of(Order, objective, "--objective")
-    every_s, begin, end = seconds(plan_every), _day_or_instant(since), _day_or_instant(until)
+    every_s = seconds(plan_every, "--plan-every")
+    begin, end = _day_or_instant(since, "--from"), _day_or_instant(until, "--to")
     names = [] if sites is None else [name.strip() for name in sites.split(",")]
     with faults_as_exits():
         portfolio = None if city is None else load_city(city).portfolio
@@ -102,14 +117,14 @@ def backtest(
     _show(made, found, files)
 
 
-def _day_or_instant(text: str | None) -> datetime | None:
+def _day_or_instant(text: str | None, option: str) -> datetime | None:
     """A date means midnight UTC."""
     if text is None:
         return None
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        return instant(text)
+        return instant(text, option)
 
 
 def _one_of(kind: type[Kind], text: str, option: str) -> Kind:
@@ -117,7 +132,7 @@ def _one_of(kind: type[Kind], text: str, option: str) -> Kind:
         return kind(text)
     except ValueError as error:
         known = ", ".join(kind)
-        raise typer.BadParameter(f"{text!r}: one of {known}", param_hint=option) from error
+        raise typer.BadParameter(f"{text!r}: one of {known}", param_hint=repr(option)) from error
 
 
 def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "Answer":

@@ -17,9 +17,15 @@ from vpp.config.proof import Row, prove
 from vpp.runtime.links import check_links
 from vpp.runtime.probe import Finding, probe
 
+LAST_PORT = 65535
 BasePort = Annotated[
     int | None,
-    typer.Option("--base-port", help="What `port_offset` counts from (simulated cities)."),
+    typer.Option(
+        "--base-port",
+        min=1,
+        max=LAST_PORT,
+        help="What `port_offset` counts from (simulated cities).",
+    ),
 ]
 
 
@@ -37,6 +43,8 @@ def check(
 
     With --probe, also ask every device who it is and what it measures; nothing is written. What a
     running daemon of the portfolio has, and what shares a link with that, is named and left alone.
+
+    Example: vpp check city.yaml --probe
     """
     out = console()
     with faults_as_exits():

@@ -93,6 +93,8 @@ def demo(
 
     Real sockets all the way: Modbus TCP to batteries, roofs and meters, MQTT to charging stations.
     Ctrl-C leaves every device in its safe state.
+
+    Example: vpp demo --speed 120 --for 60s
     """
     never_wait()
     with farewell() as begun:
@@ -101,12 +103,18 @@ def demo(
         show = Show(
             file=path,
             speed=speed,
-            start=instant(start, city.portfolio.time_zone) if start else _own_start(city),
-            lasts_s=seconds(lasts) if lasts else None,
+            start=_start(start, city),
+            lasts_s=seconds(lasts, "--for") if lasts else None,
             http=address_of(http),
             picture=picture,
         )
         on_fast_loop(_demo(show, begun))
+
+
+def _start(asked: str | None, city: City) -> datetime:
+    if asked is not None:
+        return instant(asked, "--start", city.portfolio.time_zone)
+    return _own_start(city)
 
 
 def _own_start(city: City) -> datetime:

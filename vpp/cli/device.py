@@ -18,6 +18,12 @@ app = typer.Typer(no_args_is_help=True, help="What may be done to a device.")
 _COLUMNS = ("device", "authority", "who", "when", "why", "link", "firmware")
 
 
+_LEVELS = (
+    "auto: plan, overrides and protections are written; manual: without the plan; shadow: what"
+    " would be written goes on record only; observe, out_of_service: nothing."
+)
+
+
 class Settable(StrEnum):
     """All but ``local``, which only the device itself can say."""
 
@@ -30,13 +36,16 @@ class Settable(StrEnum):
 
 @app.command("set-authority")
 def set_authority(
-    device: Annotated[str, typer.Argument(help="Id of the device.")],
-    authority: Annotated[Settable, typer.Argument(help="What the daemon may do to it.")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Id of the device.")],
+    authority: Annotated[Settable, typer.Argument(metavar="AUTHORITY", help=_LEVELS)],
     reason: Annotated[str, typer.Option("--reason", help="Why; goes on record.")],
     city: City = None,
     portfolio: Portfolio = None,
 ) -> None:
-    """Set and keep a device's authority. Only auto and manual let anything be written."""
+    """Set and keep a device's authority. Only auto and manual let anything be written.
+
+    Example: vpp device set-authority apt-01-ess auto --reason "commissioned" --city city.yaml
+    """
     with faults_as_exits():
         asked = {
             "verb": "set-authority", "device": device, "authority": authority,

@@ -54,12 +54,12 @@ def faults_as_exits() -> Iterator[None]:
 
 
 @contextmanager
-def as_usage(option: str | None = None) -> Iterator[None]:
+def as_usage(option: str = "") -> Iterator[None]:
     """What contradicts itself in here was asked for on the command line."""
     try:
         yield
     except InvariantError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
+        raise typer.BadParameter(str(error), param_hint=repr(option) if option else None) from error
 
 
 def _plain(text: str) -> str:

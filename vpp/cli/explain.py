@@ -15,7 +15,7 @@ from rich.markup import escape
 from vpp.cli.console import console
 from vpp.cli.daemons import City, Portfolio, directory
 from vpp.cli.exits import faults_as_exits
-from vpp.cli.spans import instant
+from vpp.cli.spans import moment
 from vpp.domain.errors import VppError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ As_json = Annotated[bool, typer.Option("--json", help="Everything that is known,
 
 
 def explain(
-    asset: Annotated[str, typer.Argument(help="Id of the asset.")],
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="Id of the asset.")],
     at: At = None,
     as_json: As_json = False,
     city: City = None,
@@ -45,7 +45,7 @@ def explain(
         home = directory(city, portfolio)
         if not home.is_dir():
             raise VppError(f"nothing is on record: no daemon has run in {home}")
-        found = asyncio.run(_account(home, asset, at, city))
+        found = asyncio.run(_account(home, asset, None if at is None else moment(at, "--at")))
     if as_json:
         told = msgspec.to_builtins(found) | {"without_kw": found.without_kw}
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
@@ -54,16 +54,13 @@ def explain(
         console().print(line, highlight=False, soft_wrap=True)
 
 
-async def _account(home: Path, asset: str, at: str | None, city: Path | None) -> "Account":
-    from vpp.config.city import load_city
+async def _account(home: Path, asset: str, at: datetime | None) -> "Account":
     from vpp.runtime.explaining import account
     from vpp.runtime.history_sqlite import SqliteHistory
     from vpp.runtime.one_plan import HISTORY
 
-    zone = None if city is None else load_city(city).portfolio.time_zone
-    moment = None if at is None else instant(at, zone)
     async with SqliteHistory(home / HISTORY) as history:
-        return await account(home, history, asset, moment)
+        return await account(home, history, asset, at)
 
 
 def _lines(found: "Account") -> Iterator[str]:

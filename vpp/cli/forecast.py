@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpp.cli.exits import LEGEND, as_usage, faults_as_exits
-from vpp.cli.named import Foreseeing, LearntCity, Page, Record, RecordedCity
+from vpp.cli.named import Foreseeing, Learning, LearntCity, Page, Record, RecordedCity
 from vpp.cli.past import RecordedHistory
 from vpp.cli.spans import seconds
 
@@ -26,9 +26,9 @@ def evaluate(
     data_dir: Record,
     forecast: Foreseeing = "model",
     leads: Annotated[
-        str, typer.Option("--leads", help="Distances ahead that are printed.")
+        str, typer.Option("--leads", help="Distances ahead that are printed, as 15min,1h.")
     ] = "1h,6h,24h",
-    every: Annotated[str, typer.Option("--every", help="From forecast to forecast.")] = "1h",
+    every: Annotated[str, typer.Option("--every", help="From forecast to forecast, as 1h.")] = "1h",
     after: Annotated[
         str, typer.Option("--after", help="Learnt from before the first forecast, at least 7d.")
     ] = "28d",
@@ -51,10 +51,11 @@ def evaluate(
     """
     from vpp.backtest.forecast_report import page, plain
 
-    leads_s = sorted(seconds(lead.strip()) for lead in leads.split(","))
+    leads_s = sorted(seconds(lead.strip(), "--leads") for lead in leads.split(","))
+    every_s, after_s = seconds(every, "--every"), seconds(after, "--after")
     with faults_as_exits():
         recording, setting = _record(data_dir, city)
-        found = _compared(recording, setting, forecast, leads_s, every, after)
+        found = _compared(recording, setting, forecast, leads_s, every_s, after_s)
         if out is not None:
             out.write_text(page(found, leads_s, data_dir.resolve().name), encoding="utf-8")
     if as_json:
@@ -69,7 +70,7 @@ def evaluate(
 def train(
     data_dir: Record,
     city: LearntCity,
-    forecast: Foreseeing = "model",
+    forecast: Learning = "model",
 ) -> None:
     """Learn from a record before there is a history: what the daemon of the city begins with.
 
@@ -116,8 +117,8 @@ def _compared(
     setting: "Setting",
     forecast: str,
     leads_s: list[float],
-    every: str,
-    after: str,
+    every_s: float,
+    after_s: float,
 ) -> "Comparison":
     from rich.console import Console
     from rich.progress import Progress
@@ -126,7 +127,7 @@ def _compared(
     from vpp.backtest.thinking import installed
 
     names = dict.fromkeys((forecast, YARDSTICK))
-    plan = Plan(ahead_s=leads_s[-1], every_s=seconds(every), after_s=seconds(after))
+    plan = Plan(ahead_s=leads_s[-1], every_s=every_s, after_s=after_s)
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("forecasts")
 

@@ -82,9 +82,7 @@ CityFile = Annotated[
 ]
 OtherCityFile = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="[CITY.YAML]", help="Another city than the example.", callback=city_file
-    ),
+    typer.Argument(metavar="CITY.YAML", help="Another city than the example.", callback=city_file),
 ]
 RecordedCity = Annotated[
     Path | None,
@@ -152,11 +150,19 @@ Foreseeing = Annotated[
         callback=_installed(plugins.FORECASTERS, "forecaster"),
     ),
 ]
+Learning = Annotated[
+    str,
+    typer.Option(
+        _FORECASTER,
+        help="model, ridge or an installed one that learns.",
+        callback=_installed(plugins.FORECASTERS, "forecaster"),
+    ),
+]
 Foreseen = Annotated[
     str | None,
     typer.Option(
         _FORECASTER,
-        help="model, persistence, an installed one, perfect, or none.",
+        help="model, persistence, an installed one, perfect, or none (no plan); the city's.",
         callback=_installed(plugins.FORECASTERS, "forecaster", "perfect", "none"),
     ),
 ]

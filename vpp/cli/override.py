@@ -15,7 +15,10 @@ from vpp.runtime.command_socket import ask
 
 def override(
     scope: Annotated[
-        str, typer.Argument(help="Asset, site, node or pool: its id, or kind:id as node:north.")
+        str,
+        typer.Argument(
+            metavar="SCOPE", help="Asset, site, node or pool: its id, or kind:id as node:north."
+        ),
     ],
     power_kw: Annotated[
         float | None,
@@ -47,6 +50,10 @@ def override(
         if least_kw is not None or most_kw is not None:
             raise typer.BadParameter("--power is both bounds at once: give it, or --min and --max")
         bounds = {"lo_kw": power_kw, "hi_kw": power_kw}
+    if end and any(value is not None for value in bounds.values()):
+        raise typer.BadParameter("--end withdraws what was given: it takes no power")
+    if least_kw is not None and most_kw is not None and least_kw > most_kw:
+        raise typer.BadParameter(f"--min {least_kw:g} is above --max {most_kw:g}")
     if not end and not reason:
         raise typer.BadParameter("give a --reason: it goes on record")
     if not end and all(value is None for value in bounds.values()):
@@ -58,7 +65,7 @@ def override(
             typer.echo(f"{unkept(answer)}withdrawn: {', '.join(answer['ended'])}")
             return
         asked = {
-            "verb": "override", "scope": scope, "for_s": seconds(lasts), "reason": reason,
+            "verb": "override", "scope": scope, "for_s": seconds(lasts, "--for"), "reason": reason,
             "owner": getpass.getuser(), **bounds,
         }  # fmt: skip
         answer = asyncio.run(ask(home, asked))

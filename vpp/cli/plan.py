@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from vpp.cli.spans import instant
 from vpp.config.city import City, load_city
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId
 from vpp.domain.plan import ForecastNote, Plan
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, check_stated, plan_once
@@ -50,12 +52,15 @@ def plan(
     forecaster: Forecaster = None,
     base_port: BasePort = None,
 ) -> None:
-    """Make one plan now and print it, hour by hour; nothing is written to any device."""
+    """Make one plan now and print it, hour by hour; nothing is written to any device.
+
+    Example: vpp plan city.yaml --offline --soc apt-01-bat=0.5
+    """
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
         home = state_dir(city.portfolio.id)
-        stated = dict(_stated(one) for one in soc or ())
         with as_usage("--soc"):
+            stated = _stated(soc or ())
             check_stated(city.portfolio, stated)
         request = Request(
             state_dir=home,
@@ -64,7 +69,7 @@ def plan(
             forecaster=forecaster,
             soc=stated,
             offline=offline,
-            at=instant(at, city.portfolio.time_zone) if at else None,
+            at=instant(at, "--at", city.portfolio.time_zone) if at else None,
         )
         made = asyncio.run(plan_once(city, request))
     if as_json:
@@ -77,12 +82,17 @@ def plan(
         raise typer.Exit(FAILED)
 
 
-def _stated(text: str) -> tuple[AssetId, float]:
-    asset, _, value = text.partition("=")
-    try:
-        return AssetId(asset), float(value)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: write --soc ASSET=0.5") from error
+def _stated(texts: Sequence[str]) -> dict[AssetId, float]:
+    found: dict[AssetId, float] = {}
+    for text in texts:
+        asset, _, value = text.partition("=")
+        if asset in found:
+            raise InvariantError(f"{asset} is stated twice: {text}")
+        try:
+            found[AssetId(asset)] = float(value)
+        except ValueError as error:
+            raise InvariantError(f"{text!r}: write --soc ASSET=0.5") from error
+    return found
 
 
 def _show(city: City, made: OnePlan) -> None:

@@ -70,9 +70,11 @@ def run(
     """Run a city's batteries, chargers and sun as one plant until Ctrl-C, SIGTERM or SIGHUP.
 
     On the way out every device is brought to its safe state and read back, within 5 s.
+
+    Example: vpp run city.yaml --watch
     """
     never_wait()
-    address, lasts_s = address_of(http), None if lasts is None else seconds(lasts)
+    address, lasts_s = address_of(http), None if lasts is None else seconds(lasts, "--for")
     with farewell() as begun:
         city = load_city(file, base_port=base_port)
         wire = WireClock()
@@ -134,7 +136,8 @@ def address_of(text: str) -> Address | None:
     if text == "off":
         return None
     if not (host and port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise typer.BadParameter(f"--http {text!r}: write 127.0.0.1:9464, or off")
+        problem = f"{text!r} is no address; write 127.0.0.1:9464, or off"
+        raise typer.BadParameter(problem, param_hint="'--http'")
     return host, int(port)
 
 

@@ -32,7 +32,9 @@ def score(
 
     Example: vpp score --city city.yaml --from 2026-07-01
     """
-    first, last = _day(since, date.min), _day(until, date.max)
+    first, last = _day(since, "--from", date.min), _day(until, "--to", date.max)
+    if last < first:
+        raise typer.BadParameter(f"--to {last} is before --from {first}")
     with faults_as_exits():
         from vpp.cli.score_line import table
         from vpp.runtime.score_book import NAME, ScoreBook
@@ -55,8 +57,9 @@ def score(
                 console().print(f"{one.pool}, {one.sentence}", highlight=False, soft_wrap=True)
 
 
-def _day(text: str | None, otherwise: date) -> date:
+def _day(text: str | None, option: str, otherwise: date) -> date:
     try:
         return otherwise if text is None else date.fromisoformat(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no day; write 2026-07-15") from error
+        problem = f"{text!r} is no day; write 2026-07-15"
+        raise typer.BadParameter(problem, param_hint=repr(option)) from error

@@ -11,28 +11,36 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(min|s|m|h|d)")
 _YEARS = range(1900, 2201)
 
 
-def seconds(text: str) -> float:
-    """``90s``, ``30min``, ``1h30min``, ``2d`` in seconds."""
+def seconds(text: str, option: str) -> float:
+    """``90s``, ``30min``, ``1h30min``, ``2d`` in seconds; ``option`` is who said it."""
     parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise typer.BadParameter(f"{text!r} is no length of time; write 60s, 30min, 1h30min or 2d")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    found = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or not found > 0:
+        problem = f"{text!r} is no length of time; write 60s, 30min, 1h30min or 2d"
+        raise typer.BadParameter(problem, param_hint=repr(option))
+    return found
 
 
-def instant(text: str, zone: str | None = None) -> datetime:
-    """An ISO time, away from the calendar's ends: days are added to it.
-
-    Without an offset it is local time of ``zone``; where there is none it is refused.
-    """
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time; write 2026-07-15T05:30:00+09:00") from error
+def instant(text: str, option: str, zone: str | None = None) -> datetime:
+    """An ISO time. Without an offset it is local time of ``zone``; without that it is refused."""
+    at = moment(text, option)
     if at.tzinfo is None and zone is not None:
         at = at.replace(tzinfo=ZoneInfo(zone))
     if at.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no offset; write 2026-07-15T05:30:00+09:00")
+        problem = f"{text!r} has no offset; write 2026-07-15T05:30:00+09:00"
+        raise typer.BadParameter(problem, param_hint=repr(option))
+    return at
+
+
+def moment(text: str, option: str) -> datetime:
+    """An ISO time, with or without an offset, away from the calendar's ends: days are added."""
+    hint = repr(option)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        problem = f"{text!r} is no time; write 2026-07-15T05:30, or with an offset as +09:00"
+        raise typer.BadParameter(problem, param_hint=hint) from error
     if at.year not in _YEARS:
-        first, last = _YEARS[0], _YEARS[-1]
-        raise typer.BadParameter(f"{text!r} is out of reach; write a year from {first} to {last}")
+        problem = f"write a year from {_YEARS[0]} to {_YEARS[-1]}"
+        raise typer.BadParameter(f"{text!r} is out of reach; {problem}", param_hint=hint)
     return at

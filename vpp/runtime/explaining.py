@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -88,6 +89,8 @@ class Account:
 async def account(directory: Path, history: History, asset: str, at: datetime | None) -> Account:
     """What is on record about an asset at a moment; None is the newest.
 
+    Without an offset the moment is local time of the asset's city.
+
     Raises:
         InvariantError: no asset is called that, or nothing is on record of that time.
         StoreUnavailable: the reasons cannot be read.
@@ -96,6 +99,8 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             place = _place(database, asset)
+            if at is not None and at.tzinfo is None:
+                at = at.replace(tzinfo=ZoneInfo(place["time_zone"]))
             tick_s, reasons = _newest(database, "tick", place["pool"], at)
             plan_s, plan = _newest(database, "plan", place["pool"], at)
     except sqlite3.Error as error:

@@ -158,12 +158,13 @@ def test_a_plan_counts_in_the_currency_of_the_portfolio(home: dict[str, str]) ->
         ("nobody=0.5", "no battery"),
         ("house-bat=bad", "ASSET=0.5"),
         ("house-bat", "ASSET=0.5"),
+        ("house-bat=0.5 --soc house-bat=0.6", "house-bat is stated twice"),
     ],
 )
 def test_a_wrong_state_of_charge_is_a_wrong_command_line(
     home: dict[str, str], soc: str, words: str
 ) -> None:
-    done = vpp(home, "plan", example_city("one-house"), "--offline", "--soc", soc)
+    done = vpp(home, "plan", example_city("one-house"), "--offline", "--soc", *soc.split())
     assert done.returncode == exits.USAGE
     assert words in done.stderr
 
@@ -247,6 +248,14 @@ def test_without_a_daemon_an_override_fails_and_says_where_it_looked(home: dict[
         ["override", "house-bat", "--power", "2", "--reason", "why"],
         ["override", "a", "--power", "2", "--reason", "w", "--portfolio", "x", "--for", "soon"],
         ["override", "a", "--power", "2", "--min", "1", "--reason", "w", "--portfolio", "x"],
+        ["override", "a", "--min", "2", "--max", "1", "--reason", "w", "--portfolio", "x"],
+        ["override", "a", "--end", "--power", "2", "--portfolio", "x"],
+        ["override", "a", "--power", "2", "--reason", "w", "--portfolio", "x", "--for", "0s"],
+        ["audit", "verify", "--portfolio", "x", "--file", __file__],
+        ["audit", "verify", "--portfolio", "x", "--holds", "abc"],
+        ["score", "--portfolio", "x", "--from", "2026-07-02", "--to", "2026-07-01"],
+        ["run", "one-house", "--base-port", "70000"],
+        ["check", "one-house", "--base-port", "-1"],
         ["override", "a", "--end", "--city", "one-house", "--portfolio", "one-house"],
         ["explain", "a", "--city", "nowhere.yaml"],
         ["check", "nowhere.yaml"],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -147,6 +148,8 @@ async def test_a_moment_is_told_with_the_reason_and_the_plan_of_then(
     found = await account(tmp_path, history, BAT, NOON + timedelta(seconds=1030))
     assert [reason["text"] for reason in found.reasons] == ["because peak"]
     assert found.decided_at == NOON + timedelta(seconds=1000)
+    local = found.at.astimezone(ZoneInfo(PORTFOLIO.time_zone)).replace(tzinfo=None)
+    assert await account(tmp_path, history, BAT, local) == found, "the city's own clock"
     assert found.plan is not None
     assert (found.plan.issued_at, found.plan.expected_kw, found.plan.grid_kw) == (NOON, -2.0, 0.0)
     (missed,) = found.plan.missed
