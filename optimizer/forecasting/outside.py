@@ -34,7 +34,7 @@ class Outside:
 
     def tells(self, from_s: float, issued_s: float) -> bool:
         """Whether there is enough of it, past and coming, for a forecast to use it."""
-        if self.weather.age_s > STALE_S or self.step_s > HOUR_S:
+        if self.weather.age_s > STALE_S or self.step_s > HOUR_S or issued_s <= from_s:
             return False
         past_s = np.arange(from_s, issued_s, HOUR_S)
         coming_s = issued_s + HOUR_S * np.arange(NEAR_H)

@@ -124,6 +124,12 @@ def test_hours_of_which_nothing_is_told_are_foreseen_as_without() -> None:
     assert missed(short, 1) < 3.0 * missed(ModelForecaster().forecast(request(None)), 1)
 
 
+def test_the_first_hour_of_all_has_the_weather_and_nothing_to_learn_from() -> None:
+    nothing = np.zeros(0)
+    first = asked(load(nothing), plant(nothing), slots=AHEAD, weather=weather())
+    assert not any("weather" in one.source for one in ModelForecaster().forecast(first))
+
+
 def test_the_ridge_by_which_others_are_measured_never_looks_outside() -> None:
     made, plain = (RidgeForecaster().forecast(request(told)) for told in (weather(), None))
     for one, other in zip(made, plain, strict=True):
