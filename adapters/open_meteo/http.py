@@ -33,7 +33,7 @@ async def get(url: str, timeout_s: float) -> Reply:
         WeatherUnavailable: no whole answer within the time and the size; says what came.
     """
     parts = urlsplit(url)
-    where = f"{parts.scheme}://{parts.netloc}"
+    where = _server(parts)
     try:
         async with asyncio.timeout(timeout_s):
             return await _exchange(parts)
@@ -56,7 +56,7 @@ async def _exchange(parts: SplitResult) -> Reply:
         connection = h11.Connection(h11.CLIENT)
         target = f"{parts.path or '/'}?{parts.query}"
         headers = [
-            ("Host", parts.netloc.rpartition("@")[2]),
+            ("Host", _host(parts)),
             ("Accept", "application/json"),
             ("User-Agent", "vpp-orchestrator"),
             ("Connection", "close"),
@@ -65,7 +65,7 @@ async def _exchange(parts: SplitResult) -> Reply:
         writer.write(connection.send(request) or b"")
         writer.write(connection.send(h11.EndOfMessage()) or b"")
         await writer.drain()
-        return await _reply(connection, reader, f"{parts.scheme}://{parts.netloc}")
+        return await _reply(connection, reader, _server(parts))
     finally:
         writer.transport.abort()
 
@@ -87,6 +87,15 @@ async def _reply(connection: h11.Connection, reader: asyncio.StreamReader, where
             return Reply(status=status, retry_after_s=retry_after_s, body=bytes(body))
         elif isinstance(event, h11.ConnectionClosed):
             raise WeatherUnavailable(f"{where} hung up without an answer")
+
+
+def _host(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _server(parts: SplitResult) -> str:
+    """As it may stand in a log: without the secrets that an address may have."""
+    return f"{parts.scheme}://{_host(parts)}"
 
 
 def _seconds(headers: dict[bytes, bytes]) -> float | None:

@@ -178,6 +178,16 @@ async def test_nobody_there_is_bearable(tmp_path: Path) -> None:
         await source(address, tmp_path, HandClock()).newest()
 
 
+async def test_no_secret_of_an_address_is_told(tmp_path: Path) -> None:
+    async with local_server() as server:
+        host = server.address.removeprefix("http://").partition("/")[0]
+    address = f"http://user:s3cret@{host}/v1/forecast?apikey=k3y"
+    with pytest.raises(WeatherUnavailable) as told:
+        await source(address, tmp_path, HandClock()).newest()
+    assert host in str(told.value)
+    assert not any(secret in str(told.value) for secret in ("user", "s3cret", "k3y"))
+
+
 async def test_failures_are_repeated_ever_less_often_and_logged_once(tmp_path: Path) -> None:
     clock = HandClock()
     asked_at: list[float] = []
