@@ -74,8 +74,6 @@ class Family(Protocol):
 
     regressions: int
     """How many are made and mixed."""
-    drivers: int
-    """Rows of weather that it looks at."""
     weathered: int | None
     """The regression that stands on them, and is left out where nothing was told."""
 
@@ -95,7 +93,6 @@ class Family(Protocol):
 class _Unweathered:
     """Each regression corrects the tracker of its number, whatever the weather."""
 
-    drivers = 0
     weathered: int | None = None
 
     def base_kw(self, regression: int, ahead: Ahead) -> Floats:

@@ -38,8 +38,7 @@ class Outside:
             return False
         past_s = np.arange(from_s, issued_s, HOUR_S)
         coming_s = issued_s + HOUR_S * np.arange(NEAR_H)
-        spans = (past_s, coming_s)
-        return all(len(s) > 0 and float(self._known(s).mean()) >= ENOUGH for s in spans)
+        return all(float(self._known(times_s).mean()) >= ENOUGH for times_s in (past_s, coming_s))
 
     def plants(self, starts_s: Floats, before_h: Floats, size_kw: Floats) -> Floats:
         """What the modules of each plant and group would give, shape (1, rows, slots).

@@ -23,7 +23,6 @@ class SunnyPlants(Plants):
     """Beside the regression without weather one upon the sun that was forecast."""
 
     regressions = 2
-    drivers = 1
     weathered: int | None = 1
 
     def recent(self, regression: int, course: Course, issues: Ints, level_kw: Floats) -> Recent:
@@ -52,7 +51,6 @@ class WarmLoads(Loads):
     """Beside the regressions without weather one that knows how warm it will be."""
 
     regressions = 3
-    drivers = 2
     weathered: int | None = 2
 
     def recent(self, regression: int, course: Course, issues: Ints, level_kw: Floats) -> Recent:

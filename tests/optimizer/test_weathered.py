@@ -81,20 +81,25 @@ def without_weather() -> tuple[Forecast, ...]:
     return ModelForecaster().forecast(request(None))
 
 
+@cache
+def with_weather() -> tuple[Forecast, ...]:
+    return ModelForecaster().forecast(request(weather()))
+
+
 def missed(made: tuple[Forecast, ...], number: int) -> float:
     came = homes()[number][DAYS * 24 :]
     return float(np.abs(made[number].middle_kw - came).mean())
 
 
 def test_a_forecast_sky_is_worth_more_than_half_the_error() -> None:
-    without, having = (ModelForecaster().forecast(request(told)) for told in (None, weather()))
+    without, having = without_weather(), with_weather()
     assert missed(having, 1) < 0.5 * missed(without, 1)
     assert having[1].source.startswith("model with weather of ")
     assert without[1].source.startswith("model of ")
 
 
 def test_a_load_that_heats_follows_the_temperature() -> None:
-    without, having = (ModelForecaster().forecast(request(told)) for told in (None, weather()))
+    without, having = without_weather(), with_weather()
     assert missed(having, 0) < 0.7 * missed(without, 0)
 
 
@@ -106,8 +111,8 @@ def test_without_a_forecast_it_is_the_model_without_weather(why: str) -> None:
         at = np.arange(ghi.shape[1])
         ghi[:, at >= DAYS * 24 if why.startswith("nothing") else at < 26 * 24] = np.nan
         told = replace(told, values={**told.values, Quantity.GHI_W_PER_M2: ghi})
-    made, plain = (ModelForecaster().forecast(request(one)) for one in (told, None))
-    for one, other in zip(made, plain, strict=True):
+    made = ModelForecaster().forecast(request(told))
+    for one, other in zip(made, without_weather(), strict=True):
         assert one.source == other.source
         np.testing.assert_array_equal(one.values_kw, other.values_kw)
 
@@ -119,9 +124,15 @@ def test_hours_of_which_nothing_is_told_are_foreseen_as_without() -> None:
     cut = {name: np.where(np.arange(rows.shape[1]) < until, rows, np.nan)
            for name, rows in told.values.items()}  # fmt: skip
     short = ModelForecaster().forecast(request(replace(told, values=cut)))
-    whole = ModelForecaster().forecast(request(told))
-    np.testing.assert_array_equal(short[1].middle_kw[:18], whole[1].middle_kw[:18])
-    assert missed(short, 1) < 3.0 * missed(ModelForecaster().forecast(request(None)), 1)
+    np.testing.assert_array_equal(short[1].middle_kw[:18], with_weather()[1].middle_kw[:18])
+    assert missed(short, 1) < 3.0 * missed(without_weather(), 1)
+
+
+def test_a_house_without_a_plant_looks_at_the_temperature_alone() -> None:
+    heated_kw = homes()[0][: DAYS * 24]
+    (found,) = ModelForecaster().forecast(asked(load(heated_kw), slots=AHEAD, weather=weather()))
+    assert found.source.startswith("model with weather of")
+    np.testing.assert_allclose(found.middle_kw, with_weather()[0].middle_kw)
 
 
 def test_the_first_hour_of_all_has_the_weather_and_nothing_to_learn_from() -> None:
