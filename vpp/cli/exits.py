@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from vpp.domain.errors import AlreadyRunning, ConfigurationError, InvariantError, VppError
+from vpp.runtime.damage import remedy
 
 OK = 0
 FAILED = 1
@@ -49,7 +50,8 @@ def faults_as_exits() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as fault:
-        errors.print(f"[bold red]failed:[/] {_plain(str(fault))}")
+        cure = f"; {known}" if (known := remedy(fault)) else ""
+        errors.print(f"[bold red]failed:[/] {_plain(str(fault))}{cure}")
         raise typer.Exit(FAILED) from fault
 
 

@@ -16,6 +16,7 @@ from vpp.domain.audit import AuditRecord
 from vpp.domain.errors import AuditUnavailable
 from vpp.runtime.audit_file import AuditFile
 from vpp.runtime.audit_reserve import USUAL_BYTES
+from vpp.runtime.damage import remedy
 
 KEPT = 10_000
 """Records without a place that wait in memory; the oldest give way."""
@@ -69,8 +70,8 @@ class AuditLog:
             )
         except OSError as error:
             raise AuditUnavailable(
-                f"the record of writes cannot be opened: {error}; give it to the user that runs"
-                " the daemon, or move it away, and a new one is begun"
+                f"the record of writes cannot be opened: {error};"
+                f" {remedy(error) or 'repair the disk'}, or move it away: a new one is begun"
             ) from error
         self._thread.start()
         self.set_aside = self._file.set_aside

@@ -1,5 +1,6 @@
 """What is damaged among a daemon's files makes way: it is kept under a name of its own."""
 
+import errno
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,21 @@ def make_way(path: Path, right: Callable[[Path], bool] = Path.is_file) -> Path |
     if right(path) or not path.exists():
         return None
     return set_aside(path, "a folder, or something else of another kind, stands in its place")
+
+
+def remedy(error: OSError) -> str:
+    """What a person can do about a file that cannot be used; empty where that is not known."""
+    match error.errno:
+        case errno.EACCES | errno.EPERM:
+            return "give it to the user that runs this, or run as its owner"
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "free space on that disk"
+        case errno.EROFS | errno.EIO:
+            return "repair the disk, or name a place on another"
+        case errno.EISDIR | errno.ENOTDIR | errno.ELOOP:
+            return "move away what stands in its place"
+        case _:
+            return ""
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -14,7 +14,7 @@ import structlog
 
 from vpp.control import durable
 from vpp.domain.errors import AlreadyRunning, ConfigurationError, Mistake, VppError
-from vpp.runtime.damage import make_way
+from vpp.runtime.damage import make_way, remedy
 
 LOCK, EPOCH = "lock", "epoch"
 """In a daemon's state directory."""
@@ -113,16 +113,18 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
     except BlockingIOError as error:
         raise _taken(directory, portfolio) from error
     except OSError as error:
-        remedy = "give it to the user that runs the daemon, or remove it if no daemon runs"
-        raise VppError(f"the lock of the portfolio cannot be taken: {error}; {remedy}") from error
+        cure = remedy(error) or "remove it if no daemon runs"
+        raise VppError(f"the lock of the portfolio cannot be taken: {error}; {cure}") from error
     with _kept(directory):
         try:
             lease = Lease(directory, lock, portfolio)
         except BaseException as error:
             os.close(lock)
             if isinstance(error, OSError):
-                remedy = "free space or repair the disk, and start again"
-                raise VppError(f"{directory} cannot be written: {error}; {remedy}") from error
+                cure = remedy(error) or "repair the disk"
+                raise VppError(
+                    f"{directory} cannot be written: {error}; {cure}, and start again"
+                ) from error
             raise
         try:
             yield lease

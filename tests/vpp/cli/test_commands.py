@@ -375,3 +375,12 @@ def test_a_damaged_file_of_the_daemon_is_named_with_its_remedy(
     assert done.returncode == exits.CONFIGURATION, done.stderr
     assert str(damaged) in done.stderr
     assert "remove it" in done.stderr
+
+
+def test_a_file_that_cannot_be_used_is_named_with_a_remedy(home: dict[str, str]) -> None:
+    log = Path(home["VPP_STATE_HOME"]) / "one-house" / "worker.log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to(log)
+    done = vpp(home, "run", "one-house", "--http", "off", "--for", "5s")
+    assert done.returncode == exits.FAILED, done.stderr
+    assert f"{str(log)!r}; move away what stands in its place" in done.stderr

@@ -131,7 +131,7 @@ def test_a_folder_in_the_place_of_the_lock_makes_way(tmp_path: Path) -> None:
 
 def test_a_lock_that_cannot_be_opened_is_named_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "lock")
-    told = r"the lock .* cannot be taken: .*/lock.*remove it if no daemon runs"
+    told = r"the lock .* cannot be taken: .*/lock.*move away what stands in its place"
     with pytest.raises(VppError, match=told), hold(tmp_path, portfolio="city"):
         pass
 
