@@ -5,16 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.vpp.scenarios.street import WINDOW, Note, Street, street
+from tests.vpp.scenarios.street import WINDOW, Note, Street, portfolio, street
 from tests.vpp.scenarios.world import DAY_MINUTES, ETA, LEAD_S, SITES, new_cells
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run
 from vpp.control.parting import Left
 from vpp.domain.arrays import Floats, frozen
 from vpp.domain.command import Command
+from vpp.domain.day import DayScore, MeasuredDay
+from vpp.domain.judging import judge
 from vpp.domain.proposal import Proposal, Rank, Scope, ScopeKind
 from vpp.domain.rules import Storage
 from vpp.domain.slots import SlotGrid
+from vpp.runtime.scorekeeper import GRACE_S, Scorekeeper
 
 DIES_H, RETURNS_H = 10.0, 12.0
 """The battery of house b cannot be reached in between."""
@@ -31,6 +34,8 @@ class Day:
     street: Street
     left: tuple[Left, ...]
     """How every asset was left."""
+    keeper: Scorekeeper
+    """Who has judged it, ten minutes after its end."""
 
     def notes(self, from_h: float, to_h: float) -> list[Note]:
         """Of the ticks in between."""
@@ -88,7 +93,7 @@ class Day:
 
 
 async def lived(state_dir: Path) -> Day:
-    """From a minute before midnight to a minute after the next."""
+    """From a minute before midnight until the day is judged."""
     async with street(state_dir) as made:
         await made.until(DIES_H)
         made.wired("b-ess").alive = False
@@ -100,9 +105,17 @@ async def lived(state_dir: Path) -> Day:
         made.wired("a-meter").alive = True
         await made.until(OVERRIDE_H)
         made.desk.wanted.append(_override(made))
-        await made.until(24.0 + LEAD_S / 3600)
+        await made.until(24.0 + (GRACE_S + LEAD_S) / 3600)
+        keeper = Scorekeeper(
+            portfolio(), history=made.history, judge=_judged, city=made.clock, state_dir=state_dir
+        )
+        await keeper.catch_up()
         left = await made.room.stop(made.room.on_exit)
-    return Day(made, left)
+    return Day(made, left, keeper)
+
+
+async def _judged(day: MeasuredDay) -> DayScore:
+    return judge(day)
 
 
 def _override(made: Street) -> Proposal:
