@@ -29,7 +29,7 @@ class Cars:
     """Before any limit of a node cut it."""
     guaranteed_kw: Floats
     fair_kw: Floats
-    """Were any power possible."""
+    """Were any power possible; what is directed where somebody directs: nobody owes that."""
     shares_kw: Floats
     carried_kwh: Floats
     takes_kw: Floats
@@ -84,7 +84,7 @@ def offers(
         power_kw=power,
         asked_kw=np.where(asks, wanted_kw, 0.0),
         guaranteed_kw=np.where(ask.guaranteed & ask.able, wanted_kw, 0.0),
-        fair_kw=fair_kw,
+        fair_kw=np.where(decided, fair_kw, wished),
         shares_kw=extra,
         carried_kwh=line.owed_kwh,
         takes_kw=takes_kw,

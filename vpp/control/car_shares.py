@@ -67,12 +67,12 @@ def _given(span_kw: Floats, group: Bools, left_kw: float, spare: Floats) -> tupl
 def _held(part_kw: Floats, span_kw: Floats, memory: AssetMemory, now_s: float) -> Floats:
     """The share given before while it is nearly right.
 
-    So that cars are not told something new every tick.
+    So that cars are not told something new every tick. One that somebody had a say on begins anew.
     """
     before_kw = memory.share_kw
     near = np.abs(part_kw - before_kw) <= SHARE_STEP_PART * span_kw
     age_s = now_s - memory.told_s
     near &= age_s < NEAR_HOLD_S
     young = age_s < SHARE_HOLD_S
-    keeps = (span_kw > 0) & (near | (young & (part_kw > before_kw)))
+    keeps = (span_kw > 0) & (near | (young & (part_kw > before_kw))) & ~memory.directed
     return np.where(keeps, np.minimum(before_kw, span_kw), part_kw)

@@ -33,6 +33,8 @@ class Chosen:
     """On the sum of the storages in each row."""
     members: Bools
     directed: Bools
+    spoken_for: Bools
+    """Somebody has a say on it, or had one on what it still holds."""
     power_kw: Floats
     urgent: Bools
     cars: Cars
@@ -79,6 +81,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     want = pool_power.with_trim(served.power_kw, trim, store)
     shares = shared(scene, want, fleet, bounds, terms)
     moved = _moved(scene, reach, want, shares, members, bounds)
+    late = _let_go(scene, members) & (moved.waits | ~stood.free)
     return Chosen(
         terms=terms,
         served=served,
@@ -88,6 +91,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
         bounds=bounds,
         members=members,
         directed=directed,
+        spoken_for=_spoken_for(scene) | late,
         power_kw=np.where(members, moved.power_kw, other),
         urgent=(members & moved.urgent) | (pool.car & (offered.power_kw < stood.held_kw)),
         cars=offered,
@@ -169,6 +173,19 @@ def shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds, term
     return sharing.own_first(want, fleet, pool.rows, bounds, own)
 
 
+def _spoken_for(scene: Scene) -> Bools:
+    """Assets that a proposal is about, alone or with all beneath their node."""
+    verdict, rows = scene.verdict, scene.pool.rows
+    found = rows.below(np.isfinite(verdict.row_lo_kw) & (verdict.row_lo_kw == verdict.row_hi_kw))
+    found[list(verdict.asset_owner)] = True
+    return found
+
+
+def _let_go(scene: Scene, members: Bools) -> Bools:
+    """Storages that hold what somebody had a say on, who has none any more."""
+    return scene.standing.memory.directed & members & ~_spoken_for(scene)
+
+
 def _moved(
     scene: Scene, reach: Reach, want: float, shares: Floats, members: Bools, bounds: Bounds
 ) -> Moved:
@@ -185,6 +202,7 @@ def _moved(
         bounds=bounds,
         free=stood.free & ~stood.first,
         waited_s=scene.sight.now_s - stood.memory.told_s,
+        let_go=_let_go(scene, members),
     )
     flight = Flight(recall=scene.recall, now_s=scene.sight.now_s, tick_s=scene.timing.tick_s)
     return movers.move(want, fleet, scene.pool, flight, scene.state.owed_kws, scene.dt_s)

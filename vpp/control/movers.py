@@ -50,6 +50,8 @@ class Fleet:
     """May be written now by its interval and budget."""
     waited_s: Floats
     """Since it was last told something new."""
+    let_go: Bools
+    """Holds what somebody had a say on, who has none any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,11 +149,14 @@ def _turned(want_kw: float, power: Floats, fleet: Fleet) -> Floats:
 
 
 def _rebalanced(power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
+    """Blocks that have differed from their share for long, and those that never were one."""
     rating = np.maximum(pool.hi_kw, -pool.lo_kw)
     off = np.abs(fleet.share_kw - power) > REBALANCE_PART * rating
     well = (fleet.share_kw == 0) | (np.abs(fleet.share_kw) >= pool.efficient_min_kw)
     due = fleet.member & fleet.free & (fleet.waited_s >= REBALANCE_S) & off & well
-    return np.where(due, fleet.share_kw, power)
+    back = fleet.member & fleet.free & fleet.let_go
+    holds = np.where(well, fleet.share_kw, np.clip(0.0, fleet.lo_kw, fleet.hi_kw))
+    return np.where(due | back, holds, power)
 
 
 def _regulated(want_kw: float, power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:

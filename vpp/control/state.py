@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 8
+VERSION = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +57,8 @@ class AssetMemory:
     """When a source of its stored energy was last good."""
     reading_kwh: Floats
     """Stored energy by its own reading, when that was last good; NaN for never."""
+    directed: Bools
+    """Somebody had a say on what it holds, and it has not been given its share since."""
     safe: Bools
     """It was sent to its safe state and has not been told anything since."""
     switched_s: Floats
@@ -286,6 +288,7 @@ def _blank_assets(count: int) -> AssetMemory:
         energy_hi_kwh=floats(nan),
         energy_seen_s=floats(never),
         reading_kwh=floats(nan),
+        directed=np.zeros(count, dtype=np.bool_),
         safe=np.zeros(count, dtype=np.bool_),
         switched_s=floats(never),
         starts=floats(0.0),

@@ -193,6 +193,7 @@ def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
         sent_s=np.where(written, now_s, memory.sent_s),
         expires_s=np.where(orders.new | orders.refresh, now_s + lives, memory.expires_s),
         writes=memory.writes + written,
+        directed=chosen.spoken_for & stood.controlled,
         safe=(memory.safe & ~orders.new) | orders.safe,
         carried_kwh=chosen.cars.carried_kwh,
         fair_kw=chosen.cars.fair_kw,

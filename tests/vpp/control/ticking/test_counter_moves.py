@@ -58,6 +58,7 @@ def test_where_a_limit_leaves_no_room_for_one_move_alone_none_waits(
         share_kw=np.where(pool.battery, 12.0, 0.0), lo_kw=np.zeros(pool.count), hi_kw=pool.hi_kw,
         keep_lo_kw=np.zeros(pool.count), keep_hi_kw=pool.hi_kw,
         free=pool.battery, waited_s=np.full(pool.count, 400.0),
+        let_go=np.zeros(pool.count, dtype=np.bool_),
         bounds=Bounds(
             least_kw=np.full(len(pool.rows), -np.inf), most_kw=np.full(len(pool.rows), room_kw)
         ),
