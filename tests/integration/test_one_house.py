@@ -203,6 +203,8 @@ def test_an_override_holds_until_it_is_withdrawn(house: SimulatedCity, tmp_path:
         until(lambda: told(tmp_path, 1.5), "the override at the battery")
         ask("override", "house-bat", "--end", *which)
         ask("device", "set-authority", "house-ess", "observe", "--reason", "work on it", *which)
+        idle = ask("override", "house", "--max", "2", "--reason", "test", *which)
+        assert "nothing is written to house-ess now, its authority is observe" in idle
         ended = daemon.terminate()
     assert ended.code == exits.OK, ended.err
     assert any(r["event"] == "authority" and r["why"] == "work on it" for r in audit(tmp_path))

@@ -2,14 +2,18 @@
 
 import asyncio
 import getpass
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from vpp.cli.daemons import City, Portfolio, directory, unkept
-from vpp.cli.exits import faults_as_exits
+from vpp.cli.exits import errors, faults_as_exits
 from vpp.cli.spans import seconds
+from vpp.domain.devices import Authority
+from vpp.domain.errors import VppError
 from vpp.runtime.command_socket import ask
 
 
@@ -70,6 +74,20 @@ def override(
         }  # fmt: skip
         answer = asyncio.run(ask(home, asked))
         typer.echo(_said(answer))
+        with suppress(VppError):  # it holds, whatever else is not known yet
+            listed = asyncio.run(ask(home, {"verb": "devices"}))
+            for line in _shut(listed, answer["devices"]):
+                errors.print(line, style="yellow")
+
+
+def _shut(listed: dict[str, Any], devices: list[str]) -> Iterator[str]:
+    """Devices of the override that nothing is written to, whatever it says."""
+    for row in listed["devices"]:
+        if row["device"] in devices and not Authority(row["authority"]).writable:
+            yield (
+                f"nothing is written to {row['device']} now, its authority is {row['authority']}:"
+                " 'vpp device set-authority' changes that"
+            )
 
 
 def _said(answer: dict[str, Any]) -> str:

@@ -23,13 +23,14 @@ from vpp.control.control_room import OnExit
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.daemon import Daemon, Options, running
+from vpp.runtime.lease import holder
 from vpp.runtime.logs import to_file
 from vpp.runtime.outlet import is_behind
 from vpp.runtime.score import Reached
 from vpp.runtime.state_home import state_dir
 from vpp.runtime.view import View
 from vpp.web.health import application
-from vpp.web.server import serving
+from vpp.web.server import require_free, serving
 
 _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -88,6 +89,8 @@ def run(
             redis_url=redis,
             wire_period_s=1.0,
         )
+        if address is not None and holder(options.state_dir) is None:
+            require_free(*address)  # no device is touched for nothing
         if watch := watch and _can_watch():
             to_file(options.state_dir / LOG)
         on_fast_loop(_run(begun, city, options, clocks, address, lasts_s, watch=watch))

@@ -1,19 +1,21 @@
 """What an operator can ask of a scope at all: of what is steered in it, within its ratings."""
 
+from collections.abc import Set
+
 from vpp.domain.errors import InvariantError
-from vpp.domain.ids import NodeId, PoolId, SiteId
+from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Scope, ScopeKind
 
 
-def require_steered(scope: Scope, portfolio: Portfolio) -> None:
-    """See that there is something in the scope that anything can be told.
+def steered(scope: Scope, portfolio: Portfolio) -> Set[AssetId]:
+    """Assets in the scope that some device writes to.
 
     Raises:
         InvariantError: no device of the city file writes to any asset of it.
     """
     if scope.kind is ScopeKind.ASSET:
-        written = {scope.id} & portfolio.writer_of.keys()
+        written = {AssetId(scope.id)} & portfolio.writer_of.keys()
     else:
         beneath = _nodes_of(scope, portfolio)
         written = {
@@ -26,6 +28,7 @@ def require_steered(scope: Scope, portfolio: Portfolio) -> None:
             f"nothing can be told to {scope}: no device of the city file writes to it; its site's"
             " node or pool can be held by what is steered there"
         )
+    return written
 
 
 def range_kw(scope: Scope, portfolio: Portfolio) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from vpp.domain.text import read_text
 from vpp.ports.clock import Clock
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.damage import make_way, set_aside
-from vpp.runtime.override_range import range_kw, require_steered
+from vpp.runtime.override_range import range_kw, steered
 
 LONGEST_OVERRIDE = timedelta(hours=4)
 LOOK_EVERY_S = 1.0
@@ -260,7 +260,7 @@ class OperatorProposals(_Standing):
         kept["until"] = (self._request.city.now() + lasts).isoformat()
         kept.setdefault("id", uuid.uuid4().hex[:8])
         proposal = self._read(kept)
-        require_steered(proposal.scope, self._request.portfolio)
+        written = steered(proposal.scope, self._request.portfolio)
         lo_kw, hi_kw = range_kw(proposal.scope, self._request.portfolio)
         held: dict[str, float] = {
             key: min(max(float(kept[key]), lo_kw), hi_kw)
@@ -280,6 +280,7 @@ class OperatorProposals(_Standing):
             "for_s": lasts.total_seconds(),
             "range_kw": [lo_kw, hi_kw],
             "held": beyond,
+            "devices": sorted({self._request.portfolio.writer_of[asset] for asset in written}),
             "unkept": unkept,
         }
 

@@ -29,6 +29,23 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
 
 
+def require_free(host: str, port: int) -> None:
+    """See that an address can be served at, before there is anything to serve.
+
+    Raises:
+        VppError: it is taken or not ours.
+    """
+    _listening(host, port).close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        why = f"cannot serve HTTP at {host}:{port}: {error.strerror}"
+        raise VppError(f"{why}; --http names another address, or off") from error
+
+
 @asynccontextmanager
 async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve until left; gives the port, which the system chooses where 0 is asked for.
@@ -43,12 +60,7 @@ async def serving(application: ASGIApp, host: str, port: int) -> AsyncIterator[i
     )
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it, clients write our log
     server = _Server(config)
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        why = f"cannot serve HTTP at {host}:{port}: {error.strerror}"
-        raise VppError(f"{why}; --http names another address, or off") from error
-    with listening:
+    with _listening(host, port) as listening:
         serves = asyncio.create_task(server.serve([listening]), name="http")
         try:
             yield listening.getsockname()[1]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -184,6 +185,17 @@ def test_a_wrong_length_of_time_is_told_before_anything_starts(home: dict[str, s
     assert done.returncode == exits.USAGE
     assert "is no length of time" in done.stderr
     assert not Path(home["VPP_STATE_HOME"]).exists()
+
+
+def test_an_address_that_is_taken_is_told_before_any_device_is_touched(
+    home: dict[str, str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = vpp(home, "run", "one-house", "--http", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert done.returncode == exits.FAILED
+    assert "cannot serve HTTP at 127.0.0.1" in done.stderr
+    assert "--http names another address, or off" in done.stderr
+    assert list((Path(home["VPP_STATE_HOME"]) / "one-house").iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
