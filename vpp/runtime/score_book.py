@@ -11,6 +11,7 @@ import structlog
 from vpp.domain.day import DayScore
 from vpp.domain.errors import StoreUnavailable
 from vpp.domain.ids import PoolId
+from vpp.runtime.damage import make_way
 
 NAME = "scores.jsonl"
 """In a daemon's state directory."""
@@ -52,6 +53,7 @@ class ScoreBook:
             StoreUnavailable: it cannot be written, and is not kept.
         """
         try:
+            make_way(self._path)
             with self._path.open("ab") as file:
                 begun = file.tell() and not _ends(self._path)
                 file.write((b"\n" if begun else b"") + _encode(score) + b"\n")

@@ -85,6 +85,13 @@ def test_what_is_kept_comes_back_as_it_was(home: Path) -> None:
     assert ScoreBook(home / NAME).all == (GOOD, BAD, MISSING)
 
 
+def test_a_folder_in_the_place_of_scores_makes_way(home: Path) -> None:
+    (home / NAME).mkdir()
+    keep(home, GOOD)
+    assert ScoreBook(home / NAME).all == (GOOD,)
+    assert [kept.is_dir() for kept in home.glob("scores.damaged-*.jsonl")] == [True]
+
+
 def test_the_live_view_has_one_line_for_the_last_day() -> None:
     view = View(portfolio=two_sites(), snapshot=snapshot(two_sites(), {}), scores={GOOD.pool: GOOD})
     for width in (60, 150):
