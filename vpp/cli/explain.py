@@ -16,15 +16,22 @@ from vpp.cli.console import console
 from vpp.cli.daemons import City, Portfolio, directory
 from vpp.cli.exits import faults_as_exits
 from vpp.cli.spans import moment
+from vpp.domain.devices import Authority
 from vpp.domain.errors import VppError
 
 if TYPE_CHECKING:
-    from vpp.runtime.explaining import Account, Planned
+    from vpp.runtime.explaining import Account, Planned, Standing
 
 At = Annotated[
     str | None,
     typer.Option("--at", help="When, as 2026-07-15T12:04 in the city's time; else the newest."),
 ]
+_MEANS = {
+    Authority.OUT_OF_SERVICE: "nothing is written to it",
+    Authority.OBSERVE: "nothing is written to it",
+    Authority.SHADOW: "nothing is written to it, what it would be told is on record",
+    Authority.MANUAL: "only what somebody directs is written to it",
+}
 As_json = Annotated[bool, typer.Option("--json", help="Everything that is known, as JSON.")]
 
 
@@ -75,6 +82,8 @@ def _lines(found: "Account") -> Iterator[str]:
         so = told.outcome or "its outcome is not on record yet"
         power = _powers(told.lo_kw, told.hi_kw)
         yield f"told: {told.form} {power} by {told.who}, {clock(told.at)}: {escape(told.why)}; {so}"
+    if found.standing is not None and found.standing.authority in _MEANS:
+        yield _authority(found.standing, clock)
     for reason in found.reasons:
         when = clock(found.decided_at)
         yield f"{reason['scope']}: {escape(reason['text'])} ({reason['rung']}, {when})"
@@ -89,9 +98,18 @@ def _lines(found: "Account") -> Iterator[str]:
     )
 
 
+def _authority(standing: "Standing", clock: Callable[[datetime], str]) -> str:
+    by = f"by {standing.who}" if standing.who else "by the city file"
+    since = "" if standing.since is None else f" since {clock(standing.since)}"
+    why = f": {standing.why}" if standing.why else ""
+    means = _MEANS[standing.authority]
+    return f"authority of {standing.device}: {standing.authority} {by}{since}{escape(why)}; {means}"
+
+
 def _of_plan(plan: "Planned", clock: Callable[[datetime], str]) -> Iterator[str]:
-    expected = "" if plan.expected_kw is None else f", expected {plan.expected_kw:.1f} kW of it"
-    expected += "" if plan.grid_kw is None else f" and {_net(plan.grid_kw)} of the pool"
+    parts = [] if plan.expected_kw is None else [f"{plan.expected_kw:.1f} kW of it"]
+    parts += [] if plan.grid_kw is None else [f"{_net(plan.grid_kw)} of the pool"]
+    expected = f", expected {' and '.join(parts)}" if parts else ", nothing expected of it then"
     yield f"plan: of {clock(plan.issued_at)}, order {plan.order}, {plan.planner}{expected}"
     for stage in plan.stages:
         yield f"  {stage['stage']}: {stage['value']:,.2f} {stage['unit']}"

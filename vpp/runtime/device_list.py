@@ -1,7 +1,9 @@
 """Every device in one row: what may be done to it, by whose word, and how it is reached."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from vpp.control.authority import AuthorityBook
 from vpp.domain.devices import Link
@@ -21,7 +23,7 @@ def listed(
                 "device": name,
                 "authority": state.authority,
                 "who": entry.who,
-                "when": entry.when.isoformat() if entry.when else "",
+                "when": _local(entry.when, portfolio.time_zone) if entry.when else "",
                 "why": entry.why,
                 "link": "online" if state.online else state.trouble or "offline",
                 "firmware": entry.identity.version if entry.identity else "",
@@ -30,6 +32,11 @@ def listed(
             }
         )
     return rows
+
+
+def _local(at: datetime, zone: str) -> str:
+    """As the city's clocks showed it, to the second."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
 
 
 def places(link: Link) -> tuple[str, str]:

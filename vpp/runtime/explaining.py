@@ -3,7 +3,7 @@
 import json
 import mmap
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,19 @@ import msgspec
 import numpy as np
 
 from vpp.domain.audit import Event
+from vpp.domain.devices import Authority
 from vpp.domain.errors import InvariantError, StoreUnavailable
 from vpp.domain.points import Quantity
 from vpp.ports.store import History
 from vpp.runtime.audit_file import NAME as AUDIT
-from vpp.runtime.reason_log import NAME, remedy
+from vpp.runtime.reason_log import LATEST_S, NAME, remedy
 
 SLOT = timedelta(minutes=15)
 """Of the history's means."""
+FORGOTTEN = timedelta(seconds=2 * LATEST_S)
+"""A tick is put down more often: after that nobody was in control, or the moment is to come."""
+NAMED = 12
+"""Assets that are named where one is not known."""
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -39,6 +44,18 @@ class Told:
     hi_kw: float | None
     outcome: str
     """What became of it, as far as the record goes; empty if that is not known yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the daemon might do to the device through which the asset is written."""
+
+    device: str
+    authority: Authority
+    who: str
+    """Empty where the city file says it."""
+    why: str
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +86,8 @@ class Account:
     time_zone: str
     at: datetime
     told: Told | None
+    standing: Standing | None
+    """None for what nobody writes."""
     decided_at: datetime
     reasons: Sequence[Mapping[str, Any]]
     """Of that tick, for the pool, the asset, and what lies above it; worth in the order's unit."""
@@ -87,7 +106,7 @@ class Account:
 
 
 async def account(directory: Path, history: History, asset: str, at: datetime | None) -> Account:
-    """What is on record about an asset at a moment; None is the newest.
+    """What is on record about an asset, or that of a device, at a moment; None is the newest.
 
     Without an offset the moment is local time of the asset's city.
 
@@ -98,20 +117,16 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
     path = directory / NAME
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            place = _place(database, asset)
+            asset, place = _place(database, asset)
             if at is not None and at.tzinfo is None:
                 at = at.replace(tzinfo=ZoneInfo(place["time_zone"]))
-            tick_s, reasons = _newest(database, "tick", place["pool"], at)
-            plan_s, plan = _newest(database, "plan", place["pool"], at)
+            decided_at, reasons = _decided(database, place, at)
+            told = last_told(directory / AUDIT, asset, at)
+            newest = decided_at if told is None else max(decided_at, told.at)
+            moment = newest if at is None else at.astimezone(UTC)
+            plan_s, plan = _newest(database, "plan", place["pool"], moment)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{path}: {error}; {remedy(error)}") from error
-    if tick_s is None:
-        since = f" before {at.isoformat()}" if at else ""
-        raise InvariantError(f"nothing was decided for pool {place['pool']}{since}")
-    told = last_told(directory / AUDIT, asset, at)
-    decided_at = datetime.fromtimestamp(tick_s, UTC)
-    newest = decided_at if told is None else max(decided_at, told.at)
-    moment = newest if at is None else at.astimezone(UTC)
     scopes = {f"asset:{asset}", f"site:{place['site']}", f"pool:{place['pool']}"}
     scopes |= {f"node:{node}" for node in place["nodes"]} | {"portfolio:"}
     slot_s = SLOT.total_seconds()
@@ -127,6 +142,7 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
         time_zone=place["time_zone"],
         at=moment,
         told=told,
+        standing=_standing(directory / AUDIT, place, moment),
         decided_at=decided_at,
         reasons=[_known(reason) for reason in reasons if reason["scope"] in scopes],
         plan=None if plan_s is None else _planned(plan, asset, moment.timestamp()),
@@ -137,23 +153,42 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
 
 def last_told(record: Path, asset: str, at: datetime | None) -> Told | None:
     """The newest command to an asset at a moment, or of all, and what became of it."""
-    if not record.exists() or not record.stat().st_size:
-        return None
     outcomes: dict[str, str] = {}
+    for line in _newest_first(record, asset):
+        if line["event"] == Event.OUTCOME:
+            outcomes.setdefault(line["command"], line["outcome"])
+        if line["event"] == Event.GATE_REFUSED:
+            outcomes.setdefault(line["command"], f"refused: {line['why']}")
+        is_later = at is not None and datetime.fromisoformat(line["at"]) > at
+        if line["event"] == Event.INTENT and not is_later:
+            return _told(line, outcomes.get(line["command"], ""))
+    return None
+
+
+def _standing(record: Path, place: Mapping[str, Any], at: datetime) -> Standing | None:
+    """By the newest word on record before the moment, else by the city file."""
+    device = place.get("writer")
+    if not device:
+        return None
+    for line in _newest_first(record, device):
+        when = datetime.fromisoformat(line["at"])
+        if line["event"] == Event.AUTHORITY and when <= at:
+            said, who, why = Authority(line["outcome"]), line["who"], line["why"]
+            return Standing(device=device, authority=said, who=who, why=why, since=when)
+    said = Authority(place["authority"])
+    return Standing(device=device, authority=said, who="", why="", since=None)
+
+
+def _newest_first(record: Path, subject: str) -> Iterator[Mapping[str, Any]]:
+    """Lines of the record about a subject."""
+    if not record.exists() or not record.stat().st_size:
+        return
     with record.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        end, needle = len(text), f'"subject":{json.dumps(asset)}'.encode()
+        end, needle = len(text), f'"subject":{json.dumps(subject)}'.encode()
         while (hit := text.rfind(needle, 0, end)) >= 0:
             end = text.rfind(b"\n", 0, hit) + 1
             stop = text.find(b"\n", hit)
-            line = json.loads(text[end : stop if stop >= 0 else len(text)])
-            if line["event"] == Event.OUTCOME:
-                outcomes.setdefault(line["command"], line["outcome"])
-            if line["event"] == Event.GATE_REFUSED:
-                outcomes.setdefault(line["command"], f"refused: {line['why']}")
-            is_later = at is not None and datetime.fromisoformat(line["at"]) > at
-            if line["event"] == Event.INTENT and not is_later:
-                return _told(line, outcomes.get(line["command"], ""))
-    return None
+            yield json.loads(text[end : stop if stop >= 0 else len(text)])
 
 
 def _told(line: Mapping[str, Any], outcome: str) -> Told:
@@ -162,13 +197,43 @@ def _told(line: Mapping[str, Any], outcome: str) -> Told:
     return Told(at=when, outcome=outcome, **{name: line[name] for name in kept})
 
 
-def _place(database: sqlite3.Connection, asset: str) -> Mapping[str, Any]:
-    found = database.execute("SELECT told FROM place WHERE asset = ?", (asset,)).fetchone()
-    if found is not None:
-        return dict(_unpack(found[0]))
-    known = [name for (name,) in database.execute("SELECT asset FROM place ORDER BY asset")]
-    alike = [name for name in known if asset in name or name in asset] or known
-    raise InvariantError(f"no asset is called {asset!r}; on record: {', '.join(alike[:12])}")
+def _place(database: sqlite3.Connection, name: str) -> tuple[str, Mapping[str, Any]]:
+    """The asset of that name, or the one that a device of that name carries, and where it is."""
+    rows = database.execute("SELECT asset, told FROM place ORDER BY asset").fetchall()
+    places: Mapping[str, Mapping[str, Any]] = {asset: _unpack(told) for asset, told in rows}
+    if name in places:
+        return name, places[name]
+    carried = [asset for asset, place in places.items() if name in place.get("devices", ())]
+    if len(carried) == 1:
+        return carried[0], places[carried[0]]
+    if carried:
+        raise InvariantError(f"{name} is a device that carries {', '.join(carried)}: ask for one")
+    alike = [one for one in places if name in one or one in name] or list(places)
+    more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
+    listed = f"{', '.join(alike[:NAMED])}{more}"
+    raise InvariantError(f"no asset is called {name!r}; on record: {listed}")
+
+
+def _decided(
+    database: sqlite3.Connection, place: Mapping[str, Any], at: datetime | None
+) -> tuple[datetime, Any]:
+    """The tick in whose reasons the pool stood at a moment."""
+    pool, zone = place["pool"], ZoneInfo(place["time_zone"])
+    tick_s, reasons = _newest(database, "tick", pool, at)
+    if tick_s is None:
+        since = f" before {_local(at, zone)}" if at else ""
+        raise InvariantError(f"nothing was decided for pool {pool}{since}")
+    decided_at = datetime.fromtimestamp(tick_s, UTC)
+    if at is not None and at - decided_at > FORGOTTEN:
+        raise InvariantError(
+            f"nothing is on record of pool {pool} at {_local(at, zone)}: the last before it is of"
+            f" {_local(decided_at, zone)}"
+        )
+    return decided_at, reasons
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _newest(

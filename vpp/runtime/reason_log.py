@@ -75,6 +75,8 @@ class ReasonLog:
         self._path, self._flush_s = path, flush_s
         self._places = tuple(_places(portfolio))
         self._rows: deque[_Row] = deque(maxlen=WAITING)
+        self._placed = False
+        """Whether this daemon's city has been put down."""
         self._newest: dict[PoolId, tuple[object, float]] = {}
         self._plans: dict[PoolId, Plan] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reasons")
@@ -160,7 +162,8 @@ class ReasonLog:
             database.executescript(_SCHEMA)
             database.execute("BEGIN")
             known = database.execute("SELECT count(*) FROM place").fetchone() != (0,)
-            for table, key, told in (*(() if known else self._places), *rows):
+            places = () if known and self._placed else self._places
+            for table, key, told in (*places, *rows):
                 values = (*key, _pack(_plain(told)))
                 marks = ", ".join("?" * len(values))
                 database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of our own
@@ -169,6 +172,7 @@ class ReasonLog:
                     older = f"DELETE FROM {table} WHERE pool = ? AND at_s < ?"  # noqa: S608 - names of our own
                     database.execute(older, (pool, put_s - KEPT_S))
             database.execute("COMMIT")
+            self._placed = True
 
 
 def remedy(error: sqlite3.Error | OSError) -> str:
@@ -183,14 +187,18 @@ def remedy(error: sqlite3.Error | OSError) -> str:
 
 
 def _places(portfolio: Portfolio) -> Iterator[_Row]:
+    devices = portfolio.devices.values()
     for pool in portfolio.pools:
         for asset in portfolio.assets_of_pool(pool):
-            site = portfolio.assets[asset].site
+            site, writer = portfolio.assets[asset].site, portfolio.writer_of.get(asset)
             told = {
                 "pool": pool,
                 "site": site,
                 "nodes": list(_nodes(portfolio, site)),
                 "time_zone": portfolio.time_zone,
+                "devices": [d.id for d in devices if asset in (c.subject for c in d.carries)],
+                "writer": writer or "",
+                "authority": portfolio.devices[writer].authority if writer else "",
             }
             yield _Row("place", (asset,), told)
 

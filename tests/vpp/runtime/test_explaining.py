@@ -281,6 +281,71 @@ async def test_a_damaged_file_is_told_as_such(tmp_path: Path, history: SqliteHis
         await account(tmp_path, history, BAT, None)
 
 
+async def test_a_moment_of_which_nothing_is_known_is_not_answered_with_another(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    await written(tmp_path, [seen(0, pool_reason("x"))])
+    near = await account(tmp_path, history, BAT, NOON + timedelta(seconds=100))
+    assert near.decided_at == NOON
+    with pytest.raises(InvariantError, match=r"the last before it is of 2026-.* \d\d:00:00"):
+        await account(tmp_path, history, BAT, NOON + timedelta(days=400))
+
+
+async def test_a_plan_that_came_later_is_not_the_one_of_then(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    plan = a_plan()
+    late = replace(plan, issued_at=NOON + timedelta(seconds=5))
+    views = [seen(0, pool_reason("x"), plan=plan), seen(5, pool_reason("x"), plan=late)]
+    await written(tmp_path, views)
+    found = await account(tmp_path, history, BAT, None)
+    assert found.at == NOON
+    assert found.plan is not None
+    assert found.plan.issued_at == NOON
+
+
+async def test_a_device_is_taken_for_what_it_carries(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    await written(tmp_path, [seen(0, pool_reason("x"))])
+    writer = PORTFOLIO.writer_of[AssetId(BAT)]
+    found = await account(tmp_path, history, writer, None)
+    assert found.asset == BAT
+
+
+async def test_who_may_not_be_written_is_told_with_whose_word_that_is(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    await written(tmp_path, [seen(0, pool_reason("x"))])
+    writer = PORTFOLIO.writer_of[AssetId(BAT)]
+    declared = await account(tmp_path, history, BAT, None)
+    assert declared.standing is not None
+    assert declared.standing.authority == PORTFOLIO.devices[writer].authority
+    assert declared.standing.since is None
+    async with AuditLog(tmp_path / AUDIT, reserve=0) as log:
+        for after_s, authority in ((-10, "observe"), (30, "auto")):
+            log.note(
+                AuditRecord(
+                    event=Event.AUTHORITY, at=NOON + timedelta(seconds=after_s), subject=writer,
+                    who="kim", why="maintenance", outcome=authority,
+                )
+            )  # fmt: skip
+    found = await account(tmp_path, history, BAT, NOON + timedelta(seconds=10))
+    assert found.standing is not None
+    assert (found.standing.authority, found.standing.who) == ("observe", "kim")
+
+
+async def test_a_city_that_has_changed_is_known_as_it_is_now(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    await written(tmp_path, [seen(0, pool_reason("x"))])
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as database:
+        database.execute("DELETE FROM place WHERE asset = ?", (BAT,))
+        database.commit()
+    await written(tmp_path, [seen(60, pool_reason("y"))])
+    assert (await account(tmp_path, history, BAT, None)).asset == BAT
+
+
 async def test_what_is_not_there_is_told_in_words(tmp_path: Path, history: SqliteHistory) -> None:
     with pytest.raises(StoreUnavailable, match="vpp run"):
         await account(tmp_path, history, BAT, None)
