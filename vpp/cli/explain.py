@@ -84,6 +84,11 @@ def _lines(found: "Account") -> Iterator[str]:
         yield f"told: {told.form} {power} by {told.who}, {clock(told.at)}: {escape(told.why)}; {so}"
     if found.standing is not None and found.standing.authority in _MEANS:
         yield _authority(found.standing, clock)
+    if found.override is not None:
+        one = found.override
+        by = f" by {one.who}" if one.who else ""
+        why = f": {one.why}" if one.why else ""
+        yield f"override of {one.scope}: {one.outcome}{escape(by)} {clock(one.at)}{escape(why)}"
     for reason in found.reasons:
         when = clock(found.decided_at)
         yield f"{reason['scope']}: {escape(reason['text'])} ({reason['rung']}, {when})"

@@ -65,7 +65,13 @@ def override(
     with faults_as_exits():
         home = directory(city, portfolio)
         if end:
-            answer = asyncio.run(ask(home, {"verb": "end", "scope": scope}))
+            withdrawing = {
+                "verb": "end",
+                "scope": scope,
+                "who": getpass.getuser(),
+                "reason": reason,
+            }
+            answer = asyncio.run(ask(home, withdrawing))
             typer.echo(f"{unkept(answer)}withdrawn: {', '.join(answer['ended'])}")
             return
         asked = {

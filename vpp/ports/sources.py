@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from vpp.domain.audit import AuditRecord
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal
 from vpp.ports.clock import Clock
@@ -31,6 +32,10 @@ class Commands(Protocol):
         ...
 
 
+def _unrecorded(_: AuditRecord) -> None:
+    """Where there is no record."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
     """What a source gets when it is opened."""
@@ -41,6 +46,8 @@ class SourceRequest:
     commands: Commands
     city: Clock
     wire: Clock
+    note: Callable[[AuditRecord], None] = _unrecorded
+    """Puts down on the daemon's record what somebody asked for."""
 
 
 class SourceFactory(Protocol):

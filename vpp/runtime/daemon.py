@@ -255,6 +255,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
                 commands=commands,
                 city=clocks.city,
                 wire=clocks.wire,
+                note=audit.note,
             ),
             stack,
         )

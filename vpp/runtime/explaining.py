@@ -59,6 +59,18 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overridden:
+    """What somebody asked at the command line of the asset, or of a node above it."""
+
+    at: datetime
+    scope: str
+    outcome: str
+    """``given`` or ``withdrawn``."""
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """The plan that was in force, and what of it concerns the moment."""
 
@@ -88,6 +100,8 @@ class Account:
     told: Told | None
     standing: Standing | None
     """None for what nobody writes."""
+    override: Overridden | None
+    """The newest word before the moment; None where there was none."""
     decided_at: datetime
     reasons: Sequence[Mapping[str, Any]]
     """Of that tick, for the pool, the asset, and what lies above it; worth in the order's unit."""
@@ -143,6 +157,7 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
         at=moment,
         told=told,
         standing=_standing(directory / AUDIT, place, moment),
+        override=_override(directory / AUDIT, asset, place, moment),
         decided_at=decided_at,
         reasons=[_known(reason) for reason in reasons if reason["scope"] in scopes],
         plan=None if plan_s is None else _planned(plan, asset, moment.timestamp()),
@@ -177,6 +192,20 @@ def _standing(record: Path, place: Mapping[str, Any], at: datetime) -> Standing 
             return Standing(device=device, authority=said, who=who, why=why, since=when)
     said = Authority(place["authority"])
     return Standing(device=device, authority=said, who="", why="", since=None)
+
+
+def _override(
+    record: Path, asset: str, place: Mapping[str, Any], at: datetime
+) -> Overridden | None:
+    found = []
+    for scope in {asset, place["site"], place["pool"], *place["nodes"]}:
+        for line in _newest_first(record, scope):
+            when = datetime.fromisoformat(line["at"])
+            if line["event"] == Event.OVERRIDE and when <= at:
+                said = {name: line[name] for name in ("outcome", "who", "why")}
+                found.append(Overridden(at=when, scope=scope, **said))
+                break
+    return max(found, key=lambda one: one.at, default=None)
 
 
 def _newest_first(record: Path, subject: str) -> Iterator[Mapping[str, Any]]:

@@ -18,6 +18,7 @@ import structlog
 
 from vpp.control import durable
 from vpp.control.supervision import Health, Supervisor
+from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import ConfigurationError, InvariantError, VppError
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
@@ -269,6 +270,7 @@ class OperatorProposals(_Standing):
         }
         beyond = {key: kw for key, kw in held.items() if kw != kept[key]}
         kept |= held
+        self._note(self._read(kept), "given", proposal.owner, proposal.reason)
         unkept = await self._keep({**self._given, proposal.id: kept})
         zone = ZoneInfo(self._request.portfolio.time_zone)
         until = datetime.fromisoformat(str(kept["until"])).astimezone(zone)
@@ -289,18 +291,37 @@ class OperatorProposals(_Standing):
         scope = str(asked.get("scope") or "")
         if scope:
             read_scope(scope, self._request.portfolio)
-        ended = [
-            p.id
+        found = [
+            p
             for p in self.proposals()
             if asked.get("id") == p.id or scope in (p.scope.id, str(p.scope))
         ]
-        if not ended:
+        if not found:
             held = ", ".join(f"{p.scope} ({p.id})" for p in self.proposals())
             raise InvariantError(
                 f"no override of this scope or id holds now; {held or 'none at all'} does"
             )
+        for one in found:
+            self._note(one, "withdrawn", str(asked.get("who", "")), str(asked.get("reason", "")))
+        ended = [one.id for one in found]
         unkept = await self._keep({k: v for k, v in self._given.items() if k not in ended})
         return {"ended": ended, "unkept": unkept}
+
+    def _note(self, of: Proposal, outcome: str, who: str, why: str) -> None:
+        bounds = [kw if math.isfinite(kw) else None for kw in (of.lo_kw, of.hi_kw)]
+        self._request.note(
+            AuditRecord(
+                event=Event.OVERRIDE,
+                at=self._request.city.now(),
+                subject=of.scope.id,
+                who=who,
+                why=why,
+                command=of.id,
+                lo_kw=bounds[0],
+                hi_kw=bounds[1],
+                outcome=outcome,
+            )
+        )
 
     async def _keep(self, given: dict[str, Mapping[str, Any]]) -> str:
         """Let these hold; why they could not be put on disk, else nothing."""

@@ -335,6 +335,23 @@ async def test_who_may_not_be_written_is_told_with_whose_word_that_is(
     assert (found.standing.authority, found.standing.who) == ("observe", "kim")
 
 
+async def test_the_newest_word_of_an_operator_is_told(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    await written(tmp_path, [seen(0, pool_reason("x"))])
+    async with AuditLog(tmp_path / AUDIT, reserve=0) as log:
+        for after_s, outcome, subject in ((-20, "given", BAT), (-10, "withdrawn", BAT)):
+            log.note(
+                AuditRecord(
+                    event=Event.OVERRIDE, at=NOON + timedelta(seconds=after_s), subject=subject,
+                    who="kim", why="a test", outcome=outcome,
+                )
+            )  # fmt: skip
+    found = (await account(tmp_path, history, BAT, None)).override
+    assert found is not None
+    assert (found.outcome, found.who, found.why) == ("withdrawn", "kim", "a test")
+
+
 async def test_a_city_that_has_changed_is_known_as_it_is_now(
     tmp_path: Path, history: SqliteHistory
 ) -> None:

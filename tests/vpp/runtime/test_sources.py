@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from tests.vpp.control.planning.cities import two_sites
+from vpp.domain.audit import AuditRecord
 from vpp.domain.errors import VppError
 from vpp.domain.proposal import Rank, Scope, ScopeKind
 from vpp.ports.sources import SourceRequest
@@ -154,6 +156,18 @@ async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> 
             with pytest.raises(VppError, match=why):
                 await ask(tmp_path, {**asked, **wrong})
         assert source.proposals() == []
+
+
+async def test_giving_and_withdrawing_are_put_on_record(tmp_path: Path) -> None:
+    records: list[AuditRecord] = []
+    async with CommandSocket(tmp_path) as commands:
+        asked = replace(request(tmp_path, commands, StandingClock()), note=records.append)
+        async with command_source(asked):
+            power = {"lo_kw": 1.0, "hi_kw": 1.0, "reason": "test", "owner": "kim"}
+            await ask(tmp_path, {"verb": "override", "scope": "home-bat", **power})
+            await ask(tmp_path, {"verb": "end", "scope": "home-bat", "who": "lee"})
+    said = [(one.subject, one.outcome, one.who, one.why) for one in records]
+    assert said == [("home-bat", "given", "kim", "test"), ("home-bat", "withdrawn", "lee", "")]
 
 
 async def test_the_answer_to_an_override_has_the_citys_own_clock(tmp_path: Path) -> None:
