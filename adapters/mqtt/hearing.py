@@ -55,6 +55,7 @@ class Hearing:
         """What has brought nothing good since it was told."""
         self._told_s: dict[str, float] = {}
         self._settled_s = -math.inf
+        self._meta_stands = False
         self._takers: Mapping[str, Callable[[bytes], None]] = {
             "meta": self._take_meta,
             "status": self._take_status,
@@ -111,7 +112,10 @@ class Hearing:
             _log.warning("bad input", device=self._device.id, message=suffix, problem=str(wrong))
 
     def _take_meta(self, payload: bytes) -> None:
-        self.meta = messages.META.read(payload) if payload else None
+        """A description that is taken away holds for this life of the device, and for no other."""
+        if payload:
+            self.meta = messages.META.read(payload)
+        self._meta_stands = bool(payload)
         self.changed.set()
 
     def _take_status(self, payload: bytes) -> None:
@@ -131,6 +135,8 @@ class Hearing:
     def _restarted(self) -> None:
         self._counters.restarts += 1
         self._settled_s = self._wire.monotonic() + RESTARTING_S
+        if not self._meta_stands:
+            self.meta = None
         self._order.restart()
         self._session_order.restart()
         self._alarms.restart()

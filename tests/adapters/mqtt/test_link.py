@@ -182,6 +182,23 @@ async def test_retained_telemetry_is_old_and_dropped(broker: int) -> None:
     assert batches[0].values[0] == 3.0
 
 
+async def test_a_description_that_is_taken_away_holds_for_this_life_of_the_device(
+    station: Station, port: MqttPort
+) -> None:
+    await port.identify()
+    received = port.counters.received
+    await station.say("meta", b"", retain=True)
+    await until(lambda: port.counters.received > received)
+    assert (await port.identify()).serial == "DL-101"
+    received = port.counters.received
+    await station.say("status", {"online": True, "boot": 99, "ts": now_text()}, retain=True)
+    await until(lambda: port.counters.received > received)
+    with pytest.raises(ConnectionLost, match="nothing is retained"):
+        await port.identify()
+    await station.say("meta", META, retain=True)
+    assert (await port.identify()).serial == "DL-101"
+
+
 async def test_two_devices_on_one_link_do_not_hear_each_other(broker: int) -> None:
     other, asset = DeviceId("hub-2"), AssetId("cp9")
     devices = station_device(), station_device(other, (asset,))
