@@ -151,7 +151,9 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if evidence.power_s < due_s:
         return trial
     suspect = found[0] is Outcome.NOT_OBEYING and mirrored(trial, evidence, rules)
-    if suspect or trial.outcome.final:
+    if suspect and trial.outcome is Outcome.NOT_OBEYING:
+        judged = _suspected(trial, found, evidence, rules)
+    elif suspect or trial.outcome.final:
         samples = STRANGE_READS if suspect else POLLS
         judged = _changed(trial, found, evidence.power_s, samples)
     else:
@@ -159,6 +161,14 @@ def _judge_following(trial: Trial, evidence: Evidence, rules: Rules) -> Trial:
     if judged.outcome is Outcome.NOT_OBEYING and trial.outcome is not Outcome.NOT_OBEYING:
         return judged._replace(trouble=doubt(judged, evidence, rules))
     return judged
+
+
+def _suspected(trial: Trial, found: Verdict, evidence: Evidence, rules: Rules) -> Trial:
+    """It was seen not to obey before it was read back: now it holds what it was sent, too."""
+    lasted = trial.changing_for + 1 if trial.changing == found else 1
+    if lasted < STRANGE_READS:
+        return trial._replace(changing=found, changing_for=lasted, seen_s=evidence.power_s)
+    return _settled(trial, found)._replace(trouble=doubt(trial, evidence, rules))
 
 
 def _time_to_follow_s(trial: Trial, rules: Rules) -> float:

@@ -282,6 +282,16 @@ def test_the_exact_opposite_of_a_setpoint_that_is_held_is_a_flipped_sign() -> No
     assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.SIGN_SUSPECT)
 
 
+def test_a_flipped_sign_is_found_as_well_where_it_is_read_back_late() -> None:
+    one = judged(trial(5.0), *(at(t, -5.0) for t in (6.0, 7.0, 8.0, 9.0)))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, None)
+    one = judged(one, at(10.0, -5.0, 5.0), at(11.0, -5.0, 5.0))
+    assert one.trouble is None, "one or two samples are no flipped sign"
+    assert judged(one, at(12.0, 5.0, 5.0), at(13.0, 5.0, 5.0)).outcome is Outcome.FOLLOWED
+    one = judged(one, at(12.0, -5.0, 5.0))
+    assert (one.outcome, one.trouble) == (Outcome.NOT_OBEYING, Trouble.SIGN_SUSPECT)
+
+
 @pytest.mark.parametrize(
     ("followed_kw", "before_kw", "wanted_kw", "power_kw", "suspect"),
     [
