@@ -136,13 +136,12 @@ def _one_of(kind: type[Kind], text: str, option: str) -> Kind:
 
 
 def _watched(ask: "Ask", recording: "Recording", workers: int, out: Path) -> "Answer":
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from vpp.backtest.study import answer
 
     columns = (TextColumn("{task.fields[at]}"), BarColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True))
+    bar = Progress(*columns, console=errors)
     with bar as progress, never_lost() as tell_interruption:
         slots = len(recording.grid)
         task = progress.add_task(
