@@ -119,10 +119,10 @@ class DayScore:
         if self.reached is None:
             return f"{head} is not judged: {self.unjudged}"
         of = self.reached
-        more = "more import" if of.unit == "kWh" else "more paid"
+        lost = "lost, import less what is stored," if of.unit == "kWh" else "more paid"
         told = ", ".join(_told(of, cause) for cause in _by_size(of.causes))
         return (
-            f"{head}: {of.regret:z,.1f} {of.unit} {more} than with foresight,"
+            f"{head}: {of.regret:z,.1f} {of.unit} {lost} against perfect foresight,"
             f" {100 * of.regret_part:z.1f} % of demand{': ' + told if told else ''}"
         )
 

@@ -54,7 +54,7 @@ def test_batteries_at_rest_all_day_are_a_bad_day_that_nothing_explains() -> None
     causes = score.reached.causes
     assert causes[Cause.UNEXPLAINED] == pytest.approx(score.reached.regret)
     assert "Tue 02 Jun" in score.sentence
-    assert "kWh more import than with foresight" in score.sentence
+    assert "kWh lost, import less what is stored, against perfect foresight" in score.sentence
     assert "unexplained" in score.sentence
 
 

@@ -140,7 +140,7 @@ async def test_a_bad_day_is_alarmed_until_the_next_good_one_also_after_a_restart
     restarted = keeper(tmp_path, SEOUL, history, city, bench)
     (alarm,) = restarted.alarms()
     assert (alarm.code, alarm.subject) == ("BAD_DAY", POOL)
-    assert "kWh more import than with foresight" in alarm.text
+    assert "kWh lost, import less what is stored, against perfect foresight" in alarm.text
     assert "home-bat offline 24.0 h" in alarm.text
     await restarted.catch_up()
     assert len(bench.judged) == 1, "not twice"
