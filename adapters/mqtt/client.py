@@ -72,6 +72,7 @@ class _Client(aiomqtt.Client):
         try:
             await asyncio.shield(entering)
         except asyncio.CancelledError:
+            self._give_up()
             await asyncio.wait([entering], timeout=2 * timeout_s)
             if entering.done() and not entering.cancelled():
                 entering.exception()
@@ -93,7 +94,7 @@ class _Client(aiomqtt.Client):
     async def leave(self) -> None:
         """Say farewell, if that is still possible."""
         try:
-            if self._connected.done():
+            if self._connected.done() and self._connected.exception() is None:
                 with contextlib.suppress(aiomqtt.MqttError):
                     await self.__aexit__(None, None, None)
         finally:
@@ -107,6 +108,32 @@ class _Client(aiomqtt.Client):
         if isinstance(sock, socket.socket):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def _give_up(self) -> None:
+        """Wait no longer for a broker that took the connection and says nothing."""
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("left before the broker answered"))
+            self._connected.exception()
+
+    def _on_socket_register_write(self, client: object, userdata: object, sock: object) -> None:
+        """Write as soon as the loop may, unless the socket has been closed until then.
+
+        The library keeps the bare number of the socket, which may be nobody's by then, or
+        another connection's.
+        """
+
+        def write() -> None:
+            try:
+                self._client.loop_write()
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the connection is over
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(fault)
+
+        def register() -> None:
+            if isinstance(sock, socket.socket) and sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(register)
 
     async def _shut(self) -> None:
         self.cut()
