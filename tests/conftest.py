@@ -5,13 +5,13 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 
-import looptime
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
 from tests import thoroughness
 from tests.lived_once import ByRun
+from tests.virtual_time import virtual_loop
 
 thoroughness.as_asked()
 PROGRAM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
@@ -44,5 +44,5 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Gives a test marked ``virtual_time`` a loop that jumps to the next timer when idle."""
     if item.get_closest_marker("virtual_time"):
-        return {"virtual": lambda: looptime.new_event_loop(start=0, noop_cycles=0)}
+        return {"virtual": virtual_loop}
     return {"real": asyncio.new_event_loop}

@@ -28,6 +28,16 @@ async def test_timers_of_several_tasks_fire_in_order_of_their_times() -> None:
     assert fired == [10.0, 900.0, 3600.0]
 
 
+@pytest.mark.virtual_time
+async def test_the_clock_stands_while_a_thread_works() -> None:
+    loop = asyncio.get_running_loop()
+    due = asyncio.create_task(asyncio.sleep(0.01))
+    await asyncio.to_thread(time.sleep, 0.1)
+    assert (loop.time(), due.done()) == (0.0, False)
+    await due
+    assert loop.time() == 0.01
+
+
 async def test_a_test_without_the_mark_sleeps_for_real() -> None:
     began = time.monotonic()
     await asyncio.sleep(0.05)
