@@ -154,14 +154,14 @@ def load_factor_weight(problem: Problem) -> float:
 
 
 def peak_threshold_kw(problem: Problem) -> Floats:
-    """Above this, import is a peak; the greatest of what is paid, contracted and usual.
+    """Above this, import is a peak; the greatest of what is reached, contracted and usual.
 
     With neither a contract nor 7 days of measurements: none in ``local``, and where the plan may
     charge from the grid the largest net that is foreseen.
     """
     contract = problem.nodes.contract_import_kw[0]
     stated = np.where(np.isfinite(contract), contract, 0.0)
-    floor = np.maximum(stated, problem.prices.peak_paid_kw)
+    floor = np.maximum(stated, _reached_kw(problem))
     if problem.lately is not None:
         part = GRID_PART if problem.goals.order is Order.GRID else RECENT_PART
         return np.maximum(floor, part * problem.lately.largest_kw)
@@ -170,3 +170,14 @@ def peak_threshold_kw(problem: Problem) -> Floats:
     if problem.goals.order is Order.LOCAL:
         return np.full(len(problem.grid), np.inf)
     return np.maximum(floor, float(problem.net_kw.max()))
+
+
+def _reached_kw(problem: Problem) -> float:
+    """What is paid in the running period; where none is billed, what the connection had to carry.
+
+    In ``grid`` every month counts.
+    """
+    prices = problem.prices
+    if prices.peak_per_kw > 0 or problem.goals.order is Order.GRID:
+        return prices.peak_paid_kw
+    return max(prices.peak_paid_kw, prices.peak_reached_kw)

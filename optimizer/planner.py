@@ -98,7 +98,8 @@ class LpPlanner:
         deadline = time.monotonic() + SOLVING_PART * problem.deadline_s
         run = self._stages.run(problem, deadline - time.monotonic())
         repaired = shift(problem, run.model.decisions(run.x))
-        if not repaired.shifted or as_good(run, repaired.decisions):
+        steered = problem.foreseen is not None
+        if not repaired.shifted or as_good(run, repaired.decisions, steered=steered):
             return run, repaired
         for elastic in (run.model.elastic, True):
             if elastic is not run.model.elastic:

@@ -31,7 +31,13 @@ def _batteries(problem: Problem) -> Iterator[str]:
 
 def _prices(problem: Problem) -> Iterator[str]:
     prices = problem.prices
-    for name in ("fee_per_kwh", "peak_per_kw", "peak_paid_kw", "running_import_kw"):
+    for name in (
+        "fee_per_kwh",
+        "peak_per_kw",
+        "peak_paid_kw",
+        "peak_reached_kw",
+        "running_import_kw",
+    ):
         value = getattr(prices, name)
         if not (np.isfinite(value) and value >= 0.0):
             yield f"prices.{name} is {value}, expected 0 or more"

@@ -19,12 +19,21 @@ ROUNDS = 5
 KEPT = 1e-8
 """By how much a later stage may miss a former optimum, over its size: cap rows, not faces."""
 LOSS = 1e-6
-PREFERENCES = ("S0", "S1", "S2", "SG")
+PREFERENCES = ("S0", "S1", "S2")
 """Stages that a repair may not worsen; wear falls with it and ties do not matter."""
+WEIGHTED = "SG"
 
 
-def as_good(run: Run, decisions: Decisions) -> bool:
-    """Whether decisions keep every row and reach what the relaxation reached, stage by stage."""
+def as_good(run: Run, decisions: Decisions, *, steered: bool) -> bool:
+    """Whether decisions keep every row and reach what the relaxation reached, stage by stage.
+
+    Args:
+        run: The stages' relaxation.
+        decisions: After the shift.
+        steered: By the forecast's distribution. A weighted sum that burns energy to spare a ramp
+            then does not decide what the pool does, and is not worth the time of binaries.
+    """
+    preferences = PREFERENCES if steered else (*PREFERENCES, WEIGHTED)
     x = run.model.point(decisions)
     if violation(run.model.program, x) > LOSS:
         return False
@@ -33,7 +42,7 @@ def as_good(run: Run, decisions: Decisions) -> bool:
         for stage, value in (
             (solved.stage, float(solved.stage.cost @ run.x))
             for solved in run.solved
-            if solved.stage.name.startswith(PREFERENCES)
+            if solved.stage.name.startswith(preferences)
         )
     )
 

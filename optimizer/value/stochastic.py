@@ -5,6 +5,7 @@ import numpy as np
 from optimizer.handover import slot_costs
 from optimizer.model.decisions import Decisions
 from optimizer.value.bucket import Bucket
+from optimizer.value.convexity import convex
 from optimizer.value.grid_axis import grid_axis
 from optimizer.value.programme import Programme
 from optimizer.value.steps import Steps, merged
@@ -18,6 +19,9 @@ CORRELATION = 0.9
 """Of the error from hour to hour, where the forecast does not say."""
 LEFT = 0.9
 """Worth of what is left at the horizon's end, in parts of the cheapest import that it replaces."""
+
+RAMPS = 2.0
+"""Of a kW each, up and down, that a kWh which will overflow in an hour may lead to."""
 
 
 def stochastic_curve(problem: Problem, decisions: Decisions) -> ValueCurve | None:
@@ -45,7 +49,11 @@ def stochastic_curve(problem: Problem, decisions: Decisions) -> ValueCurve | Non
         grid=problem.grid,
         energy_kwh=programme.energy_kwh,
         grid_kw=axis,
-        cost=_convex(_by_slot(found, steps, problem.grid.hours), programme.energy_kwh),
+        cost=convex(
+            _by_slot(found, steps, problem.grid.hours),
+            programme.energy_kwh,
+            RAMPS * slot_costs(problem).ramp_weight[:, None] * np.ones(len(axis)),
+        ),
     )
 
 
@@ -87,21 +95,3 @@ def _by_slot(found: Floats, steps: Steps, hours: Floats) -> Floats:
     width = np.where(at > before, known_h[at] - known_h[before], 1.0)
     part = np.where(at > before, (ends_h - known_h[before]) / width, 1.0)[:, None, None]
     return np.asarray(found[before] + part * (found[at] - found[before]))
-
-
-def _convex(cost: Floats, energy_kwh: Floats) -> Floats:
-    """Slopes in energy that never fall and never say that a stored kWh harms.
-
-    The choice among points leaves them a little uneven.
-    """
-    slopes = np.diff(cost, axis=-1) / np.diff(energy_kwh)
-    even = (np.maximum.accumulate(slopes, axis=-1) + _minimum_from_right(slopes)) / 2.0
-    even = np.minimum(even, 0.0)
-    rise = np.concatenate(
-        [np.zeros_like(cost[..., :1]), np.cumsum(even * np.diff(energy_kwh), -1)], -1
-    )
-    return np.asarray(cost[..., :1] + rise)
-
-
-def _minimum_from_right(slopes: Floats) -> Floats:
-    return np.asarray(np.minimum.accumulate(slopes[..., ::-1], axis=-1)[..., ::-1])

@@ -13,7 +13,9 @@ from optimizer.stages.exact import excluded
 from optimizer.stages.exclusion import overlaps
 from optimizer.stages.order import StagedSolver
 from tests.optimizer.cases import random_problem
+from tests.optimizer.value.test_stochastic import foreseen as foreseen_problem
 from vpp.domain.arrays import Floats
+from vpp.domain.order import Order
 
 
 def test_binaries_decide_only_where_the_relaxation_burns_energy() -> None:
@@ -26,6 +28,16 @@ def test_binaries_decide_only_where_the_relaxation_burns_energy() -> None:
     assert (certificate.overlaps, certificate.repaired) == (0, 0)
     plain = LpPlanner().plan(random_problem(0))
     assert not any("binaries" in note for note in plain.explanation.notes)
+
+
+def test_a_weighted_sum_is_shifted_where_the_curve_steers_and_decided_where_it_does_not() -> None:
+    """There burning energy would spare a ramp of the schedule, which no tick follows."""
+    foreseen = foreseen_problem(20, Order.GRID)
+    steered = LpPlanner().plan(foreseen).explanation
+    assert steered.certificate is not None
+    assert (steered.certificate.overlaps, steered.certificate.repaired) == (0, 1)
+    followed = LpPlanner().plan(replace(foreseen, foreseen=None)).explanation
+    assert any("1 binaries decide" in note for note in followed.notes)
 
 
 class Impatient:

@@ -151,7 +151,7 @@ class _Truth:
         grid = SlotGrid.regular(at, count=ahead, step_s=self._step_s)
         record = Record(
             series=self._given.series(slot, running=False),
-            month_net_kw={},
+            net_kw={},
             weather=self._given.weather(slot, ahead),
         )
         return record.request(self._portfolio, at, grid)

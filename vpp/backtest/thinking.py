@@ -14,7 +14,7 @@ from vpp.backtest.given import Given
 from vpp.backtest.setting import Setting
 from vpp.control.billing import Billing, interval_s
 from vpp.control.coupling import Coupling
-from vpp.control.outlook import Record
+from vpp.control.outlook import YEAR, Record
 from vpp.control.problems import Outlook, build
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError
@@ -103,12 +103,11 @@ class Thinker:
         step_s = float(self._grid.edges_s[1] - self._grid.edges_s[0])
         count = round(thinking.horizon_s / step_s)
         grid = SlotGrid.regular(snapshot.at, count=count, step_s=step_s)
-        this_month = self._month[:slot] == self._month[slot]
+        first = np.searchsorted(self._grid.edges_s, snapshot.at.timestamp() - YEAR.total_seconds())
         record = Record(
             series=self._given.series(slot, running=True),
-            month_net_kw={
-                pool: net[this_month] for pool, net in zip(portfolio.pools, nets_kw, strict=True)
-            },
+            net_kw=dict(zip(portfolio.pools, nets_kw[:, first:], strict=True)),
+            month_slots=int((self._month[first:slot] == self._month[slot]).sum()),
             weather=self._given.weather(slot, count),
         )
         made = thinking.forecaster.forecast(record.request(portfolio, snapshot.at, grid))
@@ -119,9 +118,7 @@ class Thinker:
                 forecasts={(one.subject, one.quantity): one for one in made},
                 writable=self._setting.steered,
                 shared_limits=portfolio.shared_limits,
-                billing=self._billing(
-                    pool, snapshot.at, nets_kw[number], record.peak_paid_kw(pool)
-                ),
+                billing=self._billing(pool, snapshot.at, nets_kw[number], record),
                 lately=record.lately(portfolio, pool),
                 last=self.plans.get(pool),
                 deadline_s=thinking.deadline_s,
@@ -170,12 +167,16 @@ class Thinker:
                 ahead = self.expected_kw[number, slot : slot + count]
                 ahead[:] = self.plans[pool].schedule.grid_kw[: len(ahead)]
 
-    def _billing(self, pool: PoolId, at: datetime, net_kw: Floats, paid_kw: float) -> Billing:
+    def _billing(self, pool: PoolId, at: datetime, net_kw: Floats, record: Record) -> Billing:
         """``net_kw``: of the pool in the slots so far."""
         length_s = interval_s(self._setting.portfolio, pool, at)
         into_s = at.timestamp() % length_s
         running = net_kw[self._grid.edges_s[: len(net_kw)] >= at.timestamp() - into_s - 1e-6]
-        settled = Billing(peak_paid_kw=paid_kw, interval_s=length_s)
+        settled = Billing(
+            peak_paid_kw=record.peak_paid_kw(pool),
+            peak_reached_kw=record.peak_reached_kw(pool),
+            interval_s=length_s,
+        )
         if not len(running):
             return settled
         mean_kw = float(np.maximum(running, 0.0).mean())

@@ -23,6 +23,8 @@ class Billing:
 
     peak_paid_kw: float = 0.0
     """Highest interval mean of import in the running period."""
+    peak_reached_kw: float = 0.0
+    """The same in the last year."""
     interval_s: float = USUAL_S
     """Intervals lie on multiples of their length, counted from 1970 UTC."""
     running_import_kw: float = 0.0

@@ -12,7 +12,11 @@ from vpp.control.serving import Slot, Store
 from vpp.control.state import Ledger, LedgerDay, SlotMemory
 from vpp.domain.slots import SlotGrid
 
-DAYS = 30
+DAYS = 365
+"""That local use is kept account of: what overflows in a sunny month is small beside the year's
+import and large beside that month's."""
+FORESEEN_DAYS = 30
+"""Of import, in the mean of those counted, that count while fewer have been."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +110,10 @@ def booked(ledger: Ledger, flow: Flow, store: Store, capacity_kwh: float, at: da
 def _with_day(
     days: tuple[LedgerDay, ...], day: int, given_up_kwh: float, import_kwh: float
 ) -> tuple[LedgerDay, ...]:
-    today = days[-1] if days and days[-1].day == day else LedgerDay(day=day)
-    before = tuple(d for d in days if day - DAYS < d.day < day)
+    if days and days[-1].day == day:
+        before, today = days[:-1], days[-1]
+    else:
+        before, today = tuple(d for d in days if day - DAYS < d.day < day), LedgerDay(day=day)
     added = replace(
         today,
         given_up_kwh=today.given_up_kwh + given_up_kwh,
@@ -120,11 +126,13 @@ def side_weight(ledger: Ledger, allowance: float, least_import_kwh: float) -> fl
     """1 while peak, flattening and ramp are inside their allowance of local use, else 0.
 
     Args:
-        ledger: The last 30 days.
+        ledger: The last year's days.
         allowance: Part of the import.
         least_import_kwh: What counts as import while less has been counted, so that the first hours
             are not judged by minutes.
     """
     given_up = sum(day.given_up_kwh for day in ledger.days)
     taken = sum(day.import_kwh for day in ledger.days)
-    return 1.0 if given_up <= allowance * max(taken, least_import_kwh) else 0.0
+    counted = ledger.days[-1].day - ledger.days[0].day + 1 if ledger.days else 1
+    foreseen = taken * max(1.0, FORESEEN_DAYS / counted)
+    return 1.0 if given_up <= allowance * max(foreseen, least_import_kwh) else 0.0

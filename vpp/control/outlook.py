@@ -27,6 +27,7 @@ MEMORY = timedelta(days=63)
 """What forecasters are given: eight weeks to learn from, and what has come since."""
 LATELY = timedelta(days=28)
 """Over which it is told how the net was."""
+YEAR = timedelta(days=365)
 LEAST = timedelta(days=7)
 """That must be known of it."""
 
@@ -36,8 +37,10 @@ class Record:
     """Everything recorded of a portfolio up to a slot start."""
 
     series: tuple[Series, ...]
-    month_net_kw: Mapping[PoolId, Floats]
-    """Net of each pool in the running local month, shape (slots,), NaN where unknown."""
+    net_kw: Mapping[PoolId, Floats]
+    """Net of each pool in the last year, shape (slots,), NaN where unknown."""
+    month_slots: int = 0
+    """The newest of them, that are of the running local month."""
     weather: WeatherRecord | None = None
     """As it was forecast."""
 
@@ -61,8 +64,12 @@ class Record:
 
     def peak_paid_kw(self, pool: PoolId) -> float:
         """Highest mean import of the running month, as far as it was measured; 0 without any."""
-        net_kw = self.month_net_kw[pool]
-        return float(max(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)), 0.0))
+        net_kw = self.net_kw[pool]
+        return _highest_kw(net_kw[len(net_kw) - self.month_slots :])
+
+    def peak_reached_kw(self, pool: PoolId) -> float:
+        """The same of the last year."""
+        return _highest_kw(self.net_kw[pool])
 
     def lately(self, portfolio: Portfolio, pool: PoolId) -> Lately | None:
         """The net of a pool's sites lately without storages, what their cars drew included.
@@ -118,12 +125,17 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
     local = until.astimezone(ZoneInfo(portfolio.time_zone))
     month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     net_kw = {
-        pool: await history.read(pool, Quantity.POWER_KW, month, until, SLOT_S)
+        pool: await history.read(pool, Quantity.POWER_KW, until - YEAR, until, SLOT_S)
         for pool in portfolio.pools
     }
     forecast = portfolio.weather is not None
     weather = await recorded_weather(history, start, until) if forecast else None
-    return Record(series=tuple(series), month_net_kw=net_kw, weather=weather)
+    return Record(
+        series=tuple(series),
+        net_kw=net_kw,
+        month_slots=int((until - month).total_seconds() // SLOT_S),
+        weather=weather,
+    )
 
 
 async def _could_kw(history: History, plant: AssetId, start: datetime, end: datetime) -> Floats:
@@ -168,6 +180,10 @@ def _sun(
         tilt_deg=plants[0].tilt_deg,
         azimuth_deg=plants[0].azimuth_deg,
     )
+
+
+def _highest_kw(net_kw: Floats) -> float:
+    return float(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)))
 
 
 def _or_zero(series: Series | None) -> Floats | float:

@@ -379,6 +379,7 @@ def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook
         peak_per_kw=demand.per_kw if demand else 0.0,
         billing_interval_s=demand.interval_s if demand else 900.0,
         peak_paid_kw=max(outlook.billing.peak_paid_kw, demand.floor_kw if demand else 0.0),
+        peak_reached_kw=outlook.billing.peak_reached_kw,
         running_import_kw=outlook.billing.running_import_kw,
         running_part=outlook.billing.running_part,
         currency=portfolio.currency,

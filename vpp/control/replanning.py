@@ -190,7 +190,10 @@ class Replanner:
             forecasts=self.forecasts,
             writable=self._writable(snapshot),
             shared_limits=self._shared_limits,
-            billing=self._running.billing(pool, left.start, record.peak_paid_kw(pool)),
+            billing=replace(
+                self._running.billing(pool, left.start, record.peak_paid_kw(pool)),
+                peak_reached_kw=record.peak_reached_kw(pool),
+            ),
             lately=record.lately(self._portfolio, pool),
             last=self.plans.get(pool),
             left_kw=room.hard.get(pool),

@@ -152,7 +152,7 @@ class LedgerDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Local use given up, over the last 30 days."""
+    """Local use given up, over the last year."""
 
     days: tuple[LedgerDay, ...] = ()
     ahead_kwh: float = 0.0

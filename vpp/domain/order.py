@@ -24,7 +24,7 @@ class Goals:
 
     order: Order = Order.LOCAL
     allowance: float = 0.001
-    """Part of the import that peak, flattening and ramp may cost in local use, over 30 days."""
+    """Part of the import that peak, flattening and ramp may cost in local use, over a year."""
     flatten_per_kw2: float | None = None
     """Cost of an imported kW squared, per hour, in the unit of the order's first stage. None, here
     and below: the planner's usual one, which goes with the size of the pool's storages."""

@@ -30,7 +30,7 @@ def test_what_cars_drew_is_part_of_what_a_peak_is_measured_by() -> None:
     quiet = [series(site, np.full(SLOTS, 2.0)) for site in ("home", "shop")]
     portfolio, pool = two_sites(), PoolId("street")
     before, after = (
-        Record(series=tuple(one), month_net_kw={}).lately(portfolio, pool)
+        Record(series=tuple(one), net_kw={}).lately(portfolio, pool)
         for one in (quiet, [*quiet, series("shop-cp", drawn_kw)])
     )
     assert before is not None

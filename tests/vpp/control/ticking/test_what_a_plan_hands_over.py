@@ -102,9 +102,9 @@ def peaked() -> Plan:
 
 
 def given_up(kwh: float, *, days_ago: int = 0) -> Ledger:
-    """Of an import of 1,000 kWh, of which a thousandth is allowed."""
+    """On a day whose import makes 1,000 kWh in 30 days, of which a thousandth is allowed."""
     day = TODAY - days_ago
-    return Ledger(days=(LedgerDay(day=day, given_up_kwh=kwh, import_kwh=1000.0),))
+    return Ledger(days=(LedgerDay(day=day, given_up_kwh=kwh, import_kwh=1000.0 / 30.0),))
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def given_up(kwh: float, *, days_ago: int = 0) -> Ledger:
         (given_up(0.0), -4.0),
         (given_up(0.9), -4.0),
         (given_up(1.5), -10.0),
-        (given_up(1.5, days_ago=29), -10.0),
-        (given_up(1.5, days_ago=30), -4.0),
+        (given_up(1.5, days_ago=364), -10.0),
+        (given_up(1.5, days_ago=365), -4.0),
     ],
     ids=["nothing", "inside", "past", "still past", "forgotten"],
 )
-def test_a_peak_is_cut_until_the_allowance_of_30_days_is_spent(
+def test_a_peak_is_cut_until_the_allowance_of_a_year_is_spent(
     ledger: Ledger, power_kw: float
 ) -> None:
     """After that the measured-surplus rule serves every deficit, and keeps nothing."""
