@@ -91,10 +91,16 @@ class Tariff:
         Raises:
             InvariantError: no period covers the day.
         """
+        period = self._covering(day)
+        if period is None:
+            raise InvariantError(f"tariff {self.id}: no prices for {day}")
+        return period
+
+    def _covering(self, day: date) -> TariffPeriod | None:
         for period in self.periods:
             if period.valid_from <= day and (period.valid_to is None or day < period.valid_to):
                 return period
-        raise InvariantError(f"tariff {self.id}: no prices for {day}")
+        return None
 
     def day_type(self, day: date) -> DayType:
         if day in self.holidays:
@@ -123,4 +129,6 @@ class Tariff:
         )
 
     def demand_at(self, at: datetime) -> DemandCharge | None:
-        return self.period(at.astimezone(self._zone).date()).demand
+        """None where there is none, and after the last day whose prices are known."""
+        period = self._covering(at.astimezone(self._zone).date())
+        return None if period is None else period.demand

@@ -84,6 +84,7 @@ def test_what_was_not_published_is_said(korean: Tariff) -> None:
 def test_a_day_without_prices_is_refused(korean: Tariff, day: str) -> None:
     with pytest.raises(InvariantError, match=f"no prices for {day}"):
         korean.energy_per_kwh(seoul(f"{day}T12:00"))
+    assert korean.demand_at(seoul(f"{day}T12:00")) is None
 
 
 def test_days_left_out_have_the_bands_of_the_day_before_them_in_the_list() -> None:

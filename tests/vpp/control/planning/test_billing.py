@@ -1,10 +1,12 @@
 """What a pool has imported since its billing interval began."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
+from vpp.config.city import load_city
+from vpp.config.examples import example_city
 from vpp.control.billing import HOLD_S, Billing, RunningImport
 from vpp.domain.ids import PoolId
 from vpp.domain.points import Quantity
@@ -57,3 +59,10 @@ def test_what_was_not_measured_counts_as_what_was() -> None:
 
 def test_without_any_measurement_nothing_is_settled() -> None:
     assert settled([seen(0, None), seen(60, None)]) == Billing(peak_paid_kw=7.0)
+
+
+def test_after_the_last_prices_that_are_known_the_usual_interval_is_counted() -> None:
+    city, at = load_city(example_city("city-20")).portfolio, datetime(2031, 1, 1, tzinfo=UTC)
+    running = RunningImport(city)
+    running.add(snapshot(city, {}, at=at, now_s=0.0))
+    assert running.billing(PoolId("north"), at, 7.0) == Billing(peak_paid_kw=7.0)
