@@ -13,8 +13,10 @@
                         (optional; without session_id the rows are numbered)
     meta.yaml           time_zone, latitude, longitude, country (optional)
 
-Timestamps are the starts of their intervals, as ``2026-07-15T00:00:00Z``; ``load_kw`` is without
-cars. A column ``site`` in the sessions says whose meter they count at, else the first site's.
+A table with one battery column has a capacity and powers, too; the rest may be left out. Other
+columns pass, unless they look like one of these misspelt. Timestamps are the starts of their
+intervals, as ``2026-07-15T00:00:00Z``; ``load_kw`` is without cars. A column ``site`` in the
+sessions says whose meter they count at, else the first site's.
 """
 
 from collections.abc import Sequence
@@ -34,6 +36,18 @@ from vpp.domain.rules import Storage
 from vpp.domain.slots import SlotGrid
 from vpp.domain.text import read_text
 from vpp.domain.weather import WeatherRecord
+
+BATTERY_COLUMNS = (
+    "battery_capacity_kwh",
+    "battery_power_kw",
+    "battery_charge_kw",
+    "battery_discharge_kw",
+    "eta_charge",
+    "eta_discharge",
+    "soc_min_kwh",
+    "soc_max_kwh",
+    "soc_init_kwh",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +228,26 @@ def _batteries(folder: Path, sites: Table) -> tuple[tuple[str, ...], Storage, Fl
     """Id, limits and start of every battery, from ``batteries.csv`` where there is one."""
     file = folder / "batteries.csv"
     table = read_table(file, ("battery", "site")) if file.is_file() else sites
+    _require_batteries(table)
     names = table.text("battery" if file.is_file() else "site")
     at_site = np.array(table.positions("site", sites.text("site")), dtype=np.int64)
     there, storage, start_kwh = _storage(table, at_site)
     return tuple(names[row] for row in there), storage, start_kwh
+
+
+def _require_batteries(table: Table) -> None:
+    """No battery may go missing by a column that is misspelt or left out."""
+    table.refuse_misspelt(BATTERY_COLUMNS)
+    if "battery" not in table.columns and table.columns.keys().isdisjoint(BATTERY_COLUMNS):
+        return
+    needed = ["battery_capacity_kwh"]
+    if "battery_power_kw" not in table.columns:
+        needed += ["battery_charge_kw", "battery_discharge_kw"]
+    for name in needed:
+        if name not in table.columns:
+            remedy = "" if name == needed[0] else "state it, or battery_power_kw"
+            problem = "the column is missing, though others of batteries are there"
+            raise wrong(table.file, 1, name, problem, remedy)
 
 
 def _storage(table: Table, at_site: Ints) -> tuple[Ints, Storage, Floats]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import numpy as np
 
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import ConfigurationError, Mistake
+
+_ALIKE = 0.7
+"""From which likeness on a column is taken for another one misspelt."""
 
 
 def wrong(
@@ -68,6 +72,19 @@ class Table:
         """The fault of one field."""
         return wrong(self.file, row + 2, name, f"is {self.columns[name][row]!r}", remedy)
 
+    def refuse_misspelt(self, known: Sequence[str]) -> None:
+        """Refuse a column that looks like a known one that the table lacks.
+
+        Raises:
+            ConfigurationError: there is such a column.
+        """
+        lacking = [name for name in known if name not in self.columns]
+        for column in self.columns:
+            meant = None if column in known else _meant(column, lacking)
+            if meant is not None:
+                remedy = f"did you mean {meant!r}?"
+                raise wrong(self.file, 1, column, "the column is unknown", remedy)
+
     def _number(self, name: str, row: int, default: float, least: float) -> float:
         text = self.columns[name][row]
         if not text:
@@ -105,6 +122,16 @@ def read_table(file: Path, needed: Sequence[str]) -> Table:
             raise wrong(file, line, "the whole line", problem)
     columns = [list(column) for column in zip(*rows[1:], strict=True)] or [[] for _ in heading]
     return Table(file=file, columns=dict(zip(heading, columns, strict=True)))
+
+
+def _meant(column: str, lacking: Sequence[str]) -> str | None:
+    """The column that was probably meant: alike, in the same unit or at least of the same head."""
+    given = column.strip().lower().replace(" ", "_").replace("-", "_")
+    head, unit = given.split("_")[0], given.split("_")[-1]
+    close = get_close_matches(given, lacking, len(lacking) or 1, _ALIKE)
+    same_unit = [name for name in close if name.split("_")[-1] == unit]
+    same_head = [name for name in close if name.split("_")[0] == head]
+    return next(iter(same_unit + same_head), None)
 
 
 @cache

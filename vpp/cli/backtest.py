@@ -195,6 +195,8 @@ def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
     out.print(table)
     if columns is not COLUMNS:
         out.print("a wider terminal, report.html and kpi.json show more of each", style="dim")
+    if not made.recording.batteries:
+        errors.print("no batteries in the record: neither sites.csv nor batteries.csv states any")
     if made.recording.price_per_kwh is None:
         errors.print("no prices in the record, so no costs: --city states a tariff")
     regret = ", ".join(f"{name} {value:,.2f}" for name, value in found.regret.items())

@@ -69,6 +69,13 @@ def test_separate_powers_of_a_battery_go_before_the_common_one(tmp_path: Path) -
     assert storage.high_kwh.tolist() == [9]
 
 
+def test_columns_of_other_things_pass(tmp_path: Path) -> None:
+    heading, *rows = SITES.splitlines()
+    added = [f"{heading},pv_capacity_kw,battery_name,phase", *(f"{row},1,x,2" for row in rows)]
+    found = read_recording(write_folder(tmp_path, {"sites.csv": "\n".join(added)}))
+    assert found.storage.high_kwh.tolist() == [10, 18]
+
+
 AT_5 = "2026-07-01T05:00:00Z,a,2.0,9.0\n"
 BROKEN = [
     ("sites.csv", None, "sites.csv: the whole file: there is no such file"),
@@ -76,6 +83,41 @@ BROKEN = [
     ("sites.csv", "site\na\na\n", "sites.csv:3: site: is 'a'"),
     ("sites.csv", SITES.replace("a,10,5", "a,10,"), "sites.csv:2: battery_charge_kw: a battery"),
     ("sites.csv", SITES.replace("a,10", "a,ten"), "sites.csv:2: battery_capacity_kwh: is 'ten'"),
+    (
+        "sites.csv",
+        "site,battery_kwh,battery_power_kw\na,10,5\nb,,\nc,,\n",
+        "sites.csv:1: battery_kwh: the column is unknown (did you mean 'battery_capacity_kwh'?)",
+    ),
+    (
+        "sites.csv",
+        "site,battery_kwh\na,10\nb,\nc,\n",
+        "battery_kwh: the column is unknown (did you mean 'battery_capacity_kwh'?)",
+    ),
+    (
+        "sites.csv",
+        SITES.replace("eta_charge", "eta_charg"),
+        "sites.csv:1: eta_charg: the column is unknown (did you mean 'eta_charge'?)",
+    ),
+    (
+        "sites.csv",
+        "site,battery_power_kw\na,5\nb,\nc,\n",
+        "sites.csv:1: battery_capacity_kwh: the column is missing",
+    ),
+    (
+        "sites.csv",
+        "site,battery_capacity_kwh,battery_charge_kw\na,5,2\nb,,\nc,,\n",
+        "sites.csv:1: battery_discharge_kw: the column is missing",
+    ),
+    (
+        "batteries.csv",
+        "battery,site,capacity_kwh,battery_power_kw\nb1,a,5,2\n",
+        "batteries.csv:1: capacity_kwh: the column is unknown",
+    ),
+    (
+        "batteries.csv",
+        "battery,site\nb1,a\n",
+        "batteries.csv:1: battery_capacity_kwh: the column is missing",
+    ),
     ("sites_hourly.csv", None, "no such file"),
     ("sites_hourly.csv", ("a,2.0", "a,-2.0"), "sites_hourly.csv:17: load_kw: is '-2.0'"),
     ("sites_hourly.csv", (",a,", ",x,"), "sites_hourly.csv:17: site: is 'x'"),

@@ -129,6 +129,13 @@ def test_without_prices_costs_are_dashes_and_it_says_where_a_tariff_comes_from(
     assert "--city states a tariff" in done.output
 
 
+def test_a_record_without_batteries_says_so_once(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, {"sites.csv": "site\na\nb\nc\n"})
+    done = backtest(folder, "--out", tmp_path / "out", "--controller", "community")
+    assert done.exit_code == exits.OK, done.output
+    assert done.output.count("no batteries in the record") == 1
+
+
 def test_part_of_a_city(tmp_path: Path) -> None:
     lines = [line for line in hourly().splitlines() if ",c," not in line]
     files: dict[str, str | None] = {
