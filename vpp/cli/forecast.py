@@ -2,23 +2,32 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vpp.cli.console import console
 from vpp.cli.exits import LEGEND, as_usage, faults_as_exits
 from vpp.cli.named import Foreseeing, Learning, LearntCity, Page, Record, RecordedCity
 from vpp.cli.past import RecordedHistory
 from vpp.cli.spans import seconds
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vpp.backtest.data import Recording
     from vpp.backtest.forecast_quality import Comparison
     from vpp.backtest.setting import Setting
 
 app = typer.Typer(no_args_is_help=True, help="Forecasts of load, sun and the pools' net.")
 YARDSTICK = "ridge"
+_FIGURES = {"MAE kW": "mae_kw", "pinball": "pinball_kw", "coverage": "coverage"}
+"""Columns, and where their figures stand."""
+_LEAST_MISSED = ("last week", "pinball", "no weather", "coverage", "yesterday", "ridge")
+"""Columns that a narrow terminal goes without, in this order: a figure cut off tells nothing."""
+_UNBOUNDED = 1000
 
 
 @app.command(epilog=LEGEND)
@@ -142,26 +151,43 @@ def _compared(
 
 
 def _show(found: "Comparison", leads_s: list[float], forecast: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from vpp.backtest.forecast_report import plain
 
     others = [name for name in found.of if name != forecast]
+    rows = [row for row in plain(found, leads_s)["figures"] if row["forecast"] == forecast]
+    title = (
+        f"{forecast}: {found.issues} forecasts, {found.first:%Y-%m-%d} to {found.last:%Y-%m-%d},"
+        f" {found.sites} sites"
+    )
+    out, dropped, room = console(), 0, console().options.update(max_width=_UNBOUNDED)
+    table = _table(title, rows, others, ())
+    while out.measure(table, options=room).maximum > out.width and dropped < len(_LEAST_MISSED):
+        dropped += 1
+        table = _table(title, rows, others, _LEAST_MISSED[:dropped])
+    out.print(table)
+    if dropped:
+        out.print("a wider terminal, --out and --json show more", style="dim")
+
+
+def _table(
+    title: str, rows: Sequence[Mapping[str, Any]], others: Sequence[str], dropped: Sequence[str]
+) -> "Table":
+    from rich.table import Table
+
+    shown = [name for name in others if name not in dropped]
+    figures = [name for name in _FIGURES if name not in dropped]
     table = Table(
-        title=f"{forecast}: {found.issues} forecasts, {found.first:%Y-%m-%d} to"
-        f" {found.last:%Y-%m-%d}, {found.sites} sites",
+        title=title,
         title_justify="left",
-        caption=f"last columns: skill against {', '.join(others)}",
+        caption=f"last columns: skill against {', '.join(shown)}",
         caption_justify="left",
     )
     table.add_column("of", no_wrap=True)
-    for name in ("ahead", "MAE kW", "pinball", "coverage", *others):
+    for name in ("ahead", *figures, *shown):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in plain(found, leads_s)["figures"]:
-        if row["forecast"] == forecast:
-            cells = [row["mae_kw"], row["pinball_kw"], row["coverage"]]
-            cells += [row["skill"][name] for name in others]
-            texts = ("–" if cell is None else f"{cell:.3f}" for cell in cells)
-            table.add_row(row["subject"], f"{row['lead_h']:g} h", *texts)
-    Console().print(table)
+    for row in rows:
+        cells = [row[_FIGURES[name]] for name in figures]
+        cells += [row["skill"][name] for name in shown]
+        texts = ("–" if cell is None else f"{cell:.3f}" for cell in cells)
+        table.add_row(row["subject"], f"{row['lead_h']:g} h", *texts)
+    return table

@@ -59,6 +59,20 @@ def test_a_record_with_weather_shows_what_it_is_worth(folder: Path) -> None:
     assert "skill against ridge, no weather, yesterday, last week" in plain.stdout
 
 
+@pytest.mark.parametrize(("width", "more"), [(60, True), (80, True), (160, False)])
+def test_a_narrow_terminal_goes_without_columns_and_cuts_none(
+    folder: Path, width: int, more: bool
+) -> None:
+    with_weather(folder)
+    asked = ["forecast", "evaluate", str(folder), "--after", "15d", "--every", "12h", "--leads"]
+    terminal = {"COLUMNS": str(width), "FORCE_COLOR": "1", "TERM": "xterm"}
+    told = CliRunner().invoke(app, [*asked, "1h,6h,24h"], env=terminal).stdout
+    assert "MAE kW" in told
+    assert "…" not in told
+    assert ("a wider terminal" in told) is more
+    assert ("pinball" in told) is not more
+
+
 def test_json_is_the_whole_of_standard_output(folder: Path) -> None:
     told = evaluate(folder, "--after", "15d", "--every", "12h", "--json", "--forecast", "ridge")
     figures = json.loads(told.stdout)
