@@ -24,7 +24,7 @@ from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.setpoint import Setpoint
 
-FIRST_S, ALL_S, LOOK_S = 1.5, 4.5, 0.05
+FIRST_S, ALL_S, LOOK_S = 1.5, 4.2, 0.05
 """Wire seconds: for decreases before anything else is told, for all, between two looks."""
 LAST_WORD_S = 0.1
 """Wire seconds for the gate to say why it lets nothing out."""

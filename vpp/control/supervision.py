@@ -27,7 +27,8 @@ LEAVING_WAIT_S = 0.25
 class Backoff:
     """Waits between tries, wire seconds.
 
-    None before the first retry, then 1 to 2 s, doubling to a minute.
+    None before the first retry, then 1 to 2 s, doubling to a minute. Who has answered in between
+    is not waited for long, but only three answers in a row make its next retry an immediate one.
     """
 
     def __init__(self, draw: Callable[[], float] = random.random) -> None:
@@ -37,8 +38,7 @@ class Backoff:
 
     def good(self) -> None:
         self._good += 1
-        if self._good >= GOOD_ROUNDS:
-            self._failures = 0
+        self._failures = 0 if self._good >= GOOD_ROUNDS else min(self._failures, 1)
 
     def failed(self, fault: Exception) -> float:
         """Seconds to wait after this failure; the longest at once where another device answers."""

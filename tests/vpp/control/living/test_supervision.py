@@ -18,13 +18,14 @@ def test_waits_grow_jittered_to_a_minute() -> None:
     assert most == [0.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
 
-def test_failures_are_forgiven_only_after_some_good_rounds_in_a_row() -> None:
+def test_who_has_answered_is_not_waited_for_long_and_forgiven_after_some_good_rounds() -> None:
+    """One failure just after a return left a device alone for up to a minute."""
     backoff = Backoff(lambda: 0.0)
-    for _ in range(4):
+    for _ in range(9):
         backoff.failed(NoAnswer())
     for _ in range(GOOD_ROUNDS - 1):
         backoff.good()
-    assert backoff.failed(NoAnswer()) == 8.0
+    assert [backoff.failed(NoAnswer()) for _ in range(3)] == [1.0, 2.0, 4.0]
     for _ in range(GOOD_ROUNDS):
         backoff.good()
     assert backoff.failed(NoAnswer()) == 0.0
