@@ -71,7 +71,7 @@ class Screen:
         if self._last is None:
             self._console.print("No tick completed.")
             return
-        self._console.print(score_table(self.rows(self._last)))
+        self._console.print(score_table(self.rows(self._last), width=self._console.width))
         if (unmeasured_s := self._last.reached.unmeasured_s) >= 30.0:
             minutes = f"{unmeasured_s / 60:.0f} min of the city's time were not measured in whole"
             self._console.print(f"{minutes}: they count in no row", style="dim")
@@ -117,7 +117,11 @@ class Screen:
         slowed = f" | {view.pace}" if view.speed < view.asked_speed else ""
         self._console.print(
             f"{stamp} | {' | '.join(pools)} | self-consumption {share}"
-            f" | {len(view.alarms)} alarms | {view.writes} writes{slowed}",
+            f" | {_counted(len(view.alarms), 'alarm')} | {_counted(view.writes, 'write')}{slowed}",
             soft_wrap=True,
             highlight=False,
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -29,6 +29,10 @@ _RUNGS = {
 _BAR = 12
 _NARROW = 72
 """Columns below which tables cut their figures off."""
+_ROOMY = 110
+"""Columns from which on the score's headings have room."""
+_SCORES = ("self-consumption", "self-sufficiency", "import", "highest 15 min")
+_SHORT_SCORES = ("self-cons.", "self-suff.", "import", "15 min peak")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +71,11 @@ def live_view(
     if room > 0:
         sides = Table.grid(expand=True, padding=(0, 1))
         sides.add_row(_storage(view, room), _chargers(view, room))
-        parts += [_reasons(view), *marked, sides, score_table(rows), *scored, _alarms(view)]
+        score = score_table(rows, width=width)
+        parts += [_reasons(view), *marked, sides, score, *scored, _alarms(view)]
     else:
-        parts += [*marked, score_table(rows, explained=False), *scored, _alarms(view, at_most=1)]
+        score = score_table(rows, width=width, explained=False)
+        parts += [*marked, score, *scored, _alarms(view, at_most=1)]
     return Panel(Group(*parts), title=title, expand=True)
 
 
@@ -94,8 +100,8 @@ def _narrow(view: View, rows: Sequence[ScoreRow], height: int) -> RenderableType
     return Group(Text("\n".join(lines), overflow="ellipsis", no_wrap=True))
 
 
-def score_table(rows: Sequence[ScoreRow], *, explained: bool = True) -> Table:
-    """One row per controller; stored energy is credited."""
+def score_table(rows: Sequence[ScoreRow], *, width: int, explained: bool = True) -> Table:
+    """One row per controller, for so many columns of a terminal; stored energy is credited."""
     table = Table(
         title="Reached so far, on the same input",
         caption="what is stored counts as used: above 100 % while more is stored than the sun gave"
@@ -107,8 +113,8 @@ def score_table(rows: Sequence[ScoreRow], *, explained: bool = True) -> Table:
         expand=True,
     )
     table.add_column("controller")
-    for name in ("self-consumption", "self-sufficiency", "import", "highest 15 min"):
-        table.add_column(name, justify="right")
+    for name in _SCORES if width >= _ROOMY else _SHORT_SCORES:
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             row.controller,

@@ -84,6 +84,27 @@ def test_a_small_terminal_cuts_no_power_off() -> None:
     assert "1,004.2" in text
 
 
+def test_a_small_terminal_cuts_no_heading_of_the_score() -> None:
+    names = ("no control", "each inverter on its own rule", "this daemon")
+    rows = [
+        ScoreRow(
+            controller=name,
+            self_consumption=1.0,
+            self_sufficiency=0.5,
+            import_kwh=123456.0,
+            peak_kw=1234.5,
+        )
+        for name in names
+    ]
+    console = Console(width=80, height=24, record=True, file=StringIO())
+    console.print(live_view(authorised(Authority.SHADOW), rows, width=80, height=24))
+    text = console.export_text()
+    assert len(text.splitlines()) <= 24
+    for whole in ("self-cons.", "self-suff.", "import", "15 min peak", "123,456 kWh", "1,234.5 kW"):
+        assert whole in text
+    assert "this daemon" in text
+
+
 def test_a_small_terminal_keeps_the_score() -> None:
     lines = shown(authorised(Authority.SHADOW), 80, 24).splitlines()
     assert len(lines) <= 24
