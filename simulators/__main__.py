@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from simulators.city import City
 from simulators.city_file import LAST_PORT, read_city
 from simulators.clock import FASTEST, checked_speed
-from simulators.entry import CityError
+from simulators.entry import CityError, UsageError
 from simulators.examples import city_path
 from simulators.export import export
 from simulators.parent import listen
@@ -62,17 +62,14 @@ def main() -> None:
         else:
             _serve(arguments)
     except OverflowError as error:
-        sys.exit(f"simulators: a time is outside the calendar: {error}")
+        sys.stderr.write(f"simulators: a time is outside the calendar: {error}\n")
+        sys.exit(WRONG_USE)
     except (ValueError, OSError, ExceptionGroup) as error:
         cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
         if not isinstance(cause, ValueError | OSError):
             raise
-        sys.stderr.write(f"simulators: {cause}{_remedy(cause)}\n")
+        sys.stderr.write(f"simulators: {cause}{_remedy(cause, arguments)}\n")
         sys.exit(_code(cause))
-
-
-class UsageError(ValueError):
-    """The command line contradicts itself."""
 
 
 def _code(cause: Exception) -> int:
@@ -81,7 +78,9 @@ def _code(cause: Exception) -> int:
     return WRONG_CITY if isinstance(cause, CityError) else FAILED
 
 
-def _remedy(cause: Exception) -> str:
+def _remedy(cause: Exception, arguments: argparse.Namespace) -> str:
+    if isinstance(cause, CityError) and not arguments.base_port:
+        return f"; 'vpp check {arguments.city}' names every mistake with its line"
     if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
         return ": another simulated city has these ports? --base-port 0 finds free ones"
     return ""
@@ -188,6 +187,8 @@ def _speed(text: str) -> float:
 
 
 def _export(arguments: argparse.Namespace) -> None:
+    if arguments.export.exists() and not arguments.export.is_dir():
+        raise UsageError(f"--export {arguments.export} is a file: name a folder, it is made")
     city = read_city(arguments.city, arguments.base_port)
     first, last = _aware(arguments.first, city), _aware(arguments.last, city)
     if first is None or last is None:

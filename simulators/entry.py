@@ -20,6 +20,10 @@ class CityError(ValueError):
     """The city file cannot be simulated; the message says where and why."""
 
 
+class UsageError(ValueError):
+    """What is asked for contradicts itself, whatever the city."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A mapping of the city file and the path that leads to it."""

@@ -25,6 +25,7 @@ import numpy as np
 import yaml
 
 from simulators.city import Battery, City
+from simulators.entry import UsageError
 from simulators.inputs.ev import ChargerLife
 from simulators.inputs.forecast import HOUR_S, LEADS_H, WeatherService
 from simulators.inputs.load import load_traces
@@ -119,11 +120,11 @@ def battery_figures(batteries: list[Battery]) -> Row:
 
 def _check_span(start: datetime, end: datetime, step: timedelta) -> None:
     if start.tzinfo is None or end.tzinfo is None:
-        raise ValueError("start and end of an export need their offset from UTC")
+        raise UsageError("start and end of an export need their offset from UTC")
     if end <= start:
-        raise ValueError(f"the end {end} of an export is not after its start {start}")
+        raise UsageError(f"the end {end} of an export is not after its start {start}")
     if step <= timedelta(0) or (end - start) % step:
-        raise ValueError(f"from {start} to {end} is not a whole number of steps of {step}")
+        raise UsageError(f"from {start} to {end} is not a whole number of steps of {step}")
 
 
 def _site_rows(city: City) -> Iterator[Row]:

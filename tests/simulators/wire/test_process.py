@@ -118,6 +118,11 @@ def test_it_ends_by_itself_after_the_time_given(city_file: Path) -> None:
         (["--speed", "fast"], "'fast' is no speed from 0 to 600"),
         (["--for", "60"], "'60' is no duration"),
         (["--export", "x"], "--export needs --from and --to"),
+        (["--export", "x", "--from", "2026-07-15", "--to", "2026-07-14"], "is not after its start"),
+        (
+            ["--export", "x", "--from", "2026-07-14", "--to", "2026-07-15", "--step", "7min"],
+            "is not a whole number of steps",
+        ),
         (["--stop-with-parent"], "needs the parent's pipe"),
     ],
 )
@@ -164,6 +169,16 @@ def test_what_is_neither_a_file_nor_an_example_is_said_with_those_there_are(tmp_
     waiting = run_in(tmp_path, "pipe.yaml", "--base-port", "0")
     assert waiting.returncode == 3
     assert "is a pipe" in waiting.stderr
+
+
+def test_a_wrong_city_is_named_by_file_and_path_with_who_knows_the_line(
+    city_file: Path, tmp_path: Path
+) -> None:
+    city_file.write_text(HOUSE.replace("capacity_kwh", "capacity"))
+    wrong = run_in(tmp_path, "city.yaml", "--base-port", "0")
+    assert wrong.returncode == 3
+    assert "city.yaml.assets[" in wrong.stderr
+    assert "'vpp check city.yaml' names every mistake with its line" in wrong.stderr
 
 
 def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> None:
