@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.markup import escape
@@ -63,7 +65,8 @@ def check(
         )
     silent = [finding for finding in found if not finding.well]
     told = {one.device: one.points for one in found if one.well and not one.held}
-    for note in advice(city, {**measures, **told}):
+    today = datetime.now(ZoneInfo(city.portfolio.time_zone)).date()
+    for note in advice(city, {**measures, **told}, today=today):
         out.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
     out.print(_verdict(rows, broken, found, silent))
     if broken or silent:

@@ -1,6 +1,7 @@
 """What is right in a city file, and will still surprise whoever runs it."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from vpp.config.city import City
 from vpp.domain.assets import Battery, EvCharger
@@ -16,14 +17,35 @@ CURRENTS = (Quantity.CURRENT_L1_A, Quantity.CURRENT_L2_A, Quantity.CURRENT_L3_A)
 _NOBODY: Measured = {}
 
 
-def advice(city: City, measured: Measured = _NOBODY) -> tuple[Mistake, ...]:
+def advice(
+    city: City, measured: Measured = _NOBODY, *, today: date | None = None
+) -> tuple[Mistake, ...]:
     """Everything to look at, each with what to do about it; none of it is a mistake of the file.
 
     Args:
         city: The city.
+        today: The city's local day, for what is dated.
         measured: What devices measure by their profiles, or were found to; any other counts by its
             entry.
     """
+    return (*_of_dates(city, today), *_of_nodes(city, measured))
+
+
+def _of_dates(city: City, today: date | None) -> Iterator[Mistake]:
+    """Tariffs in use that have no prices today."""
+    for node in city.portfolio.nodes.values():
+        if node.tariff is None or today is None:
+            continue
+        tariff = city.portfolio.tariffs[node.tariff]
+        if not tariff.covers(today):
+            yield city.mistake(
+                city.path("tariffs", tariff.id),
+                f"there are no prices for today, {today}: {node.id!r} gets no plan",
+                "a period of 'periods' that is valid today",
+            )
+
+
+def _of_nodes(city: City, measured: Measured) -> tuple[Mistake, ...]:
     return tuple(
         city.mistake(f"{_path(city, node)}.a_per_phase", *found)
         for node in city.portfolio.nodes

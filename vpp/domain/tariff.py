@@ -96,6 +96,9 @@ class Tariff:
             raise InvariantError(f"tariff {self.id}: no prices for {day}")
         return period
 
+    def covers(self, day: date) -> bool:
+        return self._covering(day) is not None
+
     def _covering(self, day: date) -> TariffPeriod | None:
         for period in self.periods:
             if period.valid_from <= day and (period.valid_to is None or day < period.valid_to):

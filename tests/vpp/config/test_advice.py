@@ -1,5 +1,7 @@
 """What ``vpp check`` says of a file that is right: limits that nobody can hold as meant."""
 
+from datetime import date
+
 import pytest
 
 from tests.vpp.config.sample import SAMPLE, spoilt
@@ -23,6 +25,15 @@ def said(text: str) -> tuple[Mistake, ...]:
 @pytest.mark.parametrize("name", ["city-20", "one-house"])
 def test_of_the_example_cities_there_is_nothing_to_say(name: str) -> None:
     assert advice(load_city(example_city(name))) == ()
+
+
+def test_a_tariff_without_prices_for_today_is_named_with_its_line() -> None:
+    city = read_city(SAMPLE, "city.yaml")
+    assert advice(city, today=date(2026, 6, 1)) == ()
+    (note,) = advice(city, today=date(1999, 6, 1))
+    assert note.path.startswith("tariffs[0]")
+    assert note.line is not None
+    assert "no prices for today, 1999-06-01" in note.problem
 
 
 def test_amperes_that_a_meter_tells_are_held() -> None:
