@@ -44,7 +44,7 @@ class AuthorityBook:
         self._digests = digests
         self._entries: dict[DeviceId, Entry] = {}
         self._changed, self._writing = asyncio.Event(), asyncio.Lock()
-        self._tasks = Supervisor(pace.wire)
+        self._tasks = Supervisor(pace.wire, draw=pace.draw)
 
     async def __aenter__(self) -> Self:
         """Read the file.

@@ -31,7 +31,7 @@ class Heartbeats:
         self, ports: Mapping[DeviceId, DevicePort], *, gate: WriteGate, audit: Audit, pace: Pace
     ) -> None:
         self._ports, self._gate, self._audit, self._pace = ports, gate, audit, pace
-        self._tasks = Supervisor(pace.wire)
+        self._tasks = Supervisor(pace.wire, draw=pace.draw)
 
     async def __aenter__(self) -> Self:
         for device, port in self._ports.items():

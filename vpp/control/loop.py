@@ -91,7 +91,7 @@ class ControlLoop(Generic[State]):
         self._around, self._pace = surroundings, pace
         self._observers = list(observers)
         self._broken: set[object] = set()
-        self._tasks = Supervisor(pace.wire)
+        self._tasks = Supervisor(pace.wire, draw=pace.draw)
         self._stall: Alarm | None = None
         self._parents, self._parent_memory = parents, ParentMemory()
         self._parent_alarms: tuple[Alarm, ...] = ()

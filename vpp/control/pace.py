@@ -1,5 +1,6 @@
 """How time runs for everything that lives in the control loop."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ class Pace:
     timing: Timing = field(default_factory=Timing)
     speed: Callable[[], float] = lambda: 1.0
     """City seconds per wire second, now."""
+    draw: Callable[[], float] = random.random
+    """From 0 to 1, how far the waits between tries are stretched by chance."""
 
     @property
     def city(self) -> Clock:

@@ -39,7 +39,7 @@ class Sensing:
             TypeError: a port can neither be polled nor listened to.
         """
         self._ports, self._table, self._pace = ports, table, pace
-        self._tasks = Supervisor(pace.wire)
+        self._tasks = Supervisor(pace.wire, draw=pace.draw)
         self.lateness_s: deque[float] = deque(maxlen=LATENESS_KEPT)
         """Of the newest rounds of all polled devices, wire seconds."""
         self._connections = {

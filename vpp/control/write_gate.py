@@ -55,7 +55,7 @@ class WriteGate:
         }
         self._tenure, self._pace = tenure, pace
         self._intents = Intents(audit)
-        self._tasks = Supervisor(pace.wire)
+        self._tasks = Supervisor(pace.wire, draw=pace.draw)
         self._writers: dict[DeviceId, DeviceWriter] = {}
         self._listeners: list[Callable[[Dispatch], None]] = []
         self._decided: frozenset[DeviceId] = frozenset()

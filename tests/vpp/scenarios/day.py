@@ -23,8 +23,8 @@ DIES_H, RETURNS_H = 10.0, 12.0
 """The battery of house b cannot be reached in between."""
 BLIND_H, SEES_H = 14.0, 14.4
 """The meter of house a says nothing in between."""
-OVERRIDE_H, OVER_H, OVERRIDE_KW = 18.5, 19.0, -0.5
-"""The battery of house c is held at this power in between."""
+OVERRIDE_H, OVER_H, OVERRIDE_KW = 20.0, 20.5, 0.5
+"""The battery of house c is held at this power in between: from others, at a loss."""
 
 
 @dataclass

@@ -183,7 +183,7 @@ async def street(
     )
     devices: dict[DeviceId, DevicePort] = {**ports}
     brain = Brain(step=tick.step, start=lambda model, now: state.start(model.compiled, now))
-    pace = Pace(clocks=clocks, timing=TIMING, speed=lambda: SPEED)
+    pace = Pace(clocks=clocks, timing=TIMING, speed=lambda: SPEED, draw=lambda: 0.5)
     room = ControlRoom(city, devices, services, brain, pace, observe=observe)
     made = Street(clock, world, ports, room, planning, replanner, history, desk)
     room.loop.on_tick(made.observe)
