@@ -175,11 +175,14 @@ def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
     from rich.table import Table
 
     from vpp.backtest.report import COLUMNS
+    from vpp.backtest.study import Controller
 
     out = console()
     columns = COLUMNS if out.width >= WHOLE_TABLE else [c for c in COLUMNS if c[0] in MAIN_COLUMNS]
+    planned = made.ask.controller is Controller.PLAN
+    foreseen = f", forecast {made.ask.forecast}" if planned else ""
     table = Table(
-        title=f"{made.run.name}, order {made.goals.order}, forecast {made.ask.forecast}",
+        title=f"{made.run.name}, order {made.goals.order}{foreseen}",
         title_justify="left",
     )
     table.add_column("controller")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import shutil
 import tempfile
 import time
@@ -73,8 +74,8 @@ class Show:
 def demo(
     file: OtherCityFile = None,
     speed: Annotated[
-        float, typer.Option("--speed", min=1, max=FASTEST, help="City seconds per real second.")
-    ] = 60.0,
+        str, typer.Option("--speed", help=f"City seconds per real second, 1 to {FASTEST:g}.")
+    ] = "60",
     lasts: Annotated[
         str | None, typer.Option("--for", help="End by itself after this real time, as 60s.")
     ] = None,
@@ -97,18 +98,30 @@ def demo(
     Example: vpp demo --speed 120 --for 60s
     """
     never_wait()
+    asked_speed = _speed(speed)
     with farewell() as begun:
         path = file or example_city()
         city = load_city(path)
         show = Show(
             file=path,
-            speed=speed,
+            speed=asked_speed,
             start=_start(start, city),
             lasts_s=seconds(lasts, "--for") if lasts else None,
             http=address_of(http),
             picture=picture,
         )
         on_fast_loop(_demo(show, begun))
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 1 <= speed <= FASTEST:
+        problem = f"{text!r} is no speed from 1 to {FASTEST:g}"
+        raise typer.BadParameter(problem, param_hint="'--speed'")
+    return speed
 
 
 def _start(asked: str | None, city: City) -> datetime:

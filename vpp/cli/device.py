@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.table import Table
 from vpp.cli.console import console
 from vpp.cli.daemons import City, Portfolio, directory, unkept
 from vpp.cli.exits import faults_as_exits
+from vpp.config.findings import instead
 from vpp.domain.devices import Authority
 from vpp.runtime.command_socket import ask
 
@@ -24,20 +24,23 @@ _LEVELS = (
 )
 
 
-class Settable(StrEnum):
-    """All but ``local``, which only the device itself can say."""
+_SETTABLE = tuple(one.value for one in Authority if one is not Authority.LOCAL)
+"""All but ``local``, which only the device itself can say."""
 
-    OUT_OF_SERVICE = Authority.OUT_OF_SERVICE
-    OBSERVE = Authority.OBSERVE
-    SHADOW = Authority.SHADOW
-    AUTO = Authority.AUTO
-    MANUAL = Authority.MANUAL
+
+def _settable(given: str) -> str:
+    if given not in _SETTABLE:
+        problem = f"{given!r} is no authority that can be given"
+        raise typer.BadParameter(f"{problem}: {instead(given, _SETTABLE)}")
+    return given
 
 
 @app.command("set-authority")
 def set_authority(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="Id of the device.")],
-    authority: Annotated[Settable, typer.Argument(metavar="AUTHORITY", help=_LEVELS)],
+    authority: Annotated[
+        str, typer.Argument(metavar="AUTHORITY", help=_LEVELS, callback=_settable)
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why; goes on record.")],
     city: City = None,
     portfolio: Portfolio = None,

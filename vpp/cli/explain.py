@@ -81,7 +81,8 @@ def _lines(found: "Account") -> Iterator[str]:
     else:
         so = told.outcome or "its outcome is not on record yet"
         power = _powers(told.lo_kw, told.hi_kw)
-        yield f"told: {told.form} {power} by {told.who}, {clock(told.at)}: {escape(told.why)}; {so}"
+        what = f"{told.form} {power}".rstrip()
+        yield f"told: {what} by {told.who}, {clock(told.at)}: {escape(told.why)}; {so}"
     if found.standing is not None and found.standing.authority in _MEANS:
         yield _authority(found.standing, clock)
     if found.override is not None:

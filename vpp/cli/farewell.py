@@ -27,11 +27,11 @@ class Ended(Protocol):
 
 
 @contextmanager
-def farewell() -> Iterator[Callable[[Ended], None]]:
+def farewell(*, observe: bool = False) -> Iterator[Callable[[Ended], None]]:
     """Turn faults into words and exit codes, and say how the devices of a daemon were left.
 
     Gives what takes note of the daemon. If one of its devices was not made safe, that is the exit
-    code, before any other: a disk that broke does not hide it.
+    code, before any other: a disk that broke does not hide it. ``observe``: it wrote not one byte.
     """
     begun: list[Ended] = []
     try:
@@ -39,13 +39,13 @@ def farewell() -> Iterator[Callable[[Ended], None]]:
             yield begun.append
             _raise_fault_of(begun)
     except typer.Exit as other:
-        if _told(begun):
+        if _told(begun, observe=observe):
             raise typer.Exit(UNSAFE) from other
         raise
     except BaseException:
-        _told(begun)
+        _told(begun, observe=observe)
         raise
-    if _told(begun):
+    if _told(begun, observe=observe):
         raise typer.Exit(UNSAFE)
 
 
@@ -55,7 +55,7 @@ def _raise_fault_of(begun: Sequence[Ended]) -> None:
             raise daemon.fault
 
 
-def _told(begun: Sequence[Ended]) -> bool:
+def _told(begun: Sequence[Ended], *, observe: bool) -> bool:
     """Say how devices were left; whether one of ours was not made safe."""
     left = [one for daemon in begun for one in daemon.left]
     ours = [one for one in left if not _not_ours(one)]
@@ -63,7 +63,9 @@ def _told(begun: Sequence[Ended]) -> bool:
     if ours:
         typer.echo(f"{sure} of {len(ours)} assets read back in their safe state")
     if len(ours) < len(left):
-        typer.echo(f"{len(left) - len(ours)} assets left alone: their authority lets nothing out")
+        alone = len(left) - len(ours)
+        why = "--observe lets nothing out" if observe else "their authority lets nothing out"
+        typer.echo(f"{alone} {'asset' if alone == 1 else 'assets'} left alone: {why}")
     doubtful = [one for one in ours if one.ending is not Ending.READ_BACK]
     for (ending, detail), alike in _alike(doubtful).items():
         named = ", ".join(f"{one.asset} ({one.device})" for one in alike)

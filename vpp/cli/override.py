@@ -15,6 +15,7 @@ from vpp.cli.spans import seconds
 from vpp.domain.devices import Authority
 from vpp.domain.errors import VppError
 from vpp.runtime.command_socket import ask
+from vpp.runtime.sources import LONGEST_OVERRIDE
 
 
 def override(
@@ -62,6 +63,11 @@ def override(
         raise typer.BadParameter("give a --reason: it goes on record")
     if not end and all(value is None for value in bounds.values()):
         raise typer.BadParameter("say what to do: --power, --min or --max")
+    lasts_s = seconds(lasts, "--for")
+    if lasts_s > LONGEST_OVERRIDE.total_seconds():
+        longest = f"{LONGEST_OVERRIDE.total_seconds() / 3600:g}h"
+        problem = f"{lasts!r} is too long for an override: at most {longest}"
+        raise typer.BadParameter(problem, param_hint="'--for'")
     with faults_as_exits():
         home = directory(city, portfolio)
         if end:
@@ -75,7 +81,7 @@ def override(
             typer.echo(f"{unkept(answer)}withdrawn: {', '.join(answer['ended'])}")
             return
         asked = {
-            "verb": "override", "scope": scope, "for_s": seconds(lasts, "--for"), "reason": reason,
+            "verb": "override", "scope": scope, "for_s": lasts_s, "reason": reason,
             "owner": getpass.getuser(), **bounds,
         }  # fmt: skip
         answer = asyncio.run(ask(home, asked))

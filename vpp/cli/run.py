@@ -76,7 +76,7 @@ def run(
     """
     never_wait()
     address, lasts_s = address_of(http), None if lasts is None else seconds(lasts, "--for")
-    with farewell() as begun:
+    with farewell(observe=observe) as begun:
         city = load_city(file, base_port=base_port)
         wire = WireClock()
         clocks = Clocks(city=CityClock(wire), wire=wire)

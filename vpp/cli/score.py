@@ -40,6 +40,11 @@ def score(
         from vpp.runtime.score_book import NAME, ScoreBook
 
         path = directory(city, portfolio) / NAME
+        if portfolio is not None and not path.parent.is_dir():
+            raise VppError(
+                f"there is no portfolio {portfolio!r} on this host: no daemon has kept anything in"
+                f" {path.parent}; another VPP_STATE_HOME hides it, too"
+            )
         if not path.is_file():
             raise VppError(
                 f"no day is scored yet: a daemon begins {path} in the first night that it lives"

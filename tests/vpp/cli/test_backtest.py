@@ -134,6 +134,7 @@ def test_a_record_without_batteries_says_so_once(tmp_path: Path) -> None:
     done = backtest(folder, "--out", tmp_path / "out", "--controller", "community")
     assert done.exit_code == exits.OK, done.output
     assert done.output.count("no batteries in the record") == 1
+    assert "forecast" not in done.output
 
 
 def test_part_of_a_city(tmp_path: Path) -> None:

@@ -283,6 +283,28 @@ def test_a_wrong_command_line_says_so(home: dict[str, str], arguments: list[str]
     assert vpp(home, *arguments).returncode == exits.USAGE
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["demo", "--speed", "1000"], exits.USAGE, "'1000' is no speed from 1 to 600"),
+        (["demo", "--speed", "fast"], exits.USAGE, "'fast' is no speed from 1 to 600"),
+        (
+            ["device", "set-authority", "a", "automatic", "--reason", "w", "--portfolio", "x"],
+            exits.USAGE,
+            "'automatic' is no authority that can be given: did you mean 'auto'?",
+        ),
+        (["score", "--portfolio", "nope"], exits.FAILED, "there is no portfolio 'nope'"),
+    ],
+)
+def test_what_is_wrong_on_a_command_line_is_told_in_plain_words(
+    home: dict[str, str], arguments: list[str], code: int, said: str
+) -> None:
+    done = vpp(home, *arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Value error" not in done.stderr
+
+
 def wrong_city(directory: Path, old: str, new: str) -> Path:
     text = example_city("one-house").read_text()
     assert old in text

@@ -1,7 +1,7 @@
 """Exit codes and last words of a daemon, whatever went wrong beside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import typer
@@ -65,6 +65,22 @@ def test_devices_that_are_not_safe_are_the_exit_code_before_any_other(
     if daemon.left:
         assert f"of {len(daemon.left)} assets read back in their safe state" in out
     assert ("no answer in time" in err) is (code == exits.UNSAFE)
+
+
+@pytest.mark.parametrize(
+    ("observe", "words"),
+    [
+        (False, "1 asset left alone: their authority lets nothing out"),
+        (True, "1 asset left alone: --observe lets nothing out"),
+    ],
+)
+def test_what_was_left_alone_says_by_whose_word(
+    capfd: pytest.CaptureFixture[str], observe: bool, words: str
+) -> None:
+    alone = replace(left(Ending.NOT_WRITTEN)[0], detail="authority: authority is observe")
+    with farewell(observe=observe) as begun:
+        begun(Ended([alone]))
+    assert words in capfd.readouterr().out
 
 
 def test_what_nobody_foresaw_is_raised_after_devices_were_told(

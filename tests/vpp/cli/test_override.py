@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from tests.vpp.control.planning.cities import two_sites
+from vpp.cli import exits
 from vpp.cli.main import app
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.clocks import CityClock, WireClock
@@ -42,6 +43,13 @@ async def test_what_is_inside_them_needs_no_words(tmp_path: Path) -> None:
     words = await said(tmp_path, "home-bat", "--power=-2")
     assert "takes" not in words
     assert words.startswith("override ")
+
+
+def test_what_lasts_too_long_is_a_wrong_command_line_that_says_how_long_it_may() -> None:
+    asked = ["override", "home-bat", "--power", "1", "--reason", "test", "--portfolio", "nobody"]
+    done = CliRunner(env={"COLUMNS": "160"}).invoke(app, [*asked, "--for", "5h"])
+    assert done.exit_code == exits.USAGE
+    assert "'5h' is too long for an override: at most 4h" in done.output
 
 
 async def test_an_override_that_the_disk_does_not_take_holds_and_says_so(tmp_path: Path) -> None:
