@@ -13,7 +13,6 @@ from vpp.control.replanning import Replanner, Rhythm
 from vpp.domain.assets import Battery
 from vpp.domain.batch import Batch
 from vpp.domain.errors import InvariantError
-from vpp.domain.forecast import Forecast
 from vpp.domain.ids import AssetId, PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
@@ -28,6 +27,7 @@ from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.model_registry import MODELS
 from vpp.runtime.probe import Finding, measure_all
+from vpp.runtime.unrecorded import unrecorded
 from vpp.runtime.worker import PlanningWorker
 
 USUAL_SOC = 0.5
@@ -97,7 +97,7 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         plans=replanner.plans,
         troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},
         notes=[*_silent(silent, len(portfolio.devices)), *notes],
-        unforecast=_unforecast(portfolio, replanner.forecasts),
+        unforecast=unrecorded(portfolio, replanner.forecasts),
     )
 
 
@@ -113,17 +113,6 @@ def _models(request: Request) -> Path | None:
     """What the daemon's forecaster has learnt belongs to the daemon's history alone."""
     own = request.history == request.state_dir / HISTORY
     return request.state_dir / MODELS if own else None
-
-
-def _unforecast(
-    portfolio: Portfolio, forecasts: Mapping[tuple[str, Quantity], Forecast]
-) -> dict[SiteId, float]:
-    found: dict[SiteId, float] = {}
-    for site in portfolio.sites:
-        forecast = forecasts.get((site, Quantity.POWER_KW))
-        if forecast is None or np.isinf(forecast.input_age_s):
-            found[site] = 0.0 if forecast is None else float(forecast.middle_kw.mean())
-    return found
 
 
 def check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:
