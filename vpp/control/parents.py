@@ -10,6 +10,7 @@ from vpp.control import allotment, arbiter
 from vpp.control.allotment import Band, Request
 from vpp.control.arbiter import Verdict
 from vpp.control.inputs import Alarm, Handed
+from vpp.control.overloads import METER_PART, SHORT_KW
 from vpp.control.places import Places
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import NodeId, PoolId
@@ -17,7 +18,6 @@ from vpp.domain.network import Limit
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal, ScopeKind
 
-SHORT_KW = 0.01
 WHOLE = NodeId("")
 """What lies above every root: the portfolio."""
 
@@ -189,7 +189,8 @@ def _shortfall(name: str, own: Handed, heard: Iterable[Request]) -> list[Alarm]:
     least = sum(request.least_kw for request in heard)
     most = sum(request.most_kw for request in heard)
     over_kw = max(least - own.hi_kw, own.lo_kw - most)
-    if over_kw <= SHORT_KW:
+    limit_kw = own.hi_kw if least > own.hi_kw else own.lo_kw
+    if over_kw <= SHORT_KW + METER_PART * abs(limit_kw):
         return []
-    text = f"over its limit by {over_kw:.1f} kW, and no pool beneath can move further"
+    text = f"over {own.source} by {over_kw:.1f} kW, and no pool beneath can move further"
     return [Alarm(code="SHORTFALL", subject=f"node:{name}", text=text)]

@@ -10,7 +10,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.proposal import Proposal
 
-VERSION = 9
+VERSION = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +100,8 @@ class RowMemory:
     ramp_kw: Floats
     """Most that what is controlled may sum up to in the tick before; infinite while no ramp runs,
     -inf before its first tick."""
+    over_since_s: Floats
+    """Since when its import is above its limit whatever was told; infinite while it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -308,4 +310,5 @@ def _blank_rows(count: int, now_s: float) -> RowMemory:
         blind=np.zeros(count, dtype=np.bool_),
         ramp_s=np.full(count, now_s),
         ramp_kw=np.full(count, -np.inf),
+        over_since_s=np.full(count, np.inf),
     )

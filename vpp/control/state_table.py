@@ -17,7 +17,7 @@ from vpp.domain.batch import Batch
 from vpp.domain.devices import Authority
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
-from vpp.domain.points import Quantity
+from vpp.domain.points import Point, Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.quality import Quality
 from vpp.domain.session import EvSession
@@ -47,6 +47,12 @@ class StateTable:
             if asset in portfolio.writer_of
         ]
         self._written_at = frozen_ints([self.layout.asset_at[asset] for asset, _ in self._writers])
+        self._there_s = np.full(len(self._writers), np.inf)
+        """Since when each of them is online."""
+        read = {c.point: c.freshness_s for c in self._cells.all}
+        points = (Point(subject=asset, quantity=Quantity.POWER_KW) for asset, _ in self._writers)
+        self._patience_s = np.array([read.get(point, timing.freshness_s) for point in points])
+        """For how long the power of one that is online may not be heard yet."""
         self.latest: Snapshot | None = None
         """What was frozen last."""
 
@@ -83,6 +89,8 @@ class StateTable:
 
     def freeze(self, tick: int, at: datetime, now_s: float) -> Snapshot:
         """Everything as it is at this moment; later batches do not change it."""
+        online = np.array([self._devices[device].online for _, device in self._writers], np.bool_)
+        self._there_s = np.where(online, np.minimum(self._there_s, now_s), np.inf)
         self._values.settle()
         quality = self._values.fresh_quality(now_s)
         meters = {
@@ -119,11 +127,17 @@ class StateTable:
         )
 
     def _unmeasured(self) -> Iterator[Alarm]:
-        """Assets whose writer is there, and whose power nobody knows."""
-        power = None if self.latest is None else self.latest.assets[Quantity.POWER_KW]
-        if power is None:
+        """Assets whose writer is there, and whose power nobody knows, or has known yet.
+
+        One that has just come has a freshness limit to say it.
+        """
+        if self.latest is None:
             return
-        for at in np.flatnonzero(power.quality[self._written_at] != Quality.GOOD):
+        power = self.latest.assets[Quantity.POWER_KW]
+        spoken = power.measured_s[self._written_at] >= self._there_s
+        late = self.latest.now_s - self._there_s > self._patience_s
+        unknown = power.quality[self._written_at] != Quality.GOOD
+        for at in np.flatnonzero(unknown & (spoken | late)):
             asset, device = self._writers[at]
             if self._devices[device].online:
                 text = "its power is not measured: it is not controlled, and counts at its worst"

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpp.control import curtailment, issuing, ladder, phase_currents, running, wording
+from vpp.control import curtailment, issuing, ladder, overloads, phase_currents, running, wording
 from vpp.control.deciding import Chosen, decided
 from vpp.control.final_check import checked
 from vpp.control.inputs import Decision, TickInputs, TickResult
@@ -107,11 +107,12 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         pool, Rung.SAFE_STATE if scene.dark[0] else chosen.terms.rung, scene.dark, stood.controlled
     )
     request = request_of(scene, chosen, memory)
+    over = overloads.found(scene, reach, orders.power_kw)
     state = replace(
         chosen.state,
         last_s=scene.sight.now_s,
         memory=memory,
-        row_memory=scene.ground.memory,
+        row_memory=over.remembered(scene.ground.memory),
         trace=trace,
         trim_kw=chosen.trim_kw,
         course_kw=chosen.course_kw,
@@ -132,17 +133,10 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
             *wording.of_dark(pool, scene.ground.memory.blind),
         ),
         rungs=rungs,
-        alarms=wording.alarms(scene, _excess(scene, reach, orders), reach.overruled),
+        alarms=wording.alarms(scene, overloads.alarms(scene, reach, over), reach.overruled),
         served_kw=chosen.served.net_kw,
         request=request,
     )
-
-
-def _excess(scene: Scene, reach: Reach, orders: Orders) -> Floats:
-    """By how much each row's import cannot be held, kW, shape (rows,)."""
-    steered = scene.standing.controlled & ~scene.pool.pv
-    flow = scene.ground.hi_kw + scene.pool.rows.sums(np.where(steered, orders.power_kw, 0.0))
-    return np.maximum(flow - reach.nets.most_kw, 0.0)
 
 
 def _decisions(scene: Scene, chosen: Chosen, orders: Orders) -> tuple[Decision, ...]:

@@ -99,12 +99,12 @@ def of_dark(pool: CompiledPool, dark: Bools) -> list[Reason]:
     ]
 
 
-def alarms(scene: Scene, over_kw: Floats, overruled: Bools) -> tuple[Alarm, ...]:
+def alarms(scene: Scene, overloads: Iterable[Alarm], overruled: Bools) -> tuple[Alarm, ...]:
     """Everything that a person should know now.
 
     Args:
         scene: What the tick stands on.
-        over_kw: By how much each row cannot be held, shape (rows,), kW; 0 where it can.
+        overloads: Of rows that are over their limits.
         overruled: Assets whose proposals give way to a row above them.
     """
     pool, sight, memory = scene.pool, scene.sight, scene.standing.memory
@@ -150,27 +150,8 @@ def alarms(scene: Scene, over_kw: Floats, overruled: Bools) -> tuple[Alarm, ...]
         "its last command was not answered: the worse of old and new counts",
     )
     found += [_given_way(pool, scene.verdict, at) for at in np.flatnonzero(overruled).tolist()]
-    found += [
-        Alarm(
-            code="SHORTFALL",
-            subject=f"node:{pool.rows.names[row]}",
-            text=f"over its limit by {over_kw[row]:.1f} kW, and nothing beneath is left to move",
-        )
-        for row in np.flatnonzero((over_kw > SHORT_KW) & ~_awaited(scene))
-    ]
+    found += overloads
     return tuple({(a.code, a.subject): a for a in found}.values())
-
-
-def _awaited(scene: Scene) -> Bools:
-    """Rows of which a meter has not spoken yet, nor had one freshness limit to do so.
-
-    Until then they count at their worst case, and a worst case is no overload.
-    """
-    pool, rows, now_s = scene.pool, scene.ground.memory, scene.sight.now_s
-    good, heard = scene.sight.net.good, np.isfinite(rows.residual_kw)
-    early = pool.metered & ~heard & (now_s - rows.good_s <= scene.timing.freshness_s)
-    waiting = np.where(good, 0.0, np.where(early, 1.0, np.where(heard, 0.0, np.nan)))
-    return np.asarray(pool.rows.gathered(np.zeros(len(pool.rows)), waiting) > 0)
 
 
 def _of_rows(pool: CompiledPool, marked: Bools, code: str, text: str) -> Iterable[Alarm]:

@@ -339,3 +339,19 @@ def test_what_a_device_complains_of_is_an_alarm_until_it_says_otherwise() -> Non
         standing.append({a.subject: a.text for a in made.alarms() if a.code == "DEVICE_ALARM"})
     both = {"d1:door": "warning: open", "d1:fan": "warning"}
     assert standing == [{}, both, both, {}]
+
+
+def test_a_device_that_has_just_come_has_a_freshness_limit_to_say_its_power() -> None:
+    made = table()
+    made.apply(batch("d1", {POWER: 3.0}, at_s=1.0))
+    for came_s in (100.0, 200.0):
+        made.answers(D1)
+        made.well(D1)
+        seen(made, came_s)
+        assert made.alarms() == ()
+        seen(made, came_s + Timing().freshness_s)
+        assert made.alarms() == ()
+        seen(made, came_s + Timing().freshness_s + 1.0)
+        assert [one.code for one in made.alarms()] == ["UNMEASURED"]
+        made.lost(D1, "gone")
+        seen(made, came_s + 50.0)
