@@ -17,13 +17,18 @@ _log = structlog.get_logger(__name__)
 
 
 def unrecorded(portfolio: Portfolio, forecasts: Forecasts) -> dict[SiteId, float]:
-    """Mean load assumed, kW, of the sites of which nothing is on record."""
+    """Mean load assumed, kW, of the sites of which nothing is on record and nothing was learnt."""
     found: dict[SiteId, float] = {}
     for site in portfolio.sites:
         forecast = forecasts.get((site, Quantity.POWER_KW))
-        if forecast is None or np.isinf(forecast.input_age_s):
+        if forecast is None or _is_guess(forecast):
             found[site] = 0.0 if forecast is None else float(forecast.middle_kw.mean())
     return found
+
+
+def _is_guess(forecast: Forecast) -> bool:
+    """One that was learnt from a record elsewhere knows its errors, though it has no input here."""
+    return bool(np.isinf(forecast.input_age_s)) and forecast.deviation_kw is None
 
 
 class UnrecordedNotice:

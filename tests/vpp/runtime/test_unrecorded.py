@@ -1,5 +1,7 @@
 """What a daemon says of sites that it has no history of."""
 
+from dataclasses import replace
+
 import numpy as np
 from structlog.testing import capture_logs
 
@@ -44,6 +46,11 @@ def of(**ages_s: float) -> Forecasts:
 def test_sites_without_a_history_are_named_once_and_with_what_is_assumed() -> None:
     unknown = of(home=np.inf, shop=60.0)
     assert said({}, unknown, unknown) == ["home 1.0 kW"]
+
+
+def test_what_was_learnt_from_a_record_before_is_no_guess() -> None:
+    learnt = replace(forecast("home", np.inf), deviation_kw=np.full(len(GRID), 0.2))
+    assert said({**of(shop=60.0), ("home", Quantity.POWER_KW): learnt}) == []
 
 
 def test_with_a_history_nothing_is_said_not_even_when_it_ends() -> None:
