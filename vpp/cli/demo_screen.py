@@ -88,7 +88,7 @@ class Screen:
             return
         width, height = _PICTURE
         paper = Console(record=True, file=StringIO(), width=width, force_terminal=True)
-        paper.print(live_view(self._last, self.rows(self._last), height=height))
+        paper.print(live_view(self._last, self.rows(self._last), width=width, height=height))
         paper.save_svg(str(file), title="vpp demo")
 
     def rows(self, view: View) -> list[ScoreRow]:

@@ -78,6 +78,7 @@ def test_the_newest_view_is_drawn_as_a_picture(tmp_path: Path) -> None:
     screen.draw(tmp_path / "view.svg")
     drawn = (tmp_path / "view.svg").read_text()
     assert drawn.startswith("<svg")
+    assert "self-sufficiency" in drawn
     assert "home-bat" in drawn
     assert "steady" in drawn
 
