@@ -12,6 +12,7 @@ from rich.console import Console
 from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
 from vpp.cli.baselines import Baseline
 from vpp.cli.demo_screen import Screen
+from vpp.control.inputs import Alarm
 from vpp.runtime.score import Reached
 from vpp.runtime.view import View
 
@@ -81,6 +82,15 @@ def test_the_newest_view_is_drawn_as_a_picture(tmp_path: Path) -> None:
     assert "self-sufficiency" in drawn
     assert "home-bat" in drawn
     assert "steady" in drawn
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "| 1 alarm |"), (2, "| 2 alarms |")])
+def test_a_line_counts_alarms_in_words(number: int, words: str) -> None:
+    text = StringIO()
+    screen, view = screen_after((0, 0.0), text=text)
+    alarm = Alarm(code="STALE_METER", subject="node:shop", text="nothing heard for 40 s")
+    screen.show(replace(view, alarms=(alarm,) * number))
+    assert words in text.getvalue()
 
 
 def test_beyond_the_days_that_are_known_nothing_is_said_of_others() -> None:
