@@ -31,6 +31,8 @@ class Verdict:
     row_lo_kw: Floats
     """On the net of each row, positive is import."""
     row_hi_kw: Floats
+    row_around_kw: tuple[Floats, Floats]
+    """The bounds that hold around a power that is wished of a row, or fixed; else the same."""
     row_owner: Mapping[int, Proposal]
     alarms: tuple[Alarm, ...]
     limits: Mapping[str, Proposal]
@@ -47,6 +49,8 @@ class _Bounds:
     hi_by: Proposal | None = None
     wish_kw: float = math.nan
     wish_by: Proposal | None = None
+    around_kw: tuple[float, float] | None = None
+    """Bounds of higher ranks around a power that an override or less fixes."""
     alarms: list[Alarm] = field(default_factory=list)
 
     def take(self, proposal: Proposal, *, failsafe: bool) -> None:
@@ -61,6 +65,9 @@ class _Bounds:
             self.alarms.append(_conflict(proposal, other, end_kw))
             self.lo_kw = self.hi_kw = end_kw
         else:
+            fixes = lo_kw == hi_kw and proposal.rank >= Rank.OVERRIDE and not failsafe
+            if fixes and self.around_kw is None:
+                self.around_kw = self.lo_kw, self.hi_kw
             if lo_kw > self.lo_kw:
                 self.lo_kw, self.lo_by = lo_kw, proposal
             if hi_kw < self.hi_kw:
@@ -140,6 +147,7 @@ def _verdict(
     asset_lo, asset_hi = np.full(places.assets, -np.inf), np.full(places.assets, np.inf)
     wish, row_lo = np.full(places.assets, np.nan), np.full(places.rows, -np.inf)
     row_hi = np.full(places.rows, np.inf)
+    around = row_lo.copy(), row_hi.copy()
     owners: dict[str, dict[int, Proposal]] = {"asset": {}, "row": {}}
     for (kind, at), found in bounds.items():
         alarms += found.alarms
@@ -148,6 +156,8 @@ def _verdict(
             owners[kind][at] = by
         lo, hi = (asset_lo, asset_hi) if kind == "asset" else (row_lo, row_hi)
         lo[at], hi[at] = found.lo_kw, found.hi_kw
+        if kind == "row":
+            around[0][at], around[1][at] = found.around_kw or (found.lo_kw, found.hi_kw)
         if not math.isnan(found.wish_kw):
             if kind == "asset":
                 wish[at] = found.wished_kw
@@ -160,6 +170,7 @@ def _verdict(
         asset_owner=owners["asset"],
         row_lo_kw=row_lo,
         row_hi_kw=row_hi,
+        row_around_kw=around,
         row_owner=owners["row"],
         alarms=tuple(alarms),
         limits=dict(limits),

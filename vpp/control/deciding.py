@@ -6,6 +6,7 @@ import numpy as np
 
 from vpp.control import course, ledger, limits, movers, pool_power, safety, sharing
 from vpp.control.car_offers import CHANGE_PART, Cars, offers
+from vpp.control.compiled import CompiledPool
 from vpp.control.counter_moves import Flight
 from vpp.control.ledger import Flow
 from vpp.control.merit import best_first
@@ -186,6 +187,18 @@ def _let_go(scene: Scene, members: Bools) -> Bools:
     return scene.standing.memory.directed & members & ~_spoken_for(scene)
 
 
+def _eased(pool: CompiledPool, reach: Reach, members: Bools, bounds: Bounds) -> Bounds:
+    """A power that the pool is held to is regulated by a few; a limit moves all at once."""
+    if reach.nets.least_kw[0] != reach.nets.most_kw[0]:
+        return bounds
+    least, most = bounds.least_kw.copy(), bounds.most_kw.copy()
+    held_kw, around_kw = reach.nets.most_kw[0], reach.around_kw
+    band_kw = movers.AT_ONCE * movers.DEADBAND_PART * float(pool.rating_kw[members].sum())
+    least[0] -= min(band_kw, max(held_kw - around_kw[0], 0.0))
+    most[0] += min(band_kw, max(around_kw[1] - held_kw, 0.0))
+    return Bounds(least_kw=least, most_kw=most)
+
+
 def _moved(
     scene: Scene, reach: Reach, want: float, shares: Floats, members: Bools, bounds: Bounds
 ) -> Moved:
@@ -199,7 +212,7 @@ def _moved(
         hi_kw=np.where(members, reach.fresh.hi_kw, 0.0),
         keep_lo_kw=np.where(members, keep.lo_kw, 0.0),
         keep_hi_kw=np.where(members, keep.hi_kw, 0.0),
-        bounds=bounds,
+        bounds=_eased(scene.pool, reach, members, bounds),
         free=stood.free & ~stood.first,
         waited_s=scene.sight.now_s - stood.memory.told_s,
         let_go=_let_go(scene, members),

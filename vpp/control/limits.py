@@ -28,6 +28,27 @@ def row_bounds(pool: CompiledPool, verdict: Verdict, handed: Handed) -> Bounds:
     return _inside(nets, verdict.row_lo_kw, verdict.row_hi_kw)
 
 
+def around_wish(pool: CompiledPool, verdict: Verdict, handed: Handed) -> tuple[float, float]:
+    """Least and most net of the pool around a power that is wished of it."""
+    (least,), (most,) = (side[:1] for side in verdict.row_around_kw)
+    rows = pool.rows
+    return (
+        max(float(least), handed.lo_kw, -float(rows.export_kw[0])),
+        min(float(most), handed.hi_kw, float(rows.import_kw[0])),
+    )
+
+
+def followed_bounds(nets: Bounds, around_kw: tuple[float, float], trim_kw: float) -> Bounds:
+    """The bounds with a power that the pool is held to shifted by the slow correction.
+
+    Only inside the bounds around it, which hold for what is told, however that is followed.
+    """
+    least, most = nets.least_kw.copy(), nets.most_kw.copy()
+    if least[0] == most[0] and around_kw[0] < most[0] < around_kw[1]:
+        least[0] = most[0] = np.clip(most[0] + trim_kw, *around_kw)
+    return Bounds(least_kw=least, most_kw=most)
+
+
 def planned_bounds(pool: CompiledPool, nets: Bounds, plan: Plan | None, at: datetime) -> Bounds:
     """The bounds with the plan's bands of the running slot inside them."""
     slot = plan.grid.index(at) if plan is not None else None

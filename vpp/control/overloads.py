@@ -56,7 +56,7 @@ def found(scene: Scene, reach: Reach, power_kw: Floats) -> Overloads:
     stuck = over_kw - pool.rows.sums(room_kw) > slack_kw
     since_s = np.where(over, np.minimum(memory.over_since_s, scene.sight.now_s), np.inf)
     lasts = scene.sight.now_s - since_s > _patience_s(scene, steered)
-    at_once = stuck & ~_fixed(scene, most_kw)
+    at_once = stuck & ~_fixed(scene, reach.limit_kw)
     return Overloads(
         over_kw=over_kw, since_s=since_s, stuck=stuck, alarming=over & (at_once | lasts)
     )
@@ -92,10 +92,10 @@ def _patience_s(scene: Scene, steered: Bools) -> float:
     return max(timing.freshness_s, timing.write_interval_s + dead_s + 2 * timing.tick_s)
 
 
-def _fixed(scene: Scene, most_kw: Floats) -> Bools:
+def _fixed(scene: Scene, limit_kw: Floats) -> Bools:
     """Rows held to a power that somebody wishes, rather than below one."""
     by = scene.verdict
-    return np.asarray((by.row_lo_kw == by.row_hi_kw) & (most_kw == by.row_hi_kw))
+    return np.asarray((by.row_lo_kw == by.row_hi_kw) & (limit_kw == by.row_hi_kw))
 
 
 def _awaited(scene: Scene) -> Bools:
@@ -121,7 +121,7 @@ def _measured(scene: Scene, most_kw: Floats) -> Floats:
 
 
 def _limit(scene: Scene, reach: Reach, row: int) -> str:
-    most_kw, verdict = float(reach.nets.most_kw[row]), scene.verdict
+    most_kw, verdict = float(reach.limit_kw[row]), scene.verdict
     by = verdict.row_owner.get(row)
     if by is not None and most_kw == verdict.row_hi_kw[row]:
         kind = "the power" if verdict.row_lo_kw[row] == verdict.row_hi_kw[row] else "the limit"

@@ -28,7 +28,11 @@ class Reach:
     due: Bools
     """Must be renewed in this tick."""
     nets: Bounds
-    """Hard, on the net of each row."""
+    """Hard, on the net of each row; a power that the pool is held to with its correction."""
+    limit_kw: Floats
+    """Most net of each row, as it was stated, shape (rows,)."""
+    around_kw: tuple[float, float]
+    """Least and most net of the pool around a power that is wished of it."""
     overruled: Bools
     """Bounds and wishes on these assets cannot be met inside a row above them."""
 
@@ -46,7 +50,9 @@ def reach_of(scene: Scene) -> Reach:
     physical, keep = physical.cut(*phases), keep.cut(*phases)
     frozen = pool.rows.below(scene.ground.stale)
     fresh = physical.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
-    nets = limits.row_bounds(pool, verdict, scene.inputs.handed)
+    limit = limits.row_bounds(pool, verdict, scene.inputs.handed)
+    around = limits.around_wish(pool, verdict, scene.inputs.handed)
+    nets = limits.followed_bounds(limit, around, scene.state.trim_kw)
     fresh = fresh.cut(*_ends(_running(scene, nets)))
     overruled = _overruled(scene, fresh, nets)
     asked = (
@@ -70,6 +76,8 @@ def reach_of(scene: Scene) -> Reach:
         lives_s=lives,
         due=due,
         nets=nets,
+        limit_kw=limit.most_kw,
+        around_kw=around,
         overruled=overruled,
     )
 
