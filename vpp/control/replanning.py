@@ -212,11 +212,16 @@ class Replanner:
         )
 
     def _basis(self, snapshot: Snapshot) -> object:
-        """What a plan stands on beside the clock: who can be commanded, which cars are there."""
+        """What a plan stands on beside the clock: who takes part in it, which cars are there."""
         sessions = frozenset(
             (s.id, s.departure, s.need_kwh) for s in snapshot.sessions.values() if s is not None
         )
-        return self._writable(snapshot), sessions
+        told = frozenset(
+            asset
+            for asset in self._portfolio.writer_of
+            if snapshot.asset(asset, Quantity.SOC) is not None
+        )
+        return self._writable(snapshot), told, sessions
 
     def _report(self, troubles: Mapping[PoolId, Trouble]) -> None:
         for pool in troubles.keys() - self.troubles.keys():

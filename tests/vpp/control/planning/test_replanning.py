@@ -92,8 +92,8 @@ class InProcess:
         )
 
 
-def seen(at_s: float, **changes: Any) -> Snapshot:
-    measured = {"home-bat": {Quantity.SOC: 0.5}}
+def seen(at_s: float, soc: float | None = 0.5, **changes: Any) -> Snapshot:
+    measured = {} if soc is None else {"home-bat": {Quantity.SOC: soc}}
     return snapshot(
         PORTFOLIO,
         measured,
@@ -173,6 +173,20 @@ async def test_an_asset_that_may_no_longer_be_commanded_is_planned_without() -> 
     await asyncio.sleep(1)
     running.cancel()
     assert [problem.batteries.ids for problem in planning.problems] == [("home-bat",), ()]
+
+
+@pytest.mark.virtual_time
+async def test_a_battery_is_planned_with_as_soon_as_its_stored_energy_is_heard() -> None:
+    """After a start the first plan may be made before; it would stand until the next quarter."""
+    planning = InProcess()
+    planner = replanner(planning, Remembered())
+    running = asyncio.create_task(planner.run())
+    planner.observe(seen(0.0, soc=None))
+    await asyncio.sleep(1)
+    planner.observe(seen(1.0))
+    await asyncio.sleep(1)
+    running.cancel()
+    assert [problem.batteries.ids for problem in planning.problems] == [(), ("home-bat",)]
 
 
 async def test_a_failure_leaves_the_last_plan_and_says_why_until_it_works_again() -> None:
