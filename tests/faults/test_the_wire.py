@@ -52,7 +52,7 @@ async def _run() -> Seen:
             "all taken back",
         )
         assert ticked < away
-    return Seen(made, began, ticks, float(over_kw.partition("by ")[2].partition(" kW")[0]))
+    return Seen(made, began, ticks, float(over_kw.partition(" kW over ")[0]))
 
 
 @pytest.fixture(scope="module")
