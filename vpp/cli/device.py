@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from vpp.cli import said
 from vpp.cli.console import console
 from vpp.cli.daemons import City, Portfolio, directory, unkept
 from vpp.cli.exits import faults_as_exits
@@ -41,7 +42,9 @@ def set_authority(
     authority: Annotated[
         str, typer.Argument(metavar="AUTHORITY", help=_LEVELS, callback=_settable)
     ],
-    reason: Annotated[str, typer.Option("--reason", help="Why; goes on record.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; goes on record.", callback=said.reason)
+    ],
     city: City = None,
     portfolio: Portfolio = None,
 ) -> None:

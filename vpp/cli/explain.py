@@ -82,7 +82,7 @@ def _lines(found: "Account") -> Iterator[str]:
         so = told.outcome or "its outcome is not on record yet"
         power = _powers(told.lo_kw, told.hi_kw)
         what = f"{told.form} {power}".rstrip()
-        yield f"told: {what} by {told.who}, {clock(told.at)}: {escape(told.why)}; {so}"
+        yield f"told: {what} by {escape(told.who)}, {clock(told.at)}: {escape(told.why)}; {so}"
     if found.standing is not None and found.standing.authority in _MEANS:
         yield _authority(found.standing, clock)
     if found.override is not None:
@@ -105,7 +105,7 @@ def _lines(found: "Account") -> Iterator[str]:
 
 
 def _authority(standing: "Standing", clock: Callable[[datetime], str]) -> str:
-    by = f"by {standing.who}" if standing.who else "by the city file"
+    by = f"by {escape(standing.who)}" if standing.who else "by the city file"
     since = "" if standing.since is None else f" since {clock(standing.since)}"
     why = f": {standing.why}" if standing.why else ""
     means = _MEANS[standing.authority]
@@ -122,7 +122,7 @@ def _of_plan(plan: "Planned", clock: Callable[[datetime], str]) -> Iterator[str]
     for short in plan.missed:
         yield (
             f"  [yellow]{short['what']}: {short['amount']:.2f} {short['unit']} short because of"
-            f" {short['limited_by']} (dual {short['dual']:.3g}),"
+            f" {escape(short['limited_by'])} (dual {short['dual']:.3g}),"
             f" {clock(short['since'])} to {clock(short['until'])}[/]"
         )
     for source, notes in _by_source(plan).items():

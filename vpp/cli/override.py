@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vpp.cli import said
 from vpp.cli.daemons import City, Portfolio, directory, unkept
 from vpp.cli.exits import errors, faults_as_exits
 from vpp.cli.spans import seconds
@@ -27,18 +28,27 @@ def override(
     ],
     power_kw: Annotated[
         float | None,
-        typer.Option("--power", help="Hold this power, kW; + into the asset, at nodes import."),
+        typer.Option(
+            "--power",
+            metavar="KW",
+            parser=said.power_kw,
+            help="Hold this power; + into the asset, at nodes import.",
+        ),
     ] = None,
     least_kw: Annotated[
-        float | None, typer.Option("--min", help="Not below this power, kW.")
+        float | None,
+        typer.Option("--min", metavar="KW", parser=said.power_kw, help="Not below this power."),
     ] = None,
     most_kw: Annotated[
-        float | None, typer.Option("--max", help="Not above this power, kW.")
+        float | None,
+        typer.Option("--max", metavar="KW", parser=said.power_kw, help="Not above this power."),
     ] = None,
     lasts: Annotated[
         str, typer.Option("--for", help="How long, in the city's time; at most 4h.")
     ] = "30min",
-    reason: Annotated[str, typer.Option("--reason", help="Why; goes on record.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; goes on record.", callback=said.reason)
+    ] = "",
     end: Annotated[
         bool, typer.Option("--end", help="Withdraw the overrides of this scope.")
     ] = False,

@@ -50,7 +50,10 @@ def score(
                 f"no day is scored yet: a daemon begins {path} in the first night that it lives"
                 " through"
             )
-        found = [one for one in ScoreBook(path).all if first <= one.date <= last]
+        kept = ScoreBook(path).all
+        if not kept:
+            raise VppError(f"no line of {path} can be read; the daemon goes on beneath them")
+        found = [one for one in kept if first <= one.date <= last]
         if not found:
             raise VppError("none of these days is scored; without --from and --to all are shown")
         if as_json:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from vpp.domain.errors import InvariantError
+from vpp.domain.plain_words import plain
 
 
 class Rank(IntEnum):
@@ -70,6 +71,8 @@ class Proposal:
     """Its source speaks now. The last word of one that fails holds, and is no heartbeat."""
 
     def __post_init__(self) -> None:
+        for what in ("id", "owner", "reason"):
+            plain(getattr(self, what), what)
         if math.isnan(self.lo_kw) or math.isnan(self.hi_kw) or self.lo_kw > self.hi_kw:
             raise InvariantError(
                 f"proposal {self.id} for {self.scope}: bounds [{self.lo_kw}, {self.hi_kw}] kW"

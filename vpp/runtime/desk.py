@@ -10,6 +10,7 @@ from vpp.control.authority import AuthorityBook
 from vpp.domain.devices import Authority
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import DeviceId
+from vpp.domain.plain_words import plain
 from vpp.domain.portfolio import Portfolio
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.device_list import listed
@@ -48,7 +49,8 @@ class Desk:
                 f"{device} carries nothing that is written: {Authority.OBSERVE} is all there is to"
                 f" it, or {Authority.OUT_OF_SERVICE}"
             )
-        self._authority.set(device, authority, who=str(asked["who"]), why=str(asked["why"]))
+        who, why = plain(str(asked["who"]), "who"), plain(str(asked["why"]), "reason")
+        self._authority.set(device, authority, who=who, why=why)
         return {"unkept": await self._authority.kept()}
 
     async def devices(self, _: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -77,8 +77,18 @@ def _read(path: Path) -> Iterable[DayScore]:
     except OSError as error:
         _log.warning("scores are passed over", why=f"{path}: {error}; make it readable")
         return
+    damaged: dict[int, str] = {}
     for number, line in enumerate(lines, start=1):
         try:
             yield _decode(line)
-        except msgspec.MsgspecError as error:
-            _log.warning("a score is passed over", file=str(path), line=number, why=str(error))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            damaged[number] = str(error)
+    if damaged:
+        first, why = next(iter(damaged.items()))
+        _log.warning(
+            "lines are no scores and passed over",
+            file=str(path),
+            lines=len(damaged),
+            first=first,
+            why=why,
+        )

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,12 +19,13 @@ from vpp.control import durable
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import ConfigurationError, InvariantError, VppError
-from vpp.domain.portfolio import Portfolio
-from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
+from vpp.domain.plain_words import plain
+from vpp.domain.proposal import Ending, Proposal, Rank
 from vpp.domain.text import read_text
 from vpp.ports.clock import Clock
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.damage import make_way, set_aside
+from vpp.runtime.given_proposal import KEYS, read_proposal, read_scope
 from vpp.runtime.override_range import range_kw, steered
 
 LONGEST_OVERRIDE = timedelta(hours=4)
@@ -47,97 +47,6 @@ WRONG = (
 )
 """What reading comes upon where plain data is not what a proposal is made of."""
 _log = structlog.get_logger(__name__)
-
-
-def read_scope(text: str, portfolio: Portfolio) -> Scope:
-    """A scope written as ``kind:id``, or as an id alone: then the first kind that has it.
-
-    What settles is both a pool and a node: its id alone means the pool.
-
-    Raises:
-        InvariantError: nothing of this name exists.
-    """
-    kind, _, name = text.rpartition(":")
-    known: dict[ScopeKind, Sequence[str]] = {
-        ScopeKind.ASSET: tuple(portfolio.assets),
-        ScopeKind.SITE: tuple(portfolio.sites),
-        ScopeKind.POOL: tuple(portfolio.pools),
-        ScopeKind.NODE: tuple({*map(str, portfolio.nodes)} - {*map(str, portfolio.sites)}),
-        ScopeKind.PORTFOLIO: (portfolio.id,),
-    }
-    if kind and kind not in tuple(ScopeKind):
-        raise InvariantError(f"{kind!r} is no kind of scope; one of {', '.join(ScopeKind)}")
-    if kind == ScopeKind.NODE:
-        known[ScopeKind.NODE] = tuple(portfolio.nodes)
-    found = [k for k, ids in known.items() if name in ids and kind in ("", k)]
-    if not found:
-        raise InvariantError(f"nothing is called {text!r}{_instead(name, kind, known)}")
-    return Scope(kind=found[0], id=name)
-
-
-def _instead(name: str, kind: str, known: Mapping[ScopeKind, Sequence[str]]) -> str:
-    """What is called alike, or what there is to choose from."""
-    names = sorted({one for k, ids in known.items() if kind in ("", k) for one in ids})
-    close = get_close_matches(name, names, n=3)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return f"; there are {', '.join(names[:12])}{more}"
-
-
-def read_proposal(
-    given: Mapping[str, Any], *, portfolio: Portfolio, city: Clock, rank: Rank
-) -> Proposal:
-    """A proposal from plain data: ``scope``, ``reason``, bounds or ``wish_kw``, ``until``.
-
-    Raises:
-        InvariantError: it contradicts itself, or a field is missing or of the wrong kind.
-    """
-    unknown = set(given) - _KEYS
-    if unknown:
-        raise InvariantError(
-            f"unknown {', '.join(sorted(unknown))}; known: {', '.join(sorted(_KEYS))}"
-        )
-    for key in ("scope", "reason", "until"):
-        if not given.get(key):
-            raise InvariantError(f"{key} is missing")
-    until = datetime.fromisoformat(str(given["until"]))
-    if until.tzinfo is None:
-        raise InvariantError(
-            f"until {given['until']} has no time zone; write it as 2026-07-15T12:00:00+09:00"
-        )
-    wish = given.get("wish_kw")
-    return Proposal(
-        id=str(given.get("id") or uuid.uuid4().hex[:8]),
-        scope=read_scope(str(given["scope"]), portfolio),
-        owner=str(given.get("owner") or "operator"),
-        rank=Rank[str(given["rank"]).upper()] if "rank" in given else rank,
-        lo_kw=_kw(given, "lo_kw", -math.inf),
-        hi_kw=_kw(given, "hi_kw", math.inf),
-        wish_kw=None if wish is None else _kw(given, "wish_kw", 0.0),
-        reason=str(given["reason"]),
-        valid_until_s=city.monotonic() + (until - city.now()).total_seconds(),
-        ending=Ending(given.get("ending", Ending.WITHDRAW)),
-        failsafe_lo_kw=_kw(given, "failsafe_lo_kw", -math.inf),
-        failsafe_hi_kw=_kw(given, "failsafe_hi_kw", math.inf),
-    )
-
-
-_KEYS = {
-    "id", "scope", "owner", "rank", "lo_kw", "hi_kw", "wish_kw", "reason", "until", "ending",
-    "failsafe_lo_kw", "failsafe_hi_kw",
-}  # fmt: skip
-
-
-def _kw(given: Mapping[str, Any], key: str, missing: float) -> float:
-    value = given.get(key)
-    if value is None:
-        return missing
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvariantError(f"{key} is {value!r}, expected a number of kW")
-    if not math.isfinite(value):
-        raise InvariantError(f"{key} is {value}, expected a number of kW; without it, no bound")
-    return float(value)
 
 
 class _Standing:
@@ -257,7 +166,7 @@ class OperatorProposals(_Standing):
         lasts = timedelta(seconds=float(asked.get("for_s", 1800.0)))
         if not timedelta(0) < lasts <= LONGEST_OVERRIDE:
             raise InvariantError(f"an override lasts more than 0 and at most {LONGEST_OVERRIDE}")
-        kept = {k: v for k, v in asked.items() if k in _KEYS and v is not None}
+        kept = {k: v for k, v in asked.items() if k in KEYS and v is not None}
         kept["until"] = (self._request.city.now() + lasts).isoformat()
         kept.setdefault("id", uuid.uuid4().hex[:8])
         proposal = self._read(kept)
@@ -301,8 +210,9 @@ class OperatorProposals(_Standing):
             raise InvariantError(
                 f"no override of this scope or id holds now; {held or 'none at all'} does"
             )
+        who, why = [plain(str(asked.get(key, "")), key) for key in ("who", "reason")]
         for one in found:
-            self._note(one, "withdrawn", str(asked.get("who", "")), str(asked.get("reason", "")))
+            self._note(one, "withdrawn", who, why)
         ended = [one.id for one in found]
         unkept = await self._keep({k: v for k, v in self._given.items() if k not in ended})
         return {"ended": ended, "unkept": unkept}

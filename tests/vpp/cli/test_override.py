@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from tests.vpp.control.planning.cities import two_sites
@@ -57,3 +58,35 @@ async def test_an_override_that_the_disk_does_not_take_holds_and_says_so(tmp_pat
     words = await said(tmp_path, "home-bat", "--power=-2")
     assert "a restart of the daemon will not know of this: [Errno 21]" in words
     assert "override " in words
+
+
+@pytest.mark.parametrize("option", ["--power", "--min", "--max"])
+@pytest.mark.parametrize("power", ["nan", "inf", "-inf", "much"])
+def test_what_is_no_power_is_told_with_its_option_and_an_example(option: str, power: str) -> None:
+    asked = ["override", "home-bat", f"{option}={power}", "--reason", "test"]
+    done = CliRunner(env={"COLUMNS": "160"}).invoke(app, [*asked, "--portfolio", "nobody"])
+    assert done.exit_code == exits.USAGE
+    assert f"'{option}': '{power}' is no power: write kW as a number, like -20" in done.output
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("\x1b]0;mine\x07", "it has the character '\\x1b'"),
+        ("one line\nand another", "it has the character '\\n'"),
+        ("x" * 201, "it has 201 characters: at most 200 go on record"),
+    ],
+    ids=["escape", "lines", "long"],
+)
+@pytest.mark.parametrize(
+    "command",
+    [["override", "home-bat", "--power=1"], ["device", "set-authority", "home-ess", "auto"]],
+    ids=" ".join,
+)
+def test_a_reason_that_no_record_takes_is_a_wrong_command_line(
+    command: list[str], reason: str, words: str
+) -> None:
+    asked = [*command, "--reason", reason, "--portfolio", "nobody"]
+    done = CliRunner(env={"COLUMNS": "160"}).invoke(app, asked)
+    assert done.exit_code == exits.USAGE
+    assert f"'--reason': {words}" in done.output

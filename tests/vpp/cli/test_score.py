@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from tests.vpp.control.planning.cities import snapshot, two_sites
@@ -58,6 +59,18 @@ def test_every_day_is_a_row_and_a_bad_one_a_sentence(home: Path) -> None:
     assert "north, Wed 03 Jun: " in said
     assert "unexplained" in said
     assert "north, Thu 04 Jun is not judged: the net of the pool was not measured" in said
+
+
+def test_lines_of_garbage_are_counted_in_one_sentence(home: Path) -> None:
+    (home / NAME).write_bytes(b"garbage\n\xff\n" * 500)
+    with capture_logs() as heard:
+        code, said = told()
+    assert (code, "can be read" in said) == (exits.FAILED, True)
+    keep(home, GOOD)
+    with capture_logs() as heard_again:
+        assert "Tue 02 Jun 2026" in told()[1]
+    for (one,) in (heard, heard_again):
+        assert (one["lines"], one["first"]) == (1000, 1)
 
 
 def test_a_span_of_days_is_cut_out(home: Path) -> None:

@@ -12,6 +12,7 @@ import yaml
 from tests.vpp.control.planning.cities import two_sites
 from vpp.domain.audit import AuditRecord
 from vpp.domain.errors import VppError
+from vpp.domain.plain_words import LONGEST
 from vpp.domain.proposal import Rank, Scope, ScopeKind
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.command_socket import NAME, CommandSocket, ask
@@ -52,6 +53,10 @@ LAUGHS = b"- scope: &x0 [x, x]\n" + b"".join(
     b"  x%d: &x%d [%s]\n" % (n, n, b", ".join([b"*x%d" % (n - 1)] * 9)) for n in range(1, 12)
 )
 """Small, and without end where aliases are written out."""
+
+
+STEERING = "\x1b[2Jall is well"
+"""Wipes a terminal where it is printed."""
 
 
 @pytest.fixture
@@ -99,6 +104,10 @@ def test_a_grid_limit_from_the_file_outlasts_its_end_as_failsafe(
         {"wish_kw": float("inf")},
         {"failsafe_lo_kw": float("nan")},
         {"reason": "x" * LARGEST_FILE},
+        {"reason": "y" * (LONGEST + 1)},
+        {"reason": STEERING},
+        {"owner": STEERING},
+        {"id": STEERING},
     ],
     ids=lambda wrong: str(wrong)[:40],
 )
@@ -152,6 +161,10 @@ async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> 
             ({"scope": "nobody"}, "nothing is called 'nobody'"),
             ({"lo_kw": 10}, "empty"),
             ({"reason": ""}, "reason is missing"),
+            ({"reason": "x" * (LONGEST + 1)}, "reason has 201 characters: at most 200"),
+            ({"reason": STEERING}, r"reason has the character '\\x1b'"),
+            ({"owner": STEERING}, r"owner has the character '\\x1b'"),
+            ({"id": STEERING}, r"id has the character '\\x1b'"),
         ):
             with pytest.raises(VppError, match=why):
                 await ask(tmp_path, {**asked, **wrong})
@@ -165,6 +178,9 @@ async def test_giving_and_withdrawing_are_put_on_record(tmp_path: Path) -> None:
         async with command_source(asked):
             power = {"lo_kw": 1.0, "hi_kw": 1.0, "reason": "test", "owner": "kim"}
             await ask(tmp_path, {"verb": "override", "scope": "home-bat", **power})
+            for wrong in ({"who": STEERING}, {"who": "lee", "reason": STEERING}):
+                with pytest.raises(VppError, match="has the character"):
+                    await ask(tmp_path, {"verb": "end", "scope": "home-bat", **wrong})
             await ask(tmp_path, {"verb": "end", "scope": "home-bat", "who": "lee"})
     said = [(one.subject, one.outcome, one.who, one.why) for one in records]
     assert said == [("home-bat", "given", "kim", "test"), ("home-bat", "withdrawn", "lee", "")]
