@@ -22,7 +22,8 @@ class Event(StrEnum):
     """Started, stopped or failed; not every beat."""
     ALARM = "alarm"
     LIFECYCLE = "lifecycle"
-    """Start, stop, epoch taken, unknown outcomes found at the start."""
+    """Start, stop, epoch taken, unknown outcomes found at the start; the outcome of a start is
+    ``observe`` where this daemon writes to no device at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

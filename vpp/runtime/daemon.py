@@ -24,6 +24,7 @@ from vpp.control.supervision import Health as TaskHealth
 from vpp.control.supervision import Supervisor
 from vpp.control.tenure import Tenure
 from vpp.domain.audit import AuditRecord, Event
+from vpp.domain.devices import Authority
 from vpp.domain.errors import AlreadyRunning, InvariantError, VppError
 from vpp.domain.portfolio import Portfolio
 from vpp.ports import plugins
@@ -307,7 +308,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
         _keep(daemon, tasks, reasons)
         for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
-            _lifecycle(audit, clocks, portfolio, why)
+            _lifecycle(audit, clocks, portfolio, why, observe=options.observe)
         stack.enter_context(settled())
         async with room:
             tasks.watch("planning", _work(replanner.run))
@@ -361,7 +362,9 @@ def _store(options: Options, portfolio: Portfolio) -> MemoryLiveState | RedisLiv
     return MemoryLiveState()
 
 
-def _lifecycle(audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str) -> None:
+def _lifecycle(
+    audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str, *, observe: bool = False
+) -> None:
     audit.note(
         AuditRecord(
             event=Event.LIFECYCLE,
@@ -369,5 +372,6 @@ def _lifecycle(audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str) 
             subject=portfolio.id,
             who="daemon",
             why=why,
+            outcome=Authority.OBSERVE if observe else "",
         )
     )

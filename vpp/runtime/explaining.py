@@ -26,6 +26,8 @@ SLOT = timedelta(minutes=15)
 """Of the history's means."""
 FORGOTTEN = timedelta(seconds=2 * LATEST_S)
 """A tick is put down more often: after that nobody was in control, or the moment is to come."""
+OBSERVING = "'vpp run --observe'"
+"""By whose word nothing is written while a daemon only looks."""
 NAMED = 12
 """Assets that are named where one is not known."""
 _unpack = msgspec.msgpack.Decoder().decode
@@ -181,10 +183,20 @@ def last_told(record: Path, asset: str, at: datetime | None) -> Told | None:
 
 
 def _standing(record: Path, place: Mapping[str, Any], at: datetime) -> Standing | None:
-    """By the newest word on record before the moment, else by the city file."""
+    """By the newest word on record before the moment, else by the city file.
+
+    A daemon that only observes is above all words.
+    """
     device = place.get("writer")
     if not device:
         return None
+    for line in _newest_first(record, place.get("portfolio", "")):
+        when = datetime.fromisoformat(line["at"])
+        if line["event"] == Event.LIFECYCLE and when <= at:
+            if line["outcome"] != Authority.OBSERVE:
+                break
+            said, why = Authority.OBSERVE, "the daemon only looks"
+            return Standing(device=device, authority=said, who=OBSERVING, why=why, since=when)
     for line in _newest_first(record, device):
         when = datetime.fromisoformat(line["at"])
         if line["event"] == Event.AUTHORITY and when <= at:

@@ -192,6 +192,7 @@ def _places(portfolio: Portfolio) -> Iterator[_Row]:
         for asset in portfolio.assets_of_pool(pool):
             site, writer = portfolio.assets[asset].site, portfolio.writer_of.get(asset)
             told = {
+                "portfolio": portfolio.id,
                 "pool": pool,
                 "site": site,
                 "nodes": list(_nodes(portfolio, site)),

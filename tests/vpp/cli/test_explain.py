@@ -1,6 +1,7 @@
 """``vpp explain`` as a person reads it."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -17,29 +18,57 @@ from vpp.runtime.reason_log import NAME, ReasonLog
 PORTFOLIO = two_sites()
 
 
-async def lived(home: Path) -> None:
-    """A daemon that stopped the battery at noon."""
+STOP = AuditRecord(
+    event=Event.INTENT,
+    at=NOON,
+    subject="home-bat",
+    command="1",
+    who="daemon",
+    why="safe state",
+    form="stop",
+)
+
+
+async def lived(home: Path, *records: AuditRecord) -> None:
+    """A daemon that decided at noon, and put this on record."""
     async with ReasonLog(home / NAME, PORTFOLIO) as reasons:
         reasons.observe(seen(0, pool_reason("full")))
     async with AuditLog(home / AUDIT, reserve=0) as audit:
-        audit.note(
-            AuditRecord(
-                event=Event.INTENT,
-                at=NOON,
-                subject="home-bat",
-                command="1",
-                who="daemon",
-                why="safe state",
-                form="stop",
-            )
-        )
+        for record in records:
+            audit.note(record)
 
 
-def test_a_command_without_a_power_is_told_without_a_gap(tmp_path: Path) -> None:
+def told(tmp_path: Path, *records: AuditRecord) -> str:
     home = tmp_path / PORTFOLIO.id
     home.mkdir()
-    asyncio.run(lived(home))
+    asyncio.run(lived(home, *records))
     runner = CliRunner(env={"VPP_STATE_HOME": str(tmp_path), "COLUMNS": "160"})
     done = runner.invoke(app, ["explain", "home-bat", "--portfolio", PORTFOLIO.id])
     assert done.exit_code == exits.OK, done.output
-    assert "told: stop by daemon, " in done.output
+    return done.output
+
+
+def started(seconds: float, outcome: str) -> AuditRecord:
+    return AuditRecord(
+        event=Event.LIFECYCLE,
+        at=NOON + timedelta(seconds=seconds),
+        subject=PORTFOLIO.id,
+        who="daemon",
+        why="started with epoch 1",
+        outcome=outcome,
+    )
+
+
+def test_a_command_without_a_power_is_told_without_a_gap(tmp_path: Path) -> None:
+    assert "told: stop by daemon, " in told(tmp_path, STOP)
+
+
+def test_a_daemon_that_only_observes_is_why_nothing_was_written(tmp_path: Path) -> None:
+    said = told(tmp_path, started(-60, "observe"))
+    assert "observe by 'vpp run --observe' since" in said
+    assert "the daemon only looks; nothing is written to it" in said
+
+
+def test_one_that_observed_before_or_after_is_not(tmp_path: Path) -> None:
+    said = told(tmp_path, started(-60, "observe"), started(-5, ""), started(30, "observe"))
+    assert "--observe" not in said
