@@ -13,11 +13,13 @@ from vpp.domain.problem import Problem
 
 PREFER_USE = 1.0
 PREFER_EARLY = 0.02
+"""Weights of the last ties: PV rather used or exported than curtailed, stores rather full early."""
+LESS_LEFT = "less what stays in store"
+"""Said of a value from which the worth of the energy at the horizon's end is taken."""
 DAY_S, HOUR_S = 86400.0, 3600.0
 POOLED_CO2 = 0.7
 """Part of a kWh less at the pool's boundary that is less at the meters of its sites, too, where CO2
 is counted in this order."""
-"""Weights of the last ties: PV rather used or exported than curtailed, stores rather full early."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +77,7 @@ def local_stage(model: PoolModel) -> Stage:
     cost = np.zeros(len(model.program.lower))
     cost[model.network.imported] = model.problem.grid.hours
     cost[model.terminal.segment] = -model.terminal.value.slope
-    return Stage(name="S1 boundary import", unit="kWh", cost=cost)
+    return Stage(name=f"S1 import {LESS_LEFT}", unit="kWh", cost=cost)
 
 
 def import_price(problem: Problem) -> Floats:
@@ -99,7 +101,7 @@ def cost_stage(model: PoolModel, export: Floats) -> Stage:
     cost[model.charges.peak] = prices.peak_per_kw
     cost[model.charges.site_import] = prices.fee_per_kwh * hours
     cost[model.terminal.segment] = -model.terminal.value.price * model.terminal.value.slope
-    return Stage(name="S2 cost", unit=prices.currency, cost=cost)
+    return Stage(name=f"S2 cost {LESS_LEFT}", unit=prices.currency, cost=cost)
 
 
 def wear_stage(model: PoolModel) -> Stage:

@@ -94,7 +94,7 @@ def test_local_order_is_no_worse_than_the_rule(seed: int) -> None:
         ev=np.zeros(problem.sessions.max_kw.shape),
     )
     by_rule = float(local_stage(model).cost @ model.point(decisions))
-    assert staged.explanation.stages[0].stage == "S1 boundary import"
+    assert staged.explanation.stages[0].stage == "S1 import less what stays in store"
     assert staged.explanation.stages[0].value <= by_rule + 1e-6
 
 

@@ -57,8 +57,8 @@ def test_in_cost_order_the_curve_pays_for_cheap_energy_before_a_dear_hour() -> N
     plan = LpPlanner().plan(problem)
     assert plan.costs.unit == "KRW"
     units = {stage.stage: stage.unit for stage in plan.explanation.stages}
-    assert units["S2 cost"] == units["S3 wear"] == "KRW"
-    assert units["S1 boundary import"] == "kWh"
+    assert units["S2 cost less what stays in store"] == units["S3 wear"] == "KRW"
+    assert units["S1 import less what stays in store"] == "kWh"
     assert plan.schedule.grid_kw[0] > problem.load_kw[:, 0].sum()
     assert plan.curve.worth(0, 0.0) * fleet.eta_charge.mean() > plan.costs.import_weight[0]
     assert plan.curve.worth(slots - 2, 0.0) / fleet.eta_discharge.mean() < 1.1 * 0.40

@@ -83,7 +83,7 @@ def a_plan() -> Plan:
         ),
         explanation=Explanation(
             planner="lp",
-            stages=(StageValue(stage="S1 boundary import", value=3.0, unit="kWh"),),
+            stages=(StageValue(stage="S1 import less what stays in store", value=3.0, unit="kWh"),),
             slacks=(
                 Slack(
                     what="EV session s1 at hub", amount=4.1, unit="kWh",
