@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "--start",
         type=_instant,
         metavar="ISO",
-        help="the city's time at the start (default: simulation.start of the city file)",
+        help="start, in the city's time or with an offset (default: simulation.start of the file)",
     )
     add(
         "--broker",
@@ -149,14 +149,14 @@ def _parser() -> argparse.ArgumentParser:
         dest="first",
         type=_instant,
         metavar="ISO",
-        help="first instant of the export",
+        help="first instant of the export, in the city's time or with an offset (+09:00, Z)",
     )
     group.add_argument(
         "--to",
         dest="last",
         type=_instant,
         metavar="ISO",
-        help="end of the export, itself left out",
+        help="end of the export, alike, itself left out",
     )
     group.add_argument(
         "--step",

@@ -96,9 +96,14 @@ class Recording:
         return float(self.grid.hours[0])
 
     @property
+    def time_zone(self) -> str:
+        """UTC if unknown."""
+        return str(self.meta.get("time_zone", "UTC"))
+
+    @property
     def utc_offset_s(self) -> float:
         """Distance of the local time from UTC at the start, positive in the east; 0 if unknown."""
-        offset = self.grid.start.astimezone(ZoneInfo(self.meta.get("time_zone", "UTC"))).utcoffset()
+        offset = self.grid.start.astimezone(ZoneInfo(self.time_zone)).utcoffset()
         return offset.total_seconds() if offset else 0.0
 
     @property

@@ -79,7 +79,7 @@ def recorded_tariff(
     demand = DemandCharge(per_kw=demand_per_kw, interval_s=recording.hours * 3600.0)
     return RecordedTariff(
         id=TariffId("recorded"),
-        time_zone=str(recording.meta.get("time_zone", "UTC")),
+        time_zone=recording.time_zone,
         periods=(replace(period, demand=demand if demand_per_kw > 0 else None),),
         recording=recording,
         demand=demand if demand_per_kw > 0 else None,

@@ -129,7 +129,7 @@ def of_recording(
         id=PortfolioId("recording"),
         name="a recording",
         currency=NO_CURRENCY,
-        time_zone=str(recording.meta.get("time_zone", "UTC")),
+        time_zone=recording.time_zone,
         country=str(recording.meta.get("country", "")),
         latitude=float(recording.meta.get("latitude", 0.0)),
         longitude=float(recording.meta.get("longitude", 0.0)),

@@ -12,7 +12,7 @@ from vpp.cli.console import console
 from vpp.cli.exits import INTERRUPTED, as_usage, errors, faults_as_exits
 from vpp.cli.interrupts import never_lost
 from vpp.cli.named import EvSessions, Foreseen, Planner, Record, RecordedCity, Results
-from vpp.cli.spans import instant, seconds
+from vpp.cli.spans import local, moment, seconds
 
 if TYPE_CHECKING:
     from vpp.backtest.data import Recording
@@ -65,10 +65,15 @@ def backtest(
     ev_sessions: EvSessions = None,
     sites: Annotated[str | None, typer.Option("--sites", help="Only these, as a,b,c.")] = None,
     since: Annotated[
-        str | None, typer.Option("--from", help="From 2026-07-15, midnight UTC, or an instant.")
+        str | None,
+        typer.Option(
+            "--from",
+            help="From 2026-07-15 or 2026-07-15T06:00 on, in the city's time, else the record's,"
+            " else UTC; or with an offset, as +09:00 or Z.",
+        ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", help="Up to this day or instant, itself left out.")
+        str | None, typer.Option("--to", help="Up to then, in the same time, itself left out.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to use.")] = 2,
 ) -> None:
@@ -90,13 +95,20 @@ def backtest(
     chosen = _one_of(Controller, controller, "--controller")
     order = None if objective is None else _one_of(Order, objective, "--objective")
     every_s = seconds(plan_every, "--plan-every")
-    begin, end = _day_or_instant(since, "--from"), _day_or_instant(until, "--to")
+    begin = None if since is None else moment(since, "--from")
+    end = None if until is None else moment(until, "--to")
     names = [] if sites is None else [name.strip() for name in sites.split(",")]
     with faults_as_exits():
         portfolio = None if city is None else load_city(city).portfolio
         recording = read_recording(data_dir, sessions=ev_sessions)
+        zone = recording.time_zone if portfolio is None else portfolio.time_zone
         with as_usage():
-            recording = part_of(recording, sites=names, since=begin, until=end)
+            recording = part_of(
+                recording,
+                sites=names,
+                since=None if begin is None else local(begin, zone),
+                until=None if end is None else local(end, zone),
+            )
             if portfolio is not None and names:
                 portfolio = part_of_city(portfolio, recording.sites)
             ask = Ask(
@@ -115,16 +127,6 @@ def backtest(
         found = figures(made)
         files = deliver(made, found, out)
     _show(made, found, files)
-
-
-def _day_or_instant(text: str | None, option: str) -> datetime | None:
-    """A date means midnight UTC."""
-    if text is None:
-        return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        return instant(text, option)
 
 
 def _one_of(kind: type[Kind], text: str, option: str) -> Kind:

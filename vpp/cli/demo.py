@@ -24,7 +24,7 @@ from vpp.cli.farewell import farewell
 from vpp.cli.named import OtherCityFile, Picture
 from vpp.cli.past import past_means
 from vpp.cli.run import Address, address_of, first_of, on_fast_loop, stop_on_signals
-from vpp.cli.spans import instant, seconds
+from vpp.cli.spans import local, moment, seconds
 from vpp.cli.streams import never_wait
 from vpp.config.city import City, load_city
 from vpp.config.examples import example_city
@@ -82,7 +82,9 @@ def demo(
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", help="Begin then, as 2026-01-12T07:30, instead of at the city's own sunrise."
+            "--start",
+            help="Begin then, as 2026-01-12T07:30 in the city's time or with an offset, instead of"
+            " at the city's own sunrise.",
         ),
     ] = None,
     http: Annotated[
@@ -126,7 +128,7 @@ def _speed(text: str) -> float:
 
 def _start(asked: str | None, city: City) -> datetime:
     if asked is not None:
-        return instant(asked, "--start", city.portfolio.time_zone)
+        return local(moment(asked, "--start"), city.portfolio.time_zone)
     return _own_start(city)
 
 

@@ -15,7 +15,7 @@ from vpp.cli.console import console
 from vpp.cli.exits import FAILED, as_usage, errors, faults_as_exits
 from vpp.cli.live_view import kw
 from vpp.cli.named import CityFile, Forecaster, History, Planner
-from vpp.cli.spans import instant
+from vpp.cli.spans import local, moment
 from vpp.config.city import City, load_city
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
@@ -46,7 +46,11 @@ def plan(
     ] = None,
     history: History = None,
     at: Annotated[
-        str | None, typer.Option("--at", help="Plan from this time, as 2026-07-15T12:00.")
+        str | None,
+        typer.Option(
+            "--at",
+            help="Plan from this time, as 2026-07-15T12:00 in the city's time or with an offset.",
+        ),
     ] = None,
     planner: Planner = "lp",
     forecaster: Forecaster = None,
@@ -69,7 +73,7 @@ def plan(
             forecaster=forecaster,
             soc=stated,
             offline=offline,
-            at=instant(at, "--at", city.portfolio.time_zone) if at else None,
+            at=local(moment(at, "--at"), city.portfolio.time_zone) if at else None,
         )
         made = asyncio.run(plan_once(city, request))
     if as_json:

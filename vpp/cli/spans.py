@@ -21,15 +21,9 @@ def seconds(text: str, option: str) -> float:
     return found
 
 
-def instant(text: str, option: str, zone: str | None = None) -> datetime:
-    """An ISO time. Without an offset it is local time of ``zone``; without that it is refused."""
-    at = moment(text, option)
-    if at.tzinfo is None and zone is not None:
-        at = at.replace(tzinfo=ZoneInfo(zone))
-    if at.tzinfo is None:
-        problem = f"{text!r} has no offset; write 2026-07-15T05:30:00+09:00"
-        raise typer.BadParameter(problem, param_hint=repr(option))
-    return at
+def local(at: datetime, zone: str) -> datetime:
+    """The instant itself. Without an offset it is local time of ``zone``."""
+    return at.replace(tzinfo=ZoneInfo(zone)) if at.tzinfo is None else at
 
 
 def moment(text: str, option: str) -> datetime:

@@ -143,15 +143,19 @@ def test_part_of_a_city(tmp_path: Path) -> None:
         "sites.csv": "site\nschool\nhub\n",
         "sites_hourly.csv": "\n".join(lines).replace(",a,", ",school,").replace(",b,", ",hub,"),
         "ev_sessions.csv": None,
+        "meta.yaml": None,
     }
     folder, out = write_folder(tmp_path, files), tmp_path / "out"
-    asked = (folder, "--out", out, "--city", "city-20", "--controller", "community")
+    since = ("--from", "2026-07-02T06:00")
+    asked = (folder, "--out", out, "--city", "city-20", "--controller", "community", *since)
     whole = backtest(*asked)
     assert whole.exit_code == exits.USAGE
     assert "name with --sites those that are meant" in whole.output
     done = backtest(*asked, "--sites", "hub", "--workers", 1)
     assert done.exit_code == exits.OK, done.output
-    assert {row["site"] for row in rows(out / "schedule.csv")} == {"hub"}
+    made = rows(out / "schedule.csv")
+    assert {row["site"] for row in made} == {"hub"}
+    assert made[0]["timestamp"] == "2026-07-01T21:00:00Z", "six in the city's morning"
 
 
 def test_part_of_the_sites_and_of_the_time(tmp_path: Path) -> None:
@@ -162,6 +166,27 @@ def test_part_of_the_sites_and_of_the_time(tmp_path: Path) -> None:
     schedule = rows(out / "schedule.csv")
     assert {row["site"] for row in schedule} == {"b", "c"}
     assert schedule[-1]["timestamp"] == "2026-07-02T05:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("changed", "since", "began"),
+    [
+        ({}, "2026-07-02T06:00", "2026-07-01T21:00:00Z"),
+        ({}, "2026-07-02", "2026-07-01T15:00:00Z"),
+        ({}, "2026-07-01T20:00Z", "2026-07-01T20:00:00Z"),
+        ({"meta.yaml": None}, "2026-07-02T06:00", "2026-07-02T06:00:00Z"),
+        ({"meta.yaml": None}, "2026-07-02T06:00+09:00", "2026-07-01T21:00:00Z"),
+    ],
+    ids=["local", "local day", "offset", "no zone", "no zone but an offset"],
+)
+def test_a_time_without_an_offset_is_local_time_where_the_record_knows_it(
+    tmp_path: Path, changed: dict[str, str | None], since: str, began: str
+) -> None:
+    folder, out = write_folder(tmp_path, changed), tmp_path / "out"
+    asked = ("--controller", "none", "--from", since, "--workers", 1)
+    done = backtest(folder, "--out", out, *asked)
+    assert done.exit_code == exits.OK, done.output
+    assert rows(out / "schedule.csv")[0]["timestamp"] == began
 
 
 @pytest.mark.parametrize(
