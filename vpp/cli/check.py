@@ -13,13 +13,16 @@ from rich.table import Table
 from vpp.cli.console import console
 from vpp.cli.exits import UNSAFE, faults_as_exits
 from vpp.cli.named import CityFile
+from vpp.cli.probe_table import show
 from vpp.config.advice import advice
 from vpp.config.city import City, load_city
 from vpp.config.proof import Row, prove
+from vpp.domain.network import Unit
 from vpp.runtime.links import check_links
 from vpp.runtime.probe import Finding, probe
 
 LAST_PORT = 65535
+_UNITS = {Unit.KW: "kW", Unit.KVA: "kVA", Unit.A_PER_PHASE: "A/phase"}
 BasePort = Annotated[
     int | None,
     typer.Option(
@@ -57,14 +60,15 @@ def check(
         out.print(_proof(rows, terms=terms))
         found = asyncio.run(probe(city)) if contact else ()
     if contact:
-        out.print(_answers(found))
+        show(found, out)
     broken = [row for row in rows if not row.holds]
     for row in broken:
         out.print(
-            f"[red]{row.node}: {row.case}: {row.sum:.1f} {row.unit} exceeds {row.rating:.1f}[/]"
+            f"[red]{row.node}: {row.case}: {row.sum:.1f} {_UNITS[row.unit]} exceeds"
+            f" {row.rating:.1f}[/]"
         )
     silent = [finding for finding in found if not finding.well]
-    told = {one.device: one.points for one in found if one.well and not one.held}
+    told = {one.device: frozenset(one.measured) for one in found if one.well and not one.held}
     today = datetime.now(ZoneInfo(city.portfolio.time_zone)).date()
     for note in advice(city, {**measures, **told}, today=today):
         out.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
@@ -102,7 +106,9 @@ def _summary(city: City) -> str:
 
 
 def _proof(rows: tuple[Row, ...], *, terms: bool) -> Table:
-    table = Table(title="With the controller dead", title_justify="left")
+    table = Table(
+        title="With the controller dead: devices in their safe states", title_justify="left"
+    )
     for name in ("node", "case"):
         table.add_column(name)
     for name in ("sum", "rating", "margin"):
@@ -115,17 +121,7 @@ def _proof(rows: tuple[Row, ...], *, terms: bool) -> Table:
         parts = " + ".join(f"{name} {value:.1f}" for name, value in row.terms) if terms else None
         cells = [
             f"{mark}{row.node}", row.case, f"{row.sum:.1f}", f"{row.rating:.1f}",
-            f"{mark}{row.margin:.1f}", row.unit,
+            f"{mark}{row.margin:.1f}", _UNITS[row.unit],
         ]  # fmt: skip
         table.add_row(*cells, *([parts] if parts is not None else []))
-    return table
-
-
-def _answers(found: tuple[Finding, ...]) -> Table:
-    table = Table(title="Devices", title_justify="left")
-    for name in ("device", "answers as", "measured"):
-        table.add_column(name)
-    for finding in found:
-        who = finding.held or (finding.identity if finding.well else f"[red]{finding.trouble}")
-        table.add_row(finding.device, who, finding.measured)
     return table

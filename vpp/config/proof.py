@@ -28,8 +28,8 @@ _TOLERANCE = 1e-9
 class Case(StrEnum):
     """What the grid has to bear without a controller."""
 
-    DARK = "safe states, peak load, no sun"
-    SUN = "full sun, no load, batteries full"
+    DARK = "peak load, no sun"
+    SUN = "full sun, no load"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """Who is spoken to: links, the devices on them, what they carry, and what may be done to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from vpp.domain.ids import AssetId, DeviceId, LinkId, MeterId
+from vpp.domain.plain_words import legible
 from vpp.domain.points import Quantity
 
 
@@ -39,12 +40,19 @@ class Authority(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a device says it is. An empty field is not compared."""
+    """Who a device says it is. An empty field is not compared.
+
+    Characters that steer a terminal are replaced: these are words of the device's own.
+    """
 
     maker: str = ""
     model: str = ""
     serial: str = ""
     version: str = ""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, legible(getattr(self, one.name)))
 
     def contradicts(self, answered: "Identity") -> str | None:
         """The first stated field that the answering device contradicts; None if it is the one.

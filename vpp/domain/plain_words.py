@@ -6,6 +6,11 @@ LONGEST = 200
 """Characters."""
 
 
+def legible(said: str) -> str:
+    """The words with a mark in the place of every character that a screen cannot show."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in said)
+
+
 def plain(said: str, what: str) -> str:
     """The words themselves; ``what`` names them where they are refused.
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,9 +34,8 @@ class Finding:
     held: str = ""
     """By whom, where it must not be dialled now."""
     identity: str = ""
-    measured: str = ""
-    points: frozenset[Point] = frozenset()
-    """Those of which it told a good value."""
+    measured: Mapping[Point, float] = field(default_factory=dict)
+    """Good values only."""
     trouble: str = ""
 
     @property
@@ -94,8 +93,7 @@ async def _ask(
     finding = Finding(
         device=device.id,
         identity=_name(identity),
-        measured=_values(batch) if batch else "",
-        points=frozenset(point for point, _ in _good(batch)) if batch else frozenset(),
+        measured=dict(_good(batch)) if batch else {},
         trouble=f"another device answers: {wrong}" if wrong else "",
     )
     return finding, batch
@@ -115,10 +113,6 @@ async def _measure(port: DevicePort) -> Batch | None:
 def _name(identity: Identity) -> str:
     parts: Sequence[str] = (identity.maker, identity.model, identity.serial, identity.version)
     return " ".join(part for part in parts if part)
-
-
-def _values(batch: Batch) -> str:
-    return ", ".join(f"{point} {value:.3g}" for point, value in _good(batch))
 
 
 def _good(batch: Batch) -> Iterator[tuple[Point, float]]:
