@@ -6,7 +6,7 @@ What is not there is a wrong command line; what is wrong inside a file is that f
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,6 +74,13 @@ def _installed(group: str, what: str, *more: str) -> Callable[[str | None], str 
     return check
 
 
+def _forecast(said: str, *more: str) -> Any:
+    """The option that names a forecaster; typer's own options are of any type."""
+    return typer.Option(
+        "--forecast", help=said, callback=_installed(plugins.FORECASTERS, "forecaster", *more)
+    )
+
+
 CityFile = Annotated[
     Path,
     typer.Argument(
@@ -125,7 +132,6 @@ Picture = Annotated[
         callback=_file_to_write,
     ),
 ]
-_FORECASTER = "--forecast"
 Planner = Annotated[
     str,
     typer.Option(
@@ -134,35 +140,14 @@ Planner = Annotated[
         callback=_installed(plugins.PLANNERS, "planner"),
     ),
 ]
-Forecaster = Annotated[
-    str | None,
-    typer.Option(
-        _FORECASTER,
-        help="model, persistence or an installed one; the city's.",
-        callback=_installed(plugins.FORECASTERS, "forecaster"),
-    ),
-]
-Foreseeing = Annotated[
-    str,
-    typer.Option(
-        _FORECASTER,
-        help="model, ridge, persistence or an installed one.",
-        callback=_installed(plugins.FORECASTERS, "forecaster"),
-    ),
-]
-Learning = Annotated[
-    str,
-    typer.Option(
-        _FORECASTER,
-        help="model, ridge or an installed one that learns.",
-        callback=_installed(plugins.FORECASTERS, "forecaster"),
-    ),
-]
+Forecaster = Annotated[str | None, _forecast("model, persistence or an installed one; the city's.")]
+Foreseeing = Annotated[str, _forecast("model, ridge, persistence or an installed one.")]
+Learning = Annotated[str, _forecast("model, ridge or an installed one that learns.")]
 Foreseen = Annotated[
     str | None,
-    typer.Option(
-        _FORECASTER,
-        help="model, persistence, an installed one, perfect, or none (no plan); the city's.",
-        callback=_installed(plugins.FORECASTERS, "forecaster", "perfect", "none"),
+    _forecast(
+        "model, persistence, an installed one, perfect, or none (no plan); the city's.",
+        "perfect",
+        "none",
     ),
 ]
