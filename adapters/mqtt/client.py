@@ -66,8 +66,17 @@ class _Client(aiomqtt.Client):
     """Adds what the library leaves out: bounded connecting, the end as an event, and cutting."""
 
     async def enter(self, timeout_s: float) -> None:
-        """Connect; nothing is left behind where it fails or is cancelled."""
+        """Connect; nothing is left behind where it fails or is cancelled.
+
+        The library dials in a thread, which cannot be called back from an address that says
+        nothing and holds up the end of the process: it is given a socket that is connected.
+        """
         self._client.connect_timeout = timeout_s
+        try:
+            line = await _dialled(self._hostname, self._port, timeout_s)
+        except OSError as fault:
+            raise aiomqtt.MqttError(str(fault) or "timed out") from fault
+        self._client._create_socket_connection = lambda: line  # type: ignore[method-assign]  # noqa: SLF001 - nowhere else does the library dial
         entering = asyncio.create_task(self.__aenter__(), name="connect to the broker")
         try:
             await asyncio.shield(entering)
@@ -225,6 +234,34 @@ async def connect(broker: Broker, take: Callable[[Incoming], None]) -> AsyncIter
         yield Session(client, broker)
     finally:
         await client.leave()
+
+
+async def _dialled(host: str, port: int, timeout_s: float) -> socket.socket:
+    """A blocking socket, connected to the first address of the host that answers in time each.
+
+    Raises:
+        OSError: none does.
+    """
+    loop = asyncio.get_running_loop()
+    fault: OSError | None = None
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        line = socket.socket(family, kind, protocol)
+        line.setblocking(False)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await loop.sock_connect(line, address)
+        except OSError as one:
+            line.close()
+            fault = one
+        except BaseException:
+            line.close()
+            raise
+        else:
+            line.settimeout(timeout_s)
+            return line
+    raise fault or OSError(f"{host} has no address")
 
 
 def _heed_cancellation() -> None:
