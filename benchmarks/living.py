@@ -71,7 +71,9 @@ class MemoryBattery:
         allowed = battery(self.asset).rated
         forms = frozenset({Form.TARGET, Form.STOP, Form.RELEASE})
         able = Capability(forms=forms, allowed=allowed, dead_time_s=1.0, resolution_kw=0.01)
-        self.facts = DeviceFacts(capabilities={self.asset: able}, timeout_s=1.0)
+        self.facts = DeviceFacts(
+            capabilities={self.asset: able}, timeout_s=1.0, atomic_reversal=True
+        )
 
     async def identify(self) -> Identity:
         return Identity()

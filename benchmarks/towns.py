@@ -75,7 +75,8 @@ def pool_of(
                     forms=frozenset({form, Form.STOP}), allowed=asset.rated, dead_time_s=1.0,
                     resolution_kw=0.01,
                 )
-            }
+            },
+            atomic_reversal=True,
         )
         for device, asset in zip(devices, assets, strict=True)
     }  # fmt: skip

@@ -44,9 +44,9 @@ class Setting:
 
     @cached_property
     def facts(self) -> Mapping[DeviceId, DeviceFacts]:
-        """Of every device that is steered: no dead time, no ramp, no resolution."""
+        """Of every device that is steered: no dead time, no ramp, no resolution, no idle turn."""
         return {
-            device.id: DeviceFacts(capabilities=able)
+            device.id: DeviceFacts(capabilities=able, atomic_reversal=True)
             for device in self.portfolio.devices.values()
             if (able := self._capabilities(device))
         }

@@ -67,6 +67,8 @@ class CompiledPool:
     """Infinite where the register must not be refreshed."""
     budget: Floats
     """Writes a day."""
+    through_idle: Bools
+    """Storages whose device takes more than one write from charging to discharging."""
     capacity_kwh: Floats
     eta_charge: Floats
     eta_discharge: Floats
@@ -207,6 +209,13 @@ def compile_pool(
         write_interval_s=np.array([f.min_write_interval_s for f in of]),
         refresh_s=np.array([math.inf if f.refresh_s is None else f.refresh_s for f in of]),
         budget=np.array([math.inf if f.writes_per_day is None else f.writes_per_day for f in of]),
+        through_idle=np.array(
+            [
+                isinstance(a, Battery) and not f.atomic_reversal
+                for a, f in zip(assets, of, strict=True)
+            ],
+            dtype=np.bool_,
+        ),
         capacity_kwh=_of_batteries(assets, "capacity_kwh", 0.0),
         eta_charge=_of_batteries(assets, "eta_charge", 1.0),
         eta_discharge=_of_batteries(assets, "eta_discharge", 1.0),

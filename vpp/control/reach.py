@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpp.control import corridors, issuing, limits, phase_currents, running, safety
+from vpp.control import corridors, issuing, limits, phase_currents, reversal, running, safety
 from vpp.control.safety import Range
 from vpp.control.scene import Scene
 from vpp.control.sharing import Bounds
@@ -48,6 +48,8 @@ def reach_of(scene: Scene) -> Reach:
     keep = rated.cut(*_ends(safety.inside_energy(pool, scene.stored, left)))
     phases = _ends(_inside_phases(scene))
     physical, keep = physical.cut(*phases), keep.cut(*phases)
+    one_way = reversal.ranges(pool, scene.standing.held_kw, memory.before_kw)
+    physical = physical.cut(*_ends(one_way))
     frozen = pool.rows.below(scene.ground.stale)
     fresh = physical.cut(*_ends(safety.towards_zero(scene.standing.held_kw, frozen)))
     limit = limits.row_bounds(pool, verdict, scene.inputs.handed)

@@ -10,7 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpp.control import curtailment, issuing, ladder, overloads, phase_currents, running, wording
+from vpp.control import (
+    curtailment,
+    issuing,
+    ladder,
+    overloads,
+    phase_currents,
+    reversal,
+    running,
+    wording,
+)
 from vpp.control.deciding import Chosen, decided
 from vpp.control.final_check import checked
 from vpp.control.inputs import Decision, TickInputs, TickResult
@@ -147,9 +156,13 @@ def _decisions(scene: Scene, chosen: Chosen, orders: Orders) -> tuple[Decision, 
 
 def _voice(scene: Scene, chosen: Chosen, orders: Orders) -> Voice:
     pool, directed = scene.pool, scene.verdict.asset_owner
+    towards = np.where(chosen.directed, scene.verdict.asset_wish_kw, -chosen.served.net_kw)
+    turning = reversal.turning(pool, scene.standing.held_kw, orders.power_kw, towards)
     devices = scene.inputs.model.portfolio.devices
 
     def reason(at: int) -> str:
+        if turning[at]:
+            return "idle first: its device does not turn round in one write"
         if at in directed:
             return directed[at].reason
         if scene.standing.first[at]:

@@ -38,6 +38,7 @@ class Store:
     min_on_s: float = 0.0
     min_off_s: float = 0.0
     starts_per_day: int | None = None
+    atomic_reversal: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +143,7 @@ def city(
                 starts_per_day=store.starts_per_day,
             ), store.safe, authority, DeviceFacts(
                 refresh_s=10.0 if store.refreshed else None, writes_per_day=store.writes_per_day,
+                atomic_reversal=store.atomic_reversal,
             ))  # fmt: skip
         for c, (floor_kw, max_kw) in enumerate(house.cars):
             car = EvCharger(

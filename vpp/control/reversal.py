@@ -1,0 +1,32 @@
+"""Devices that do not turn round in one write: from charging to discharging only through idle."""
+
+import numpy as np
+
+from vpp.control.compiled import CompiledPool
+from vpp.control.safety import Range
+from vpp.domain.arrays import Bools, Floats
+
+IDLE_KW = 1e-6
+
+
+def ranges(pool: CompiledPool, held_kw: Floats, before_kw: Floats) -> Range:
+    """What each asset may be told without turning round.
+
+    Its own direction or 0, until 0 is what it was told and has been seen to follow.
+
+    Args:
+        pool: The pool.
+        held_kw: What each is held to; less than half a step of its device is 0 on the wire.
+        before_kw: Power that may still flow beside it; NaN where that has been followed.
+    """
+    idle = ~(np.abs(held_kw) > np.maximum(pool.resolution_kw / 2, IDLE_KW))
+    way_kw = np.where(idle, np.nan_to_num(before_kw), held_kw)
+    return Range(
+        lo_kw=np.where(pool.through_idle & (way_kw > 0), 0.0, -np.inf),
+        hi_kw=np.where(pool.through_idle & (way_kw < 0), 0.0, np.inf),
+    )
+
+
+def turning(pool: CompiledPool, held_kw: Floats, told_kw: Floats, towards_kw: Floats) -> Bools:
+    """Who is told 0 only because it is asked for the other direction."""
+    return np.asarray(pool.through_idle & (told_kw == 0) & (held_kw * towards_kw < 0))
