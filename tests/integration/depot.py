@@ -170,7 +170,7 @@ async def _controlled(sim: SimulatedCity, base: int, home: Path, stack: AsyncExi
     keep_pace(room, clock, sim)
     made = Depot(sim, room, audit, planning, operator)
     room.loop.on_tick(made.views.append)
-    room.loop.on_tick(lambda view: replanner.observe(view.snapshot))
+    room.loop.on_tick(lambda view: replanner.observe(view.snapshot, view.held))
     await stack.enter_async_context(room)
     replans = asyncio.create_task(replanner.run())
     stack.callback(replans.cancel)

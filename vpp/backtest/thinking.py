@@ -15,7 +15,8 @@ from vpp.backtest.setting import Setting
 from vpp.control.billing import Billing, interval_s
 from vpp.control.coupling import Coupling
 from vpp.control.outlook import YEAR, Record
-from vpp.control.problems import Outlook, build
+from vpp.control.planning_outlook import Outlook
+from vpp.control.problems import build
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError
 from vpp.domain.ids import PoolId

@@ -13,6 +13,7 @@ from vpp.domain.arrays import Floats
 from vpp.domain.command import WriteClass
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.forecast import Forecast
+from vpp.domain.held import Held
 from vpp.domain.ids import AssetId, DeviceId, PoolId, SiteId
 from vpp.domain.ladder import Rung
 from vpp.domain.outcome import Cause, Outcome
@@ -176,6 +177,8 @@ class TickResult(Generic[State]):
     """Uncontrolled residual of the pool as this tick saw it."""
     request: Request | None = None
     """To the nodes above; None where the pool does not say."""
+    held: Held | None = None
+    """What its storages hold as this tick saw it; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

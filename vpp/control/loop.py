@@ -22,6 +22,7 @@ from vpp.control.shadow_book import ShadowBook
 from vpp.control.state_table import StateTable
 from vpp.control.supervision import Health, Supervisor
 from vpp.control.write_gate import WriteGate
+from vpp.domain.held import Held
 from vpp.domain.ids import PoolId
 from vpp.domain.proposal import Proposal
 from vpp.domain.snapshot import Snapshot
@@ -44,6 +45,15 @@ class TickView(Generic[State]):
     """Wire seconds from the snapshot to the alarms, without what ran between two pools."""
     late_s: float
     """City seconds after it was due, or after the first of the due ticks skipped before it was."""
+
+    @property
+    def held(self) -> Mapping[PoolId, Held]:
+        """What the storages hold, of the pools whose tick completed."""
+        return {
+            pool: result.held
+            for pool, result in self.results.items()
+            if pool not in self.failed and result.held is not None
+        }
 
 
 @dataclass(slots=True)

@@ -1,27 +1,24 @@
 """From what is measured and expected to what the planner is asked: one pool, as arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
 
-from vpp.control.billing import Billing
+from vpp.control.cars_ahead import expected_arrivals, known_sessions
+from vpp.control.planning_outlook import Outlook, assets_of
+from vpp.control.stored_energy import held_by_readings
 from vpp.domain.arrays import Floats, frozen, frozen_ints
 from vpp.domain.assets import Battery, EvCharger, Load, Pv
-from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import ProblemRejected
-from vpp.domain.forecast import HIGH, LOW, Forecast
-from vpp.domain.ids import AssetId, NodeId, PoolId, SiteId
-from vpp.domain.lately import Lately
+from vpp.domain.forecast import HIGH, LOW
+from vpp.domain.ids import NodeId, PoolId, SiteId
 from vpp.domain.network import GridNode
-from vpp.domain.plan import ForecastNote, Plan
+from vpp.domain.plan import ForecastNote
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.problem import (
     Batteries,
-    EvSessions,
     ForeseenNet,
     Nodes,
     Prices,
@@ -29,34 +26,9 @@ from vpp.domain.problem import (
     PvPlants,
     SharedRating,
 )
-from vpp.domain.session import EvSession
 from vpp.domain.slots import SlotGrid
-from vpp.domain.snapshot import Snapshot
 
 Kind = TypeVar("Kind")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outlook:
-    """Everything beside the portfolio that a problem is made of."""
-
-    snapshot: Snapshot
-    grid: SlotGrid
-    """Begins now: its first slot is what is left of the running one."""
-    forecasts: Mapping[tuple[str, Quantity], Forecast]
-    """Site load (``POWER_KW``), site PV (``AVAILABLE_KW``), charger demand (``POWER_KW``), slot by
-    slot of the grid, or of one whose first slot began earlier."""
-    writable: frozenset[AssetId]
-    """Assets that may be commanded now; any other is forecast load and never promised."""
-    shared_limits: Sequence[SharedLimit] = ()
-    billing: Billing = field(default_factory=Billing)
-    lately: Lately | None = None
-    last: Plan | None = None
-    left_kw: tuple[Floats, Floats] | None = None
-    """Least and most net, shape (slots,) each, that the nodes above leave the pool."""
-    contract_left_kw: tuple[Floats, Floats] | None = None
-    """The same by the contracts of the nodes above: a preference."""
-    deadline_s: float = 20.0
 
 
 def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
@@ -73,13 +45,13 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     site_at = {site: i for i, site in enumerate(sites)}
     nodes = portfolio.subtree(portfolio.pools[pool].node)
     node_at = {node: i for i, node in enumerate(nodes)}
-    batteries = _batteries(portfolio, sites, outlook, site_at, notes)
+    batteries = _batteries(portfolio, pool, outlook, site_at, notes)
     plants = _plants(portfolio, sites, outlook, site_at)
-    sessions, session_chargers = _sessions(portfolio, sites, outlook, site_at)
+    sessions, taken_until = known_sessions(portfolio, sites, outlook, site_at)
     load_kw = np.stack([_load_kw(outlook, site) for site in sites])
-    for site, charger in _chargers(portfolio, sites):
-        demand = _expected_arrivals(charger, outlook, session_chargers.get(charger.id))
-        load_kw[site_at[site]] += demand
+    for charger in assets_of(portfolio, sites, EvCharger):
+        arrivals_kw = expected_arrivals(charger, outlook, taken_until.get(charger.id))
+        load_kw[site_at[charger.site]] += arrivals_kw
     low_kw, high_kw = _net_band(sites, outlook)
     if outlook.contract_left_kw is not None:
         notes.append("contracts of the nodes above are shared among the pools")
@@ -125,7 +97,7 @@ def _require_forecasts(
         f"no forecast of the {what} of site {site}"
         for kind, quantity, what in asked
         for site in sites
-        if _assets(portfolio, [site], kind) and (site, quantity) not in outlook.forecasts
+        if assets_of(portfolio, [site], kind) and (site, quantity) not in outlook.forecasts
     ]
     if missing:
         raise ProblemRejected(f"pool {pool}: {'; '.join(missing)}")
@@ -141,16 +113,17 @@ def _load_kw(outlook: Outlook, site: SiteId) -> Floats:
 
 def _batteries(
     portfolio: Portfolio,
-    sites: Sequence[SiteId],
+    pool: PoolId,
     outlook: Outlook,
     site_at: Mapping[SiteId, int],
     notes: list[str],
 ) -> Batteries:
-    rows: list[tuple[Battery, float, float, float]] = []
-    for asset in _assets(portfolio, sites, Battery):
-        soc = outlook.snapshot.asset(asset.id, Quantity.SOC)
-        if soc is None or asset.id not in outlook.writable:
-            why = "its stored energy is unknown" if soc is None else "it may not be commanded"
+    held = outlook.held or held_by_readings(portfolio, pool, outlook.snapshot)
+    rows: list[tuple[Battery, tuple[float, float], float, float]] = []
+    for asset in assets_of(portfolio, portfolio.pools[pool].sites, Battery):
+        stored = held.by_asset.get(asset.id)
+        if stored is None or asset.id not in outlook.writable:
+            why = "its stored energy is unknown" if stored is None else "it may not be commanded"
             notes.append(f"battery {asset.id} left out: {why}")
             continue
         charge = outlook.snapshot.asset(asset.id, Quantity.LIMIT_CHARGE_KW)
@@ -159,12 +132,12 @@ def _batteries(
         rows.append(
             (
                 asset,
-                soc * asset.capacity_kwh,
+                stored,
                 min(asset.charge_kw, charge) if charge else asset.charge_kw,
                 min(asset.discharge_kw, discharge) if discharge else asset.discharge_kw,
             )
         )
-    kwh = np.array([b.capacity_kwh for b, *_ in rows])
+    kwh = np.array([capacity for _, (_, capacity), *_ in rows])
     return Batteries(
         ids=tuple(b.id for b, *_ in rows),
         site=frozen_ints([site_at[b.site] for b, *_ in rows]),
@@ -173,7 +146,7 @@ def _batteries(
         discharge_kw=frozen([discharge for *_, discharge in rows]),
         eta_charge=frozen([b.eta_charge for b, *_ in rows]),
         eta_discharge=frozen([b.eta_discharge for b, *_ in rows]),
-        energy_kwh=frozen([energy for _, energy, *_ in rows]),
+        energy_kwh=frozen([energy for _, (energy, _), *_ in rows]),
         min_kwh=kwh * [b.soc_min for b, *_ in rows],
         max_kwh=kwh * [b.soc_max for b, *_ in rows],
         reserve_kwh=kwh * [b.floor_soc for b, *_ in rows],
@@ -184,7 +157,7 @@ def _batteries(
 def _plants(
     portfolio: Portfolio, sites: Sequence[SiteId], outlook: Outlook, site_at: Mapping[SiteId, int]
 ) -> PvPlants:
-    plants = list(_assets(portfolio, sites, Pv))
+    plants = list(assets_of(portfolio, sites, Pv))
     peak_kw = {site: sum(p.peak_kw for p in plants if p.site == site) for site in sites}
     available = [
         outlook.forecasts[plant.site, Quantity.AVAILABLE_KW].middle_kw
@@ -197,64 +170,6 @@ def _plants(
         available_kw=np.array(available).reshape(len(plants), len(outlook.grid)),
         curtailable=tuple(plant.curtailable and plant.id in outlook.writable for plant in plants),
     )
-
-
-def _sessions(
-    portfolio: Portfolio, sites: Sequence[SiteId], outlook: Outlook, site_at: Mapping[SiteId, int]
-) -> tuple[EvSessions, Mapping[AssetId, datetime]]:
-    """Sessions as arrays, and until when each charger is taken by one."""
-    found: list[tuple[EvCharger, EvSession, datetime, float]] = []
-    for charger in _assets(portfolio, sites, EvCharger):
-        session = outlook.snapshot.sessions.get(charger.id)
-        if session is not None and charger.id in outlook.writable:
-            leaves = session.departure or outlook.snapshot.at + timedelta(
-                seconds=charger.default_stay_s
-            )
-            need = session.need_kwh if session.need_kwh is not None else charger.default_need_kwh
-            found.append((charger, session, leaves, max(need - session.delivered_kwh, 0.0)))
-    most = [_stay(outlook, leaves, s.arrival) * (s.max_kw or c.max_kw) for c, s, leaves, _ in found]
-    least = [
-        _until_served(np.minimum(m, c.guaranteed_kw), need, outlook.grid)
-        if s.departure is None
-        else np.zeros(len(outlook.grid))
-        for m, (c, s, _, need) in zip(most, found, strict=True)
-    ]
-    shape = (len(found), len(outlook.grid))
-    sessions = EvSessions(
-        ids=tuple(session.id for _, session, *_ in found),
-        assets=tuple(charger.id for charger, *_ in found),
-        site=frozen_ints([site_at[charger.site] for charger, *_ in found]),
-        need_kwh=frozen([need for *_, need in found]),
-        max_kw=np.array(most).reshape(shape),
-        guaranteed_kw=np.array(least).reshape(shape),
-    )
-    return sessions, {charger.id: leaves for charger, _, leaves, _ in found}
-
-
-def _stay(outlook: Outlook, leaves: datetime, comes: datetime | None = None) -> Floats:
-    """Part of each slot in which the car is there, shape (slots,)."""
-    edges, now = outlook.grid.edges_s, outlook.snapshot.at
-    begin = np.maximum(edges[:-1], max(now, comes or now).timestamp())
-    end = np.minimum(edges[1:], leaves.timestamp())
-    return np.asarray(np.maximum(end - begin, 0.0) / np.diff(edges))
-
-
-def _until_served(power_kw: Floats, need_kwh: float, grid: SlotGrid) -> Floats:
-    """The power, cut where its energy reaches the need."""
-    before = np.concatenate([[0.0], np.cumsum(power_kw * grid.hours)[:-1]])
-    left_kw = np.maximum(need_kwh - before, 0.0) / grid.hours
-    return np.asarray(np.minimum(power_kw, left_kw))
-
-
-def _expected_arrivals(
-    charger: EvCharger, outlook: Outlook, taken_until: datetime | None
-) -> Floats:
-    """Demand of cars not yet there: never controllable; none while a known car stays."""
-    forecast = outlook.forecasts.get((charger.id, Quantity.POWER_KW))
-    if forecast is None:
-        return np.zeros(len(outlook.grid))
-    free = 1.0 if taken_until is None else 1.0 - _stay(outlook, taken_until)
-    return np.asarray(np.maximum(forecast.middle_kw, 0.0) * free)
 
 
 def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats, Floats]:
@@ -384,12 +299,3 @@ def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook
         running_part=outlook.billing.running_part,
         currency=portfolio.currency,
     )
-
-
-def _assets(portfolio: Portfolio, sites: Sequence[SiteId], kind: type[Kind]) -> list[Kind]:
-    ids = (asset for site in sites for asset in portfolio.assets_of_site[site])
-    return [asset for i in ids if isinstance(asset := portfolio.assets[i], kind)]
-
-
-def _chargers(portfolio: Portfolio, sites: Sequence[SiteId]) -> list[tuple[SiteId, EvCharger]]:
-    return [(charger.site, charger) for charger in _assets(portfolio, sites, EvCharger)]

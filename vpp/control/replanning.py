@@ -15,11 +15,14 @@ from vpp.control.billing import RunningImport
 from vpp.control.coupling import Coupling, Room
 from vpp.control.inputs import Alarm
 from vpp.control.outlook import SLOT_S, Record, recorded
-from vpp.control.problems import Outlook, build
+from vpp.control.planning_outlook import Outlook
+from vpp.control.problems import build
+from vpp.control.stored_energy import held_by_readings
 from vpp.control.weather_watch import WeatherWatch
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
 from vpp.domain.forecast import Forecast
+from vpp.domain.held import Held
 from vpp.domain.ids import AssetId, DeviceId, PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
@@ -62,6 +65,14 @@ class Trouble:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """What one tick saw and believed."""
+
+    snapshot: Snapshot
+    held: Mapping[PoolId, Held]
+
+
 class Replanner:
     """``observe`` every tick, read ``plans`` every tick.
 
@@ -86,7 +97,7 @@ class Replanner:
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
         self.rounds = 0
-        self._snapshot: Snapshot | None = None
+        self._seen: _Seen | None = None
         self._stands_on: object = None
         self._due_s = -float("inf")
         self._wake = asyncio.Event()
@@ -113,11 +124,15 @@ class Replanner:
         )
         return (*lost, *self._weather_watch.alarms())
 
-    def observe(self, snapshot: Snapshot) -> None:
-        """Take note of the newest snapshot; cheap. Wakes the planner if it is due."""
-        self._snapshot = snapshot
+    def observe(self, snapshot: Snapshot, held: Mapping[PoolId, Held] | None = None) -> None:
+        """Take note of the newest snapshot; cheap. Wakes the planner if it is due.
+
+        ``held``: what the tick of that snapshot believes of each pool's storages; where it does
+        not say, the readings count.
+        """
+        self._seen = seen = _Seen(snapshot=snapshot, held=held or {})
         self._running.add(snapshot)
-        if snapshot.now_s >= self._due_s or self._basis(snapshot) != self._stands_on:
+        if snapshot.now_s >= self._due_s or self._basis(seen) != self._stands_on:
             self._wake.set()
 
     async def run(self) -> None:
@@ -126,14 +141,18 @@ class Replanner:
             await self._wake.wait()
             self._wake.clear()
             began_s = self._wire.monotonic()
-            if self._snapshot is not None:
-                await self.round(self._snapshot)
+            if (seen := self._seen) is not None:
+                await self.round(seen.snapshot, seen.held)
             took_s = self._wire.monotonic() - began_s
             await self._wire.sleep(max(self._rhythm.pause_s, took_s))
 
-    async def round(self, snapshot: Snapshot) -> None:
-        """Forecast once and plan every pool once; what fails leaves the last plan standing."""
-        self._stands_on = self._basis(snapshot)
+    async def round(self, snapshot: Snapshot, held: Mapping[PoolId, Held] | None = None) -> None:
+        """Forecast once and plan every pool once; what fails leaves the last plan standing.
+
+        ``held`` as in ``observe``.
+        """
+        seen = _Seen(snapshot=snapshot, held=held or {})
+        self._stands_on = self._basis(seen)
         step = timedelta(seconds=self._rhythm.every_s)
         into_slot_s = (snapshot.at - slot_start(snapshot.at, step)).total_seconds()
         self._due_s = (
@@ -152,16 +171,16 @@ class Replanner:
         else:
             self._weather_watch.observe(record.weather, snapshot.at)
             self.forecasts = {(one.subject, one.quantity): one for one in expected}
-            made, troubles = await self._each(snapshot, grid, record, Room())
+            made, troubles = await self._each(seen, grid, record, Room())
             if (room := self._coupling.room(made)).binds:
-                made, troubles = await self._each(snapshot, grid, record, room)
+                made, troubles = await self._each(seen, grid, record, room)
             self.plans = {**self.plans, **{pool: plan for pool, (_, plan) in made.items()}}
         self._report(troubles)
         self.rounds += 1
 
     async def _each(
         self,
-        snapshot: Snapshot,
+        seen: _Seen,
         grid: SlotGrid,
         record: Record,
         room: Room,
@@ -170,7 +189,7 @@ class Replanner:
         made, troubles = dict[PoolId, tuple[Problem, Plan]](), dict[PoolId, Trouble]()
         for pool in self._portfolio.pools:
             try:
-                made[pool] = await self._plan(pool, snapshot, grid, record, room)
+                made[pool] = await self._plan(pool, seen, grid, record, room)
             except (PlanningError, InvariantError) as fault:
                 troubles[pool] = Trouble(pool=pool, text=str(fault))
         return made, troubles
@@ -178,14 +197,16 @@ class Replanner:
     async def _plan(
         self,
         pool: PoolId,
-        snapshot: Snapshot,
+        seen: _Seen,
         grid: SlotGrid,
         record: Record,
         room: Room,
     ) -> tuple[Problem, Plan]:
+        snapshot = seen.snapshot
         left = _from_now(grid, snapshot.at)
         outlook = Outlook(
             snapshot=snapshot,
+            held=seen.held.get(pool),
             grid=left,
             forecasts=self.forecasts,
             writable=self._writable(snapshot),
@@ -211,17 +232,19 @@ class Replanner:
             asset for asset, device in self._portfolio.writer_of.items() if _ready(snapshot, device)
         )
 
-    def _basis(self, snapshot: Snapshot) -> object:
+    def _basis(self, seen: _Seen) -> object:
         """What a plan stands on beside the clock: who takes part in it, which cars are there."""
+        snapshot = seen.snapshot
         sessions = frozenset(
             (s.id, s.departure, s.need_kwh) for s in snapshot.sessions.values() if s is not None
         )
-        told = frozenset(
-            asset
-            for asset in self._portfolio.writer_of
-            if snapshot.asset(asset, Quantity.SOC) is not None
-        )
-        return self._writable(snapshot), told, sessions
+        held = [
+            seen.held.get(pool) or held_by_readings(self._portfolio, pool, snapshot)
+            for pool in self._portfolio.pools
+        ]
+        writable = self._writable(snapshot)
+        known = frozenset(asset for one in held for asset in one.by_asset if asset in writable)
+        return writable, known, sessions
 
     def _report(self, troubles: Mapping[PoolId, Trouble]) -> None:
         for pool in troubles.keys() - self.troubles.keys():

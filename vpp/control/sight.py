@@ -55,7 +55,7 @@ def look(pool: CompiledPool, snapshot: Snapshot) -> Sight:
     where = positions(pool, snapshot.layout)
 
     def of_assets(quantity: Quantity) -> Seen:
-        return _taken(snapshot.assets.get(quantity), where.asset_at)
+        return taken(snapshot.assets.get(quantity), where.asset_at)
 
     reachable, auto, manual = _authority(pool, snapshot)
     return Sight(
@@ -76,7 +76,8 @@ def look(pool: CompiledPool, snapshot: Snapshot) -> Sight:
     )
 
 
-def _taken(column: Column | None, at: Ints) -> Seen:
+def taken(column: Column | None, at: Ints) -> Seen:
+    """One quantity of the assets at these positions of the snapshot."""
     if column is None:
         return _nothing(len(at))
     values = column.values[at]

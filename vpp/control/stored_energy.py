@@ -11,9 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vpp.control.compiled import CompiledPool
-from vpp.control.sight import Sight
+from vpp.control.sight import Seen, Sight, taken
 from vpp.control.state import AssetMemory
 from vpp.domain.arrays import Bools, Floats
+from vpp.domain.assets import Battery
+from vpp.domain.held import Held
+from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.points import Quantity
+from vpp.domain.portfolio import Portfolio
+from vpp.domain.snapshot import Snapshot
 
 AGREES_PART = 0.03
 """Difference between own count and reading, as a part of capacity, that is drift and not doubt."""
@@ -30,6 +36,8 @@ class Stored:
     floor_kwh: Floats
     """Down to which dispatch may go."""
     ceiling_kwh: Floats
+    capacity_kwh: Floats
+    """What its health leaves of the rated one."""
     known: Bools
     """Read within the freshness that the tick allows."""
     doubtful: Bools
@@ -38,6 +46,15 @@ class Stored:
     def middle_kwh(self) -> Floats:
         """Above the floor, never below zero."""
         return np.maximum((self.lo_kwh + self.hi_kwh) / 2 - self.floor_kwh, 0.0)
+
+    def held(self, assets: tuple[AssetId, ...]) -> Held:
+        """What is known of it, for whoever plans."""
+        return Held(
+            assets=assets,
+            lo_kwh=np.where(self.known, self.lo_kwh, np.nan),
+            hi_kwh=np.where(self.known, self.hi_kwh, np.nan),
+            capacity_kwh=self.capacity_kwh,
+        )
 
 
 def counted(
@@ -52,11 +69,7 @@ def counted(
         dt_s: Time since then.
         patience_s: How long own counting stands in for a reading that is missing.
     """
-    health = np.where(sight.health.good & (sight.health.values > 0), sight.health.values, 1.0)
-    capacity = pool.capacity_kwh * np.minimum(health, 1.0)
-    by_soc = np.where(sight.soc.good, sight.soc.values * capacity, np.nan)
-    by_device = np.where(sight.available_kwh.good, sight.available_kwh.values, np.nan)
-    low, high = np.fmin(by_soc, by_device), np.fmax(by_soc, by_device)
+    capacity, low, high = _readings(pool.capacity_kwh, sight.soc, sight.available_kwh, sight.health)
     readable = np.isfinite(low) & pool.battery
     flow = np.where(
         sight.power.good,
@@ -86,6 +99,37 @@ def counted(
         hi_kwh=np.fmax(own_hi, np.where(readable, high, np.nan)),
         floor_kwh=pool.floor_soc * capacity,
         ceiling_kwh=pool.soc_max * capacity,
+        capacity_kwh=capacity,
         known=pool.battery & np.isfinite(own_lo) & (sight.now_s - seen_s <= patience_s),
         doubtful=readable & ~first & ~agrees,
     )
+
+
+def held_by_readings(portfolio: Portfolio, pool: PoolId, snapshot: Snapshot) -> Held:
+    """The same where no tick has counted: what the devices of a pool say now."""
+    found = (portfolio.assets[asset] for asset in portfolio.assets_of_pool(pool))
+    batteries = [asset for asset in found if isinstance(asset, Battery)]
+    at = np.array([snapshot.layout.asset_at[battery.id] for battery in batteries], dtype=np.int64)
+    soc, device, health = (
+        taken(snapshot.assets.get(quantity), at)
+        for quantity in (Quantity.SOC, Quantity.AVAILABLE_KWH, Quantity.HEALTH)
+    )
+    nameplate_kwh = np.array([battery.capacity_kwh for battery in batteries])
+    capacity, low, high = _readings(nameplate_kwh, soc, device, health)
+    return Held(
+        assets=tuple(battery.id for battery in batteries),
+        lo_kwh=low,
+        hi_kwh=high,
+        capacity_kwh=capacity,
+    )
+
+
+def _readings(
+    nameplate_kwh: Floats, soc: Seen, device_kwh: Seen, health: Seen
+) -> tuple[Floats, Floats, Floats]:
+    """Capacity, least and most stored by what is read now, kWh; NaN where nothing is."""
+    healthy = np.where(health.good & (health.values > 0), health.values, 1.0)
+    capacity = nameplate_kwh * np.minimum(healthy, 1.0)
+    by_soc = np.where(soc.good, soc.values * capacity, np.nan)
+    by_device = np.where(device_kwh.good, device_kwh.values, np.nan)
+    return capacity, np.fmin(by_soc, by_device), np.fmax(by_soc, by_device)

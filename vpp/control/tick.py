@@ -145,6 +145,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         alarms=wording.alarms(scene, overloads.alarms(scene, reach, over), reach.overruled),
         served_kw=chosen.served.net_kw,
         request=request,
+        held=scene.stored.held(pool.assets),
     )
 
 

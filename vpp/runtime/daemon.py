@@ -164,7 +164,7 @@ class Daemon:
         self._ticked_s = self._clocks.wire.monotonic()
         self._look_at_lease()
         self._govern(max(seen.late_s, self._room.sensing.slow_s * _speed(self._clocks)))
-        self._replanner.observe(seen.snapshot)
+        self._replanner.observe(seen.snapshot, seen.held)
         self._score.observe(seen.snapshot)
         self._metrics.tick_seconds.observe(seen.took_s)
         self._metrics.tick_lateness.observe(seen.late_s / self._room.pace.timing.tick_s)

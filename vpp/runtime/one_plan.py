@@ -92,7 +92,7 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         replanner = Replanner(
             portfolio, planning=worker, history=history, clocks=clocks, rhythm=Rhythm()
         )
-        await replanner.round(_snapshot(portfolio, soc, batches, now))
+        await replanner.round(_snapshot(portfolio, request, soc, batches, now))
     return OnePlan(
         plans=replanner.plans,
         troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},
@@ -136,12 +136,7 @@ async def _stored(
     now: datetime,
 ) -> tuple[Mapping[AssetId, float], list[str]]:
     """State of charge of every battery, by the best source there is, and which were assumed."""
-    measured = {
-        AssetId(point.subject): float(value)
-        for batch in batches
-        for point, value, quality in zip(batch.points, batch.values, batch.quality, strict=True)
-        if point.quantity is Quantity.SOC and quality == Quality.GOOD
-    }
+    measured = _measured(batches, Quantity.SOC)
     found: dict[AssetId, float] = {}
     unknown: list[AssetId] = []
     for asset in portfolio.assets.values():
@@ -160,20 +155,39 @@ async def _stored(
     return found, [assumed] if unknown else []
 
 
+def _measured(batches: Sequence[Batch], quantity: Quantity) -> dict[AssetId, float]:
+    return {
+        AssetId(point.subject): float(value)
+        for batch in batches
+        for point, value, quality in zip(batch.points, batch.values, batch.quality, strict=True)
+        if point.quantity is quantity and quality == Quality.GOOD
+    }
+
+
+def _column(layout: Layout, found: Mapping[AssetId, float]) -> Column:
+    values = np.array([found.get(asset, np.nan) for asset in layout.assets])
+    there = ~np.isnan(values)
+    return Column(
+        values=values,
+        quality=np.where(there, Quality.GOOD, Quality.MISSING).astype(np.uint8),
+        measured_s=np.where(there, 0.0, -np.inf),
+    )
+
+
 def _snapshot(
     portfolio: Portfolio,
+    request: Request,
     soc: Mapping[AssetId, float],
     batches: Sequence[Batch],
     now: datetime,
 ) -> Snapshot:
     layout = Layout(assets=tuple(portfolio.assets), meters=tuple(portfolio.meters))
-    values = np.array([soc.get(asset, np.nan) for asset in layout.assets])
-    there = ~np.isnan(values)
-    column = Column(
-        values=values,
-        quality=np.where(there, Quality.GOOD, Quality.MISSING).astype(np.uint8),
-        measured_s=np.where(there, 0.0, -np.inf),
-    )
+    reported_kwh = _measured(batches, Quantity.AVAILABLE_KWH)
+    known = {
+        Quantity.SOC: soc,
+        Quantity.AVAILABLE_KWH: {a: v for a, v in reported_kwh.items() if a not in request.soc},
+        Quantity.HEALTH: _measured(batches, Quantity.HEALTH),
+    }
     sessions: dict[AssetId, EvSession | None] = {}
     for batch in batches:
         sessions |= batch.sessions
@@ -188,7 +202,7 @@ def _snapshot(
         at=now,
         now_s=0.0,
         layout=layout,
-        assets={Quantity.SOC: column},
+        assets={quantity: _column(layout, found) for quantity, found in known.items()},
         meters={},
         sessions=sessions,
         devices=devices,

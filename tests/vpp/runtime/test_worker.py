@@ -14,7 +14,8 @@ import uvloop
 
 from tests.soak.sample import family
 from tests.vpp.control.planning.cities import NOON, forecast, snapshot, two_sites
-from vpp.control.problems import Outlook, build
+from vpp.control.planning_outlook import Outlook
+from vpp.control.problems import build
 from vpp.domain.errors import PlannerFailed
 from vpp.domain.forecast import ForecastRequest, Series
 from vpp.domain.ids import AssetId, PoolId

@@ -134,7 +134,7 @@ class Street:
         return port
 
     def observe(self, view: TickView[ControlState]) -> None:
-        self.replanner.observe(view.snapshot)
+        self.replanner.observe(view.snapshot, view.held)
         plan = self.replanner.plans.get(POOL)
         self.notes.append(
             Note(

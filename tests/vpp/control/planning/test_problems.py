@@ -8,9 +8,11 @@ import pytest
 from tests.vpp.control.planning.cities import NOON, TWO_SITES, forecast, snapshot, two_sites
 from vpp.config.city import read_city
 from vpp.control.billing import Billing
-from vpp.control.problems import Outlook, build
+from vpp.control.planning_outlook import Outlook
+from vpp.control.problems import build
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import ProblemRejected
+from vpp.domain.held import Held
 from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.points import Quantity
 from vpp.domain.session import EvSession
@@ -65,6 +67,37 @@ def test_a_battery_enters_with_its_measured_energy_and_the_tighter_limit() -> No
     assert batteries.charge_kw.tolist() == [3.0]
     assert batteries.discharge_kw.tolist() == [5.0]
     assert batteries.reserve_kwh.tolist() == [2.0]
+
+
+def test_an_aged_battery_is_planned_with_what_its_health_leaves_and_the_device_reports() -> None:
+    measured = {"home-bat": {Quantity.SOC: 0.5, Quantity.HEALTH: 0.8, Quantity.AVAILABLE_KWH: 4.4}}
+    batteries = build(
+        two_sites(), POOL, outlook(snapshot=snapshot(two_sites(), measured))
+    ).batteries
+    assert batteries.capacity_kwh.tolist() == [8.0]
+    assert batteries.max_kwh.tolist() == [8.0]
+    assert batteries.reserve_kwh.tolist() == [1.6]
+    assert batteries.energy_kwh.tolist() == pytest.approx([4.2])
+
+
+def test_a_battery_that_only_reports_its_energy_is_planned_with() -> None:
+    measured = {"home-bat": {Quantity.AVAILABLE_KWH: 4.4}}
+    problem = build(two_sites(), POOL, outlook(snapshot=snapshot(two_sites(), measured)))
+    assert problem.batteries.energy_kwh.tolist() == [4.4]
+
+
+def test_what_the_tick_believes_wins_over_the_readings() -> None:
+    nan = np.nan
+    held = Held(
+        assets=(AssetId("home-bat"), CAR),
+        lo_kwh=np.array([3.0, nan]),
+        hi_kwh=np.array([6.0, nan]),
+        capacity_kwh=np.array([9.0, nan]),
+    )
+    batteries = build(two_sites(), POOL, outlook(held=held)).batteries
+    assert (batteries.energy_kwh.tolist(), batteries.max_kwh.tolist()) == ([4.5], [9.0])
+    doubted = replace(held, lo_kwh=np.array([nan, nan]))
+    assert build(two_sites(), POOL, outlook(held=doubted)).batteries.ids == ()
 
 
 def test_a_tapering_battery_keeps_its_rating_for_the_day() -> None:

@@ -53,3 +53,13 @@ def test_a_reading_that_stays_is_believed_after_all() -> None:
     run.ticks(10)
     assert asked_kw(run) == pytest.approx(8.0, abs=0.3)
     assert run.battery_kw()[-1].sum() == pytest.approx(-8.0, abs=0.3)
+
+
+def test_whoever_plans_is_told_of_both_ends() -> None:
+    """Its own count says 1.0 kWh, its reading 0.04: it is planned with the middle."""
+    run = jumped(0.5, 0.02, 0.0).ticks(1)
+    held = run.last.held
+    assert held is not None
+    ((energy_kwh, capacity_kwh),) = held.by_asset.values()
+    assert capacity_kwh == KWH
+    assert energy_kwh == pytest.approx((0.5 + 0.02) / 2 * KWH, abs=0.01)
