@@ -41,9 +41,9 @@ class AlarmBoard:
         """By code and subject."""
         return self._standing
 
-    def last(self, alarm: Alarm) -> None:
-        """Show it from now on until the daemon ends."""
-        self._lasting.append(alarm)
+    def last(self, *alarms: Alarm) -> None:
+        """Show them from now on until the daemon ends."""
+        self._lasting.extend(alarms)
 
     def hear(self, source: Callable[[], Iterable[Alarm]]) -> None:
         """Ask this one as well, every tick, for all that holds now; it must be quick."""

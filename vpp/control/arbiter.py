@@ -116,6 +116,11 @@ def settle(
     return _verdict(places, bounds, alarms, limits, fallen)
 
 
+def fallen_before(limits: Mapping[str, Proposal], now_s: float) -> dict[str, float]:
+    """Of limits remembered from before a restart those that have ended: no heartbeat was heard."""
+    return {name: math.inf for name, one in limits.items() if one.valid_until_s <= now_s}
+
+
 def _remembered(
     limits: Mapping[str, Proposal], lapsed: Mapping[str, float], given: Mapping[str, Proposal]
 ) -> dict[str, Proposal]:

@@ -35,6 +35,7 @@ from vpp.domain.assets import Pv
 from vpp.domain.ids import DeviceId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.proposal import Proposal
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source
 from vpp.ports.store import Audit, History
@@ -59,6 +60,8 @@ class Services:
     state_dir: Path
     tenure: Tenure
     sources: Mapping[str, Source] = field(default_factory=dict)
+    limits: Mapping[str, Proposal] = field(default_factory=dict)
+    """By proposal id, from before a restart: those that must not lapse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,7 @@ class ControlRoom(Generic[State]):
                 shadows=self.shadows,
                 guidance=services.guidance,
                 proposing=Proposing(services.sources),
+                limits=services.limits,
             ),
             pace,
             [self._record],

@@ -1,6 +1,7 @@
 """What the write gate remembers: what is alive, what was spent, what was told once."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 
 from vpp.control.dispatch import Dispatch, record_of
@@ -65,6 +66,16 @@ class GateLedger:
     def forget(self, asset: AssetId) -> None:
         """The device no longer holds our setpoint: a refresh is a command again."""
         self._live.pop(asset, None)
+
+    @property
+    def spent(self) -> Mapping[DeviceId, int]:
+        """Writes of the running day, UTC; a copy."""
+        return dict(self._today())
+
+    def resume(self, day: date, spent: Mapping[DeviceId, int]) -> None:
+        """Go on with what was spent before a restart, if it is still that day."""
+        if day == self._city.now().date():
+            self._today().update(spent)
 
     def _today(self) -> Counter[DeviceId]:
         """Writes of the running day, UTC, by device; yesterday's are of no more use."""

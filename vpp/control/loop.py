@@ -3,13 +3,14 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Self
 
 import structlog
 
 from vpp.control.alarms import AlarmBoard
+from vpp.control.arbiter import fallen_before
 from vpp.control.inputs import Alarm, Handed, State, TickResult
 from vpp.control.live_facts import LiveFacts
 from vpp.control.outcome_book import OutcomeBook
@@ -81,6 +82,8 @@ class Surroundings:
     proposing: Proposing
     rehearsals: Rehearsals
     shadows: ShadowBook
+    limits: Mapping[str, Proposal] = field(default_factory=dict)
+    """From before the start, that must not lapse above the pools; by proposal id."""
 
 
 Observer = Callable[[TickView[State]], None]
@@ -103,7 +106,11 @@ class ControlLoop(Generic[State]):
         self._broken: set[object] = set()
         self._tasks = Supervisor(pace.wire, draw=pace.draw)
         self._stall: Alarm | None = None
-        self._parents, self._parent_memory = parents, ParentMemory()
+        self._parents = parents
+        self._parent_memory = ParentMemory(
+            limits=surroundings.limits,
+            lapsed=fallen_before(surroundings.limits, pace.city.monotonic()),
+        )
         self._parent_alarms: tuple[Alarm, ...] = ()
         self.counters = LoopCounters()
         self.view: TickView[State] | None = None

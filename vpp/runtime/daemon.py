@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from vpp.config.city import City
-from vpp.control import shadowing, state, tick
+from vpp.control import shadowing, tick
 from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
 from vpp.control.inputs import Timing
 from vpp.control.loop import TickView
@@ -44,6 +44,8 @@ from vpp.runtime.lease import Lease, hold
 from vpp.runtime.links import check_watchdogs, open_links
 from vpp.runtime.live_state import MemoryLiveState, RedisLiveState
 from vpp.runtime.losses import losses
+from vpp.runtime.memory_file import NAME as MEMORY
+from vpp.runtime.memory_file import Memory
 from vpp.runtime.metrics import DaemonMetrics, FleetMetrics, standing
 from vpp.runtime.mirror import Mirror
 from vpp.runtime.model_registry import MODELS
@@ -265,21 +267,23 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         links = await open_links(city, clocks, stack, epoch=lease.epoch)
         ports = {d.id: links[d.link].port(d.id) for d in portfolio.devices.values()}
         check_watchdogs(city, ports, timing)
-        worker = await stack.enter_async_context(
-            PlanningWorker(
-                planner=options.planner,
-                forecaster=forecaster,
-                log=options.state_dir / WORKER_LOG,
-                models=options.state_dir / MODELS,
-            )
-        )
         replanner = Replanner(
             portfolio,
-            planning=worker,
+            planning=await stack.enter_async_context(
+                PlanningWorker(
+                    planner=options.planner,
+                    forecaster=forecaster,
+                    log=options.state_dir / WORKER_LOG,
+                    models=options.state_dir / MODELS,
+                )
+            ),
             history=history,
             clocks=clocks,
             shared_limits=tuple(s for port in ports.values() for s in port.facts.shared_limits),
             rhythm=Rhythm(),
+        )
+        memory = await asyncio.to_thread(
+            Memory, options.state_dir / MEMORY, portfolio, pace, ours=lease.stands
         )
         services = Services(
             audit=audit,
@@ -290,10 +294,17 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
                 epoch=lease.epoch, until_s=lambda: math.inf if lease.stands() else -math.inf
             ),
             sources=sources,
+            limits=memory.limits,
         )
-        room = ControlRoom(portfolio, ports, services, _BRAIN, pace, observe=options.observe)
-        for alarm in losses(audit=audit, history=history, reasons=reasons):
-            room.board.last(alarm)
+        room = ControlRoom(
+            portfolio,
+            ports,
+            services,
+            Brain(step=tick.step, start=memory.start, rehearse=shadowing.rehearse),
+            pace,
+            observe=options.observe,
+        )
+        room.board.last(*losses(audit=audit, history=history, reasons=reasons, memory=memory))
         store = _store(options, portfolio)
         await stack.enter_async_context(store)
         keeper = Scorekeeper(
@@ -307,8 +318,15 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
         Desk(portfolio, room.authority, lambda: daemon.view).open(commands)
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
         _keep(daemon, tasks, reasons)
-        for why in filter(None, (audit.healed, f"started with epoch {lease.epoch}")):
-            _lifecycle(audit, clocks, portfolio, why, observe=options.observe)
+        await stack.enter_async_context(memory.of(room, ports))
+        _lifecycle(
+            audit,
+            clocks,
+            portfolio,
+            audit.healed,
+            f"started with epoch {lease.epoch}",
+            observe=options.observe,
+        )
         stack.enter_context(settled())
         async with room:
             tasks.watch("planning", _work(replanner.run))
@@ -317,15 +335,7 @@ async def running(city: City, options: Options, clocks: Clocks) -> AsyncIterator
             finally:
                 taken = isinstance(lease.fault, AlreadyRunning)
                 daemon.left = await room.stop(OnExit.RELEASE if taken else options.on_exit)
-                why = f": {lease.fault}" if lease.fault is not None else ""
-                _lifecycle(audit, clocks, portfolio, f"stopped: {options.on_exit}{why}")
-
-
-_BRAIN = Brain(
-    step=tick.step,
-    start=lambda model, now_s: state.start(model.compiled, now_s),
-    rehearse=shadowing.rehearse,
-)
+                _lifecycle(audit, clocks, portfolio, _stopped(options.on_exit, lease.fault))
 
 
 def _keep(daemon: Daemon, tasks: Supervisor, reasons: ReasonLog) -> None:
@@ -362,16 +372,21 @@ def _store(options: Options, portfolio: Portfolio) -> MemoryLiveState | RedisLiv
     return MemoryLiveState()
 
 
+def _stopped(on_exit: OnExit, fault: VppError | None) -> str:
+    return f"stopped: {on_exit}" if fault is None else f"stopped: {on_exit}: {fault}"
+
+
 def _lifecycle(
-    audit: AuditLog, clocks: Clocks, portfolio: Portfolio, why: str, *, observe: bool = False
+    audit: AuditLog, clocks: Clocks, portfolio: Portfolio, *whys: str, observe: bool = False
 ) -> None:
-    audit.note(
-        AuditRecord(
-            event=Event.LIFECYCLE,
-            at=clocks.city.now(),
-            subject=portfolio.id,
-            who="daemon",
-            why=why,
-            outcome=Authority.OBSERVE if observe else "",
+    for why in filter(None, whys):
+        audit.note(
+            AuditRecord(
+                event=Event.LIFECYCLE,
+                at=clocks.city.now(),
+                subject=portfolio.id,
+                who="daemon",
+                why=why,
+                outcome=Authority.OBSERVE if observe else "",
+            )
         )
-    )

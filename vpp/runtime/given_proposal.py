@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
@@ -90,6 +90,25 @@ def read_proposal(
         failsafe_lo_kw=_kw(given, "failsafe_lo_kw", -math.inf),
         failsafe_hi_kw=_kw(given, "failsafe_hi_kw", math.inf),
     )
+
+
+def write_proposal(proposal: Proposal, city: Clock) -> Mapping[str, Any]:
+    """The same as plain data, for ``read_proposal`` of another run."""
+    left_s = proposal.valid_until_s - city.monotonic()
+    most = datetime.max.replace(tzinfo=UTC) - city.now()
+    until = city.now() + timedelta(seconds=min(left_s, most.total_seconds() - 1))
+    bounds = ("lo_kw", "hi_kw", "failsafe_lo_kw", "failsafe_hi_kw")
+    return {
+        "id": proposal.id,
+        "scope": str(proposal.scope),
+        "owner": proposal.owner,
+        "rank": proposal.rank.name.lower(),
+        "reason": proposal.reason,
+        "until": until.isoformat(),
+        "ending": str(proposal.ending),
+        **({} if proposal.wish_kw is None else {"wish_kw": proposal.wish_kw}),
+        **{key: kw for key in bounds if math.isfinite(kw := getattr(proposal, key))},
+    }
 
 
 def _kw(given: Mapping[str, Any], key: str, missing: float) -> float:

@@ -17,6 +17,11 @@ _LOSSES = {
         "the record of writes begins anew; keep the old one, it is evidence: 'vpp audit verify"
         " --file' names its first wrong line",
     ),
+    "memory": (
+        "MEMORY_LOST",
+        "limits that had ended hold no longer, and devices may be written today as if they had not"
+        " been: have the limits given anew",
+    ),
     "reasons": ("REASONS_LOST", "'vpp explain' knows nothing from before"),
 }
 
@@ -31,7 +36,7 @@ class Store(Protocol):
 
 
 def losses(**stores: Store) -> Iterator[Alarm]:
-    """One alarm for each of ``history``, ``audit`` and ``reasons`` that has begun anew."""
+    """One alarm for each of these stores that has begun anew."""
     for subject, store in stores.items():
         if store.set_aside is not None:
             code, lost = _LOSSES[subject]
