@@ -16,6 +16,7 @@ from vpp.domain.errors import StoreUnavailable
 from vpp.domain.history import Mean
 from vpp.domain.points import Quantity
 from vpp.runtime.damage import BESIDE, is_damage, make_way, set_aside
+from vpp.runtime.spare_room import SPARE_BYTES, check_room
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mean (
@@ -32,9 +33,9 @@ Result = TypeVar("Result")
 class SqliteHistory:
     """``vpp.ports.store.History`` on a file."""
 
-    def __init__(self, path: Path, *, ours: bool = False) -> None:
+    def __init__(self, path: Path, *, ours: bool = False, spare_bytes: int = SPARE_BYTES) -> None:
         """``ours``: nobody else has it, so that a damaged file may make way for a new one."""
-        self._path, self._ours = path, ours
+        self._path, self._ours, self._spare_bytes = path, ours, spare_bytes
         self.set_aside: Path | None = None
         """Where a damaged file was moved to."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
@@ -104,6 +105,7 @@ class SqliteHistory:
         return database
 
     def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
+        check_room(self._path.parent, self._spare_bytes)
         insert = "INSERT OR REPLACE INTO mean VALUES (?, ?, ?, ?, ?, ?)"
         self._database.execute("BEGIN")
         try:

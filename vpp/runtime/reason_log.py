@@ -22,6 +22,7 @@ from vpp.domain.plan import Explanation, Plan, Schedule
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.slots import SlotGrid
 from vpp.runtime.damage import BESIDE, is_damage, make_way, set_aside
+from vpp.runtime.spare_room import SPARE_BYTES, check_room
 from vpp.runtime.view import View
 
 NAME = "reasons.db"
@@ -71,8 +72,15 @@ class _Row(NamedTuple):
 class ReasonLog:
     """Rows wait in memory and are written by a thread of its own; no tick ever waits for it."""
 
-    def __init__(self, path: Path, portfolio: Portfolio, *, flush_s: float = FLUSH_S) -> None:
-        self._path, self._flush_s = path, flush_s
+    def __init__(
+        self,
+        path: Path,
+        portfolio: Portfolio,
+        *,
+        flush_s: float = FLUSH_S,
+        spare_bytes: int = SPARE_BYTES,
+    ) -> None:
+        self._path, self._flush_s, self._spare_bytes = path, flush_s, spare_bytes
         self._places = tuple(_places(portfolio))
         self._rows: deque[_Row] = deque(maxlen=WAITING)
         self._placed = False
@@ -156,6 +164,7 @@ class ReasonLog:
             self._put(rows)
 
     def _put(self, rows: Sequence[_Row]) -> None:
+        check_room(self._path.parent, self._spare_bytes)
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=OFF")

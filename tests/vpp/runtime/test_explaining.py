@@ -210,6 +210,18 @@ async def test_a_disk_that_fails_is_told_once_and_nothing_is_lost(tmp_path: Path
     assert ticks(path.parent) == [0, 100, 200]
 
 
+async def test_a_disk_that_is_all_but_full_is_not_written_to(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with ReasonLog(tmp_path / NAME, PORTFOLIO, flush_s=0.05, spare_bytes=1 << 62) as log:
+            work = asyncio.create_task(log.run())
+            log.observe(seen(0, pool_reason("x")))
+            await until(lambda: log.lost)
+            work.cancel()
+    (said,) = logs
+    assert "no room for" in said["why"]
+    assert not (tmp_path / NAME).exists()
+
+
 @pytest.mark.parametrize("damaged", [NO_DATABASE, None], ids=["bytes", "folder"])
 async def test_what_is_no_database_makes_way_for_a_new_one(
     tmp_path: Path, history: SqliteHistory, damaged: bytes | None

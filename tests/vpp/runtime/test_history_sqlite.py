@@ -35,6 +35,13 @@ async def test_gaps_and_thin_slots_are_missing_and_a_later_value_replaces(tmp_pa
     np.testing.assert_array_equal(found, [1.0, np.nan, np.nan, 5.0])
 
 
+async def test_a_disk_that_is_all_but_full_is_not_written_to(tmp_path: Path) -> None:
+    async with SqliteHistory(tmp_path / "history.db", spare_bytes=1 << 62) as history:
+        with pytest.raises(StoreUnavailable, match="no room for"):
+            await history.append([mean(0, 1.0)])
+        assert await history.span("apt-load", Quantity.POWER_KW, 900.0) is None
+
+
 async def test_means_outlive_the_process(tmp_path: Path) -> None:
     async with SqliteHistory(tmp_path / "history.db") as history:
         await history.append([mean(2, 7.0)])
