@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from vpp.domain.day import DayScore, MeasuredDay
-from vpp.domain.errors import PlannerFailed
+from vpp.domain.errors import PlannerFailed, StoreUnavailable
 from vpp.domain.judging import judge
 
 DEADLINE_S = 300.0
@@ -28,8 +28,12 @@ async def judged(day: MeasuredDay, log: Path) -> DayScore:
 
     Raises:
         PlannerFailed: it died, was late, or found no bound.
+        StoreUnavailable: the log cannot be written, so that no score could be kept beside it.
     """
-    printed = await asyncio.to_thread(log.open, "ab")
+    try:
+        printed = await asyncio.to_thread(log.open, "ab")
+    except OSError as error:
+        raise StoreUnavailable(f"{log}: {error.strerror}; make it writable, or room") from error
     try:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -52,7 +56,11 @@ async def judged(day: MeasuredDay, log: Path) -> DayScore:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
-    if child.returncode != 0:
+    code = await child.wait()
+    if code < 0:
+        how = signal.Signals(-code).name
+        raise PlannerFailed(f"the judge of a day was killed by {how}: is memory short?")
+    if code > 0:
         raise PlannerFailed(f"the judge of a day died: its words are in {log}")
     found: object = pickle.loads(answer)  # noqa: S301 - our own child
     if isinstance(found, PlannerFailed):

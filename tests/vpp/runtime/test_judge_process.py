@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.vpp.domain.days import good_day
-from vpp.domain.errors import PlannerFailed
+from vpp.domain.errors import PlannerFailed, StoreUnavailable
 from vpp.domain.judging import judge
 from vpp.domain.order import Order
 from vpp.runtime.judge_process import judged
@@ -22,8 +22,14 @@ async def test_it_finds_what_is_found_in_this_process(tmp_path: Path) -> None:
 async def test_a_judge_who_is_killed_is_a_fault_and_leaves_nobody_behind(tmp_path: Path) -> None:
     judging = asyncio.create_task(judged(good_day(), tmp_path / "worker.log"))
     os.kill(await judge_of(os.getpid()), signal.SIGKILL)
-    with pytest.raises(PlannerFailed, match="died"):
+    with pytest.raises(PlannerFailed, match="killed by SIGKILL"):
         await judging
+    assert judges(os.getpid()) == []
+
+
+async def test_where_no_score_could_be_kept_no_day_is_judged(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="make it writable"):
+        await judged(good_day(), tmp_path / "gone" / "worker.log")
     assert judges(os.getpid()) == []
 
 
