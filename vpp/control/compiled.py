@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from vpp.domain.assets import Asset, Battery, EvCharger, Phases, Pv
 from vpp.domain.capability import AllowedSet, Capability, Form, SharedLimit
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId, MeterId, NodeId, PoolId, SiteId
-from vpp.domain.network import GridNode, Unit
+from vpp.domain.network import Layer, Limit, Tightest, Unit
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import Layout
 
@@ -79,6 +79,8 @@ class CompiledPool:
     rows: Rows
     node_of_row: tuple[NodeId | None, ...]
     """None for a rating that assets of one device share."""
+    row_import: tuple[Limit, ...]
+    """Of each row the limit that holds for its import, in kW."""
     row_of_node: Mapping[NodeId, int]
     meters: tuple[tuple[MeterId, ...], ...]
     """Of each row's node, the primary one first; empty for a shared rating."""
@@ -172,7 +174,7 @@ def compile_pool(
     )
     sites = portfolio.pools[pool].sites
     site_at = {site: i for i, site in enumerate(sites)}
-    rows, nodes = _rows(portfolio, pool, assets, facts)
+    rows, nodes, imports = _rows(portfolio, pool, assets, facts)
     row_of = {node: row for row, node in enumerate(nodes) if node is not None}
     meters = tuple(portfolio.meters_of_node[n] if n is not None else () for n in nodes)
     metered = np.array([bool(ids) for ids in meters], dtype=np.bool_)
@@ -225,6 +227,7 @@ def compile_pool(
         car_floor_kw=_of_cars(assets, "floor_kw"),
         rows=rows,
         node_of_row=nodes,
+        row_import=imports,
         row_of_node=row_of,
         meters=meters,
         metered=metered,
@@ -252,50 +255,47 @@ def _rows(
     pool: PoolId,
     assets: tuple[Asset, ...],
     facts: Mapping[DeviceId, DeviceFacts],
-) -> tuple[Rows, tuple[NodeId | None, ...]]:
+) -> tuple[Rows, tuple[NodeId | None, ...], tuple[Limit, ...]]:
     """Nodes of the pool, parents first, then the shared ratings beneath their sites."""
     nodes: list[NodeId | None] = list(portfolio.subtree(portfolio.pools[pool].node))
     row_of = {node: row for row, node in enumerate(nodes)}
     grid = [portfolio.nodes[n] for n in nodes if n is not None]
     parents = [NONE] + [row_of[node.parent] for node in grid[1:]]
-    limits = [_limits_kw(node) for node in grid]
+    limits = [node.tightest_kw(hard=True) for node in grid]
     names = [str(node.id) for node in grid]
     asset_row = {a.id: row_of[portfolio.sites[a.site].node] for a in assets}
-    for limit in _shared(portfolio, facts):
+    for limit, layer in _shared(portfolio, facts):
         members = [a for a in assets if a.id in limit.assets]
         if len({a.site for a in members}) == 1:
             row = len(nodes)
             nodes.append(None)
             names.append(limit.reason + " of " + ", ".join(sorted(a.id for a in members)))
             parents.append(asset_row[members[0].id])
-            limits.append((limit.hi_kw, -limit.lo_kw))
-            asset_row |= {a.id: row for a in members}
-    return tree(names, parents, [asset_row[a.id] for a in assets], limits), tuple(nodes)
-
-
-def _shared(portfolio: Portfolio, facts: Mapping[DeviceId, DeviceFacts]) -> tuple[SharedLimit, ...]:
-    """Every shared rating once, whether the city file or a device's profile states it."""
-    stated = [*portfolio.shared_limits, *(s for f in facts.values() for s in f.shared_limits)]
-    tightest: dict[frozenset[AssetId], SharedLimit] = {}
-    for limit in stated:
-        seen = tightest.get(limit.assets)
-        tightest[limit.assets] = (
-            limit
-            if seen is None
-            else SharedLimit(
-                assets=limit.assets,
-                lo_kw=max(limit.lo_kw, seen.lo_kw),
-                hi_kw=min(limit.hi_kw, seen.hi_kw),
-                reason=seen.reason,
+            rating = Limit(
+                import_max=limit.hi_kw, export_max=-limit.lo_kw, layer=layer, source=limit.reason
             )
-        )
+            limits.append(Tightest(rating, rating))
+            asset_row |= {a.id: row for a in members}
+    ends = [(limit.import_max, limit.export_max) for limit in limits]
+    rows = tree(names, parents, [asset_row[a.id] for a in assets], ends)
+    return rows, tuple(nodes), tuple(limit.imports for limit in limits)
+
+
+def _shared(
+    portfolio: Portfolio, facts: Mapping[DeviceId, DeviceFacts]
+) -> tuple[tuple[SharedLimit, Layer], ...]:
+    """Every shared rating once, whether the city file or a device's profile states it.
+
+    Named after who states the tighter one, into the assets.
+    """
+    stated = [(s, Layer.CONFIGURED) for s in portfolio.shared_limits]
+    stated += [(s, Layer.NAMEPLATE) for f in facts.values() for s in f.shared_limits]
+    tightest: dict[frozenset[AssetId], tuple[SharedLimit, Layer]] = {}
+    for limit, layer in stated:
+        seen, whose = tightest.get(limit.assets, (limit, layer))
+        both = replace(seen, lo_kw=max(limit.lo_kw, seen.lo_kw), hi_kw=min(limit.hi_kw, seen.hi_kw))
+        tightest[limit.assets] = both, layer if limit.hi_kw < seen.hi_kw else whose
     return tuple(tightest.values())
-
-
-def _limits_kw(node: GridNode) -> tuple[float, float]:
-    """The tightest hard limits of a node as kW, import and export."""
-    limit = node.tightest_kw(hard=True)
-    return limit.import_max, limit.export_max
 
 
 def _has_below(rows: Rows, metered: Bools) -> Bools:

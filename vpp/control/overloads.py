@@ -11,6 +11,8 @@ from vpp.control.reach import Reach
 from vpp.control.scene import Scene
 from vpp.control.state import RowMemory
 from vpp.domain.arrays import Bools, Floats
+from vpp.domain.network import Layer
+from vpp.domain.proposal import Proposal, Rank
 
 METER_PART = 0.005
 """Of the limit: so much a meter of class 0.5 may be wrong there."""
@@ -124,8 +126,13 @@ def _limit(scene: Scene, reach: Reach, row: int) -> str:
     most_kw, verdict = float(reach.limit_kw[row]), scene.verdict
     by = verdict.row_owner.get(row)
     if by is not None and most_kw == verdict.row_hi_kw[row]:
-        kind = "the power" if verdict.row_lo_kw[row] == verdict.row_hi_kw[row] else "the limit"
+        kind = "the power" if verdict.row_lo_kw[row] == verdict.row_hi_kw[row] else _kind(by)
         return f"{kind} of {most_kw:g} kW by {by.owner}'s {by.id} ({by.reason})"
     if row == 0 and most_kw < scene.pool.rows.import_kw[row]:
         return f"the {most_kw:.1f} kW left to it: {scene.inputs.handed.source}"
-    return f"its rating of {most_kw:g} kW"
+    own = scene.pool.row_import[row]
+    return f"its {own.layer} limit of {most_kw:g} kW ({own.source})"
+
+
+def _kind(by: Proposal) -> str:
+    return f"the {Layer.GRID} limit" if by.rank is Rank.GRID_OPERATOR else "the limit"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vpp.control.overloads import METER_PART, SHORT_KW
 from vpp.control.places import Places
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import NodeId, PoolId
-from vpp.domain.network import Limit
+from vpp.domain.network import Tightest
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal, ScopeKind
 
@@ -126,15 +126,14 @@ class Parents:
             lo, hi = _inside((lo, hi), float(verdict.row_lo_kw[row]), float(verdict.row_hi_kw[row]))
         return Handed(lo_kw=lo, hi_kw=hi, source=source)
 
-    def _limit(self, node: NodeId) -> Limit:
+    def _limit(self, node: NodeId) -> Tightest:
         rating = self._portfolio.nodes[node].tightest_kw(hard=True)
         if not self._contracts:
             return rating
         contract = self._portfolio.nodes[node].tightest_kw(hard=False)
-        return replace(
-            rating,
-            import_max=min(rating.import_max, contract.import_max),
-            export_max=min(rating.export_max, contract.export_max),
+        return Tightest(
+            imports=min(rating.imports, contract.imports, key=lambda one: one.import_max),
+            exports=min(rating.exports, contract.exports, key=lambda one: one.export_max),
         )
 
     def _asked(self, member: NodeId, requests: Mapping[PoolId, Request]) -> Request | None:

@@ -12,6 +12,7 @@ from vpp.control.plausibility import SOC_TOLERANCE
 from vpp.domain.assets import Asset, Battery
 from vpp.domain.capability import AllowedSet, Form
 from vpp.domain.ids import AssetId
+from vpp.domain.network import Layer
 from vpp.domain.points import Quantity
 from vpp.domain.quality import Quality
 from vpp.domain.setpoint import Setpoint
@@ -116,13 +117,20 @@ def beyond_power(setpoint: Setpoint, ability: Ability, slack_kw: float) -> str |
 
     A ceiling asks for nothing, so a live limit below it does no harm.
     """
-    least_kw, most_kw = ability.rated_kw
+    least_kw, most_kw = rated_kw = ability.rated_kw
     if setpoint.form is not _CEILING:
         least_kw = max(least_kw, -ability.discharge_kw)
         most_kw = min(most_kw, ability.charge_kw)
     for power_kw in (setpoint.lo_kw, setpoint.hi_kw):
         if math.isfinite(power_kw) and not least_kw - slack_kw <= power_kw <= most_kw + slack_kw:
-            return f"{power_kw:g} kW is outside the {least_kw:g} to {most_kw:g} kW it can do now"
+            end_kw, rated = (
+                (least_kw, rated_kw[0]) if power_kw < least_kw else (most_kw, rated_kw[1])
+            )
+            layer = Layer.NAMEPLATE if end_kw == rated else Layer.LIVE
+            return (
+                f"{power_kw:g} kW is outside the {least_kw:g} to {most_kw:g} kW it can do now,"
+                f" by its {layer} limit"
+            )
     return None
 
 

@@ -2,19 +2,24 @@
 
 import math
 from dataclasses import dataclass, replace
-from enum import IntEnum, StrEnum
+from enum import StrEnum
+from typing import NamedTuple
 
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId, MeterId, NodeId, PoolId, SiteId, TariffId
 
 
-class Layer(IntEnum):
+class Layer(StrEnum):
     """Who states a limit. The tightest holds, and the layer says which one it was."""
 
-    NAMEPLATE = 0
-    CONFIGURED = 1
-    LIVE = 2
-    GRID = 3
+    NAMEPLATE = "nameplate"
+    """The device itself, or its profile: what it can bear for ever."""
+    CONFIGURED = "configured"
+    """The city file."""
+    LIVE = "live"
+    """The device, of what it can do now."""
+    GRID = "grid"
+    """The grid operator, for as long as he says."""
 
 
 class Unit(StrEnum):
@@ -69,6 +74,21 @@ class Limit:
                 return None
 
 
+class Tightest(NamedTuple):
+    """Of several limits that which holds in each direction, in kW."""
+
+    imports: Limit
+    exports: Limit
+
+    @property
+    def import_max(self) -> float:
+        return self.imports.import_max
+
+    @property
+    def export_max(self) -> float:
+        return self.exports.export_max
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridNode:
     """A feeder, transformer, street cabinet or site connection. The root's parent is None."""
@@ -83,24 +103,18 @@ class GridNode:
     fee_per_kwh: float = 0.0
     """Local grid fee on what members of the pool import from one another."""
 
-    def tightest_kw(self, *, hard: bool) -> Limit:
-        """The tightest limit of this hardness over all layers in kW, those in kVA counted too.
+    def tightest_kw(self, *, hard: bool) -> Tightest:
+        """The tightest limits of this hardness over all layers in kW, those in kVA counted too.
 
         Unlimited where none is stated. Amperes per phase are no power: the safety core holds them.
         """
         stated = [
             kw for limit in self.limits if limit.hard is hard and (kw := limit.in_kw) is not None
         ]
-        imports = min(stated, key=lambda limit: limit.import_max, default=Limit())
-        exports = min(stated, key=lambda limit: limit.export_max, default=Limit())
-        return Limit(
-            import_max=imports.import_max,
-            export_max=exports.export_max,
-            layer=max(imports.layer, exports.layer),
-            source=imports.source
-            if imports.source == exports.source
-            else f"{imports.source} and {exports.source}",
-            hard=hard,
+        none = Limit(hard=hard)
+        return Tightest(
+            imports=min(stated, key=lambda limit: limit.import_max, default=none),
+            exports=min(stated, key=lambda limit: limit.export_max, default=none),
         )
 
 

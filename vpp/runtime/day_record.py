@@ -14,7 +14,7 @@ from vpp.domain.assets import Battery, Pv
 from vpp.domain.day import BAD_FROM, MeasuredDay
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId, NodeId, PoolId
-from vpp.domain.network import Limit
+from vpp.domain.network import Tightest
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.rules import Storage
@@ -203,11 +203,11 @@ def _beneath(portfolio: Portfolio, node: NodeId, batteries: Sequence[Battery]) -
     return np.array([portfolio.sites[battery.site].node in below for battery in batteries], bool)
 
 
-def _binds(limit: Limit) -> bool:
+def _binds(limit: Tightest) -> bool:
     return bool(np.isfinite([limit.import_max, limit.export_max]).any())
 
 
-def _stands_at(through_kw: Floats, limit: Limit) -> Bools:
+def _stands_at(through_kw: Floats, limit: Tightest) -> Bools:
     near = 1.0 - NEAR
     return (through_kw >= near * limit.import_max) | (-through_kw >= near * limit.export_max)
 

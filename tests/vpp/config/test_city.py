@@ -83,7 +83,7 @@ def test_ratings_are_hard_contracts_soft_and_a_direction_left_out_unlimited(samp
     assert north.tightest_kw(hard=True).import_max == 100
     assert north.tightest_kw(hard=False).import_max == 90
     assert north.tightest_kw(hard=False).export_max == math.inf
-    assert north.tightest_kw(hard=False).source == "contract_kw of north"
+    assert north.tightest_kw(hard=False).imports.source == "contract_kw of north"
 
 
 def test_a_current_is_a_limit_per_phase_in_both_directions() -> None:
@@ -98,7 +98,7 @@ def test_an_apparent_power_counts_as_power_wherever_the_tightest_limit_is_asked_
     north = read_city(text, "f").portfolio.nodes[NodeId("north")]
     tightest = north.tightest_kw(hard=True)
     assert (tightest.import_max, tightest.export_max) == pytest.approx((88, 88))
-    assert tightest.source == "rating_kva of north at power factor 0.8"
+    assert tightest.imports.source == "rating_kva of north at power factor 0.8"
     assert north.tightest_kw(hard=False).import_max == 90
 
 
@@ -108,7 +108,7 @@ def test_a_contract_in_kva_is_soft_and_counts_as_power_in_its_direction() -> Non
     north = read_city(text, "f").portfolio.nodes[NodeId("north")]
     contract = north.tightest_kw(hard=False)
     assert (contract.import_max, contract.export_max) == pytest.approx((80, math.inf))
-    assert contract.source.startswith("contract_kva of north at power factor 0.8")
+    assert contract.imports.source == "contract_kva of north at power factor 0.8"
     assert north.tightest_kw(hard=True).import_max == 100
 
 

@@ -47,23 +47,28 @@ def hold(power_kw: float) -> Setpoint:
 
 
 @pytest.mark.parametrize(
-    ("power_kw", "live_kw", "fine"),
+    ("power_kw", "live_kw", "by"),
     [
-        (10.0, math.inf, True),
-        (10.2, math.inf, False),
-        (-8.0, math.inf, True),
-        (-8.2, math.inf, False),
-        (3.05, 3.0, True),
-        (3.2, 3.0, False),
-        (-3.2, 3.0, False),
-        (0.0, 0.0, True),
+        (10.0, math.inf, None),
+        (10.2, math.inf, "nameplate"),
+        (-8.0, math.inf, None),
+        (-8.2, math.inf, "nameplate"),
+        (-8.2, 9.0, "nameplate"),
+        (3.05, 3.0, None),
+        (3.2, 3.0, "live"),
+        (-3.2, 3.0, "live"),
+        (0.0, 0.0, None),
     ],
 )
-def test_a_target_stays_inside_rating_and_live_limit(
-    power_kw: float, live_kw: float, *, fine: bool
+def test_a_target_stays_inside_rating_and_live_limit_and_hears_which_was_the_tighter(
+    power_kw: float, live_kw: float, by: str | None
 ) -> None:
     able = able_of(STORE, charge_kw=live_kw, discharge_kw=live_kw)
-    assert (beyond_power(hold(power_kw), able, SLACK_KW) is None) is fine
+    beyond = beyond_power(hold(power_kw), able, SLACK_KW)
+    if by is None:
+        assert beyond is None
+    else:
+        assert str(beyond).endswith(f"by its {by} limit")
 
 
 @pytest.mark.parametrize(("offer_kw", "fine"), [(11.0, True), (7.0, True), (12.0, False)])

@@ -1,5 +1,7 @@
 """SHORTFALL: raised where a node is really over its limit, and says over which one."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tests.vpp.control.ticking.city import House, Store, city
@@ -7,6 +9,8 @@ from tests.vpp.control.ticking.plant import Plant, Run
 from tests.vpp.control.ticking.runs import codes, houses, proposal
 from tests.vpp.control.ticking.weather import always, cloudy, spread
 from vpp.control.inputs import Alarm, Timing
+from vpp.domain.capability import SharedLimit
+from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.proposal import Proposal, Rank, ScopeKind
 
 PATIENCE_S = round(Timing().freshness_s)
@@ -29,7 +33,8 @@ def test_a_rating_that_nothing_can_hold_is_an_alarm_at_once_and_named() -> None:
     levels["load"] = 9.0
     run.ticks(1)
     assert shortfall(run).text == (
-        "1.0 kW over its rating of 8 kW, and nothing beneath is left to move"
+        "1.0 kW over its configured limit of 8 kW (configuration), "
+        "and nothing beneath is left to move"
     )
 
 
@@ -78,4 +83,24 @@ def test_what_a_meter_reads_is_an_overload_whoever_has_not_spoken_yet() -> None:
     run = Run(Plant(city=of, load=always(70.0)))
     run.plant.stale_assets = {"bat0-0"}
     run.ticks(1)
-    assert shortfall(run).text.startswith("10.0 kW over its rating of 60 kW")
+    assert shortfall(run).text.startswith("10.0 kW over its configured limit of 60 kW")
+
+
+def test_a_limit_of_the_grid_operator_is_named_as_such() -> None:
+    run = Run(Plant(city=city(houses(2)), load=always(10.0, 10.0), soc=0.0)).ticks(60)
+    run.proposals = (proposal("dso", ScopeKind.POOL, "pool", Rank.GRID_OPERATOR, hi_kw=5.0),)
+    run.ticks(1)
+    assert shortfall(run).text.startswith("15.0 kW over the grid limit of 5 kW by dso's dso")
+
+
+def test_a_rating_that_assets_of_a_device_share_is_its_nameplate() -> None:
+    of = city([House(stores=[Store(kw=6.0)], pv_kw=5.0)])
+    hybrid = frozenset({AssetId("bat0-0"), AssetId("pv0")})
+    rating = SharedLimit(assets=hybrid, lo_kw=-8.0, hi_kw=4.0)
+    facts = dict(of.model.facts)
+    device = DeviceId("dev-bat0-0")
+    facts[device] = replace(facts[device], shared_limits=(rating,))
+    pool = replace(of.model, facts=facts).compiled
+    limits = [(str(one.layer), one.import_max, one.source) for one in pool.row_import]
+    assert limits[-1] == ("nameplate", 4.0, "shared AC rating")
+    assert {layer for layer, *_ in limits[:-1]} == {"configured"}
