@@ -6,12 +6,13 @@ import numpy as np
 
 from optimizer.model.battery import energy_targets, floor_kwh
 from optimizer.model.decisions import Decisions
-from optimizer.model.network import Excess
+from optimizer.model.network import Excess, contract_caps
 from optimizer.model.pool import PoolModel
 from optimizer.model.sessions import deliverable_kwh
 from optimizer.stages.order import Run
 from vpp.domain.arrays import Bools, Floats, Ints
 from vpp.domain.plan import Slack, StageValue
+from vpp.domain.problem import Problem
 
 LEAST = 1e-4
 """kWh or kW below which a slack is rounding."""
@@ -43,7 +44,7 @@ def _exceeded_limits(run: Run, x: Floats) -> Iterator[Slack]:
     for part in run.model.network.excess:
         for kept in np.unique(part.kept):
             mine = part.kept == kept
-            over = x[part.column[mine]]
+            over = _beyond(run.model, part, x)[mine]
             if over.max() > LEAST:
                 slots = part.slot[mine][over > LEAST]
                 yield Slack(
@@ -55,6 +56,31 @@ def _exceeded_limits(run: Run, x: Floats) -> Iterator[Slack]:
                     first_slot=int(slots.min()),
                     last_slot=int(slots.max()),
                 )
+
+
+def _beyond(model: PoolModel, part: Excess, x: Floats) -> Floats:
+    """What lies beyond a limit; of a margin at most all of it, the rest is the contract's."""
+    over = np.asarray(x[part.column])
+    if part.kind != "contract margin":
+        return over
+    nodes, at = model.problem.nodes, (model.network.nodes[part.kept], part.slot)
+    contract_kw = (nodes.contract_import_kw if part.direction > 0 else nodes.contract_export_kw)[at]
+    return np.minimum(over, contract_kw - part.limit_kw)
+
+
+def margin_notes(problem: Problem) -> Iterator[str]:
+    """What is kept beneath the contracts for the errors of the forecasts."""
+    nodes, caps = problem.nodes, contract_caps(problem)
+    for way, contract_kw, cap_kw in (
+        ("import", nodes.contract_import_kw, caps.import_kw),
+        ("export", nodes.contract_export_kw, caps.export_kw),
+    ):
+        for node in np.flatnonzero((cap_kw < contract_kw - LEAST).any(1)):
+            kept = contract_kw[node] - cap_kw[node]
+            yield (
+                f"margin beneath the {way} contract of node {nodes.ids[node]}, for the forecasts'"
+                f" own recent errors: {kept.min():.3g} to {kept.max():.3g} kW"
+            )
 
 
 def _unmet_sessions(run: Run, decisions: Decisions) -> Iterator[Slack]:

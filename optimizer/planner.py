@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.explanation import slacks, stage_values
+from optimizer.explanation import margin_notes, slacks, stage_values
 from optimizer.handover import bands, corridors, envelopes, schedule, slot_costs
 from optimizer.model.decisions import Decisions
 from optimizer.model.merging import merged
@@ -133,6 +133,7 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
         forecasts=problem.forecasts,
         notes=(
             f"value curve: {made_of}",
+            *margin_notes(problem),
             *_notes(run, solved.planned.shifted),
             *run.notes,
             *problem.extra,

@@ -146,6 +146,8 @@ def _nodes(problem: Problem, kept: Kept) -> Nodes:
         export_kw=nodes.export_kw[kept.nodes],
         contract_import_kw=nodes.contract_import_kw[kept.nodes],
         contract_export_kw=nodes.contract_export_kw[kept.nodes],
+        margin_import_kw=nodes.margin_import_kw[kept.nodes],
+        margin_export_kw=nodes.margin_export_kw[kept.nodes],
     )
 
 

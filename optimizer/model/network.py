@@ -21,7 +21,7 @@ class Excess:
     """Slack columns of one kind of limit, by (kept node, slot) pairs."""
 
     kind: str
-    """``rating`` or ``contract``."""
+    """``rating``, ``contract`` or ``contract margin``."""
     direction: int
     """1 import, -1 export."""
     kept: Ints
@@ -70,6 +70,33 @@ def reachable_flows(problem: Problem) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Caps:
+    """Contracts less their margins, magnitudes in kW, shape (nodes, slots); inf where none."""
+
+    import_kw: Floats
+    export_kw: Floats
+
+
+def contract_caps(problem: Problem) -> Caps:
+    """``cap - margin`` of every contract (formulation 5.2).
+
+    A margin ends where nothing is left that could give way: it never asks for less than flows with
+    every battery at full power, all sun used and cars at what they are guaranteed (for export: the
+    other way round), and never for power the other way.
+    """
+    nodes, (least, most) = problem.nodes, reachable_flows(problem)
+    return Caps(
+        import_kw=_cap(nodes.contract_import_kw, nodes.margin_import_kw, least),
+        export_kw=_cap(nodes.contract_export_kw, nodes.margin_export_kw, -most),
+    )
+
+
+def _cap(contract_kw: Floats, margin_kw: Floats, rigid_kw: Floats) -> Floats:
+    floor_kw = np.maximum(rigid_kw, 0.0)
+    return np.asarray(np.minimum(contract_kw, np.maximum(contract_kw - margin_kw, floor_kw)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kept:
     """Nodes whose limits can bind at all, the pool's first; flows in kW, shape (nodes, slots)."""
 
@@ -90,8 +117,8 @@ def kept_nodes(problem: Problem) -> Kept:
     """The others join their nearest ancestor that is kept. The last few problems' are kept."""
     lower, upper = flow_bounds(problem)
     least, most = reachable_flows(problem)
-    soft_upper = np.minimum(upper, problem.nodes.contract_import_kw)
-    soft_lower = np.maximum(lower, -problem.nodes.contract_export_kw)
+    caps = contract_caps(problem)
+    soft_upper, soft_lower = np.minimum(upper, caps.import_kw), np.maximum(lower, -caps.export_kw)
     binding: Bools = np.any((most > soft_upper) | (least < soft_lower), axis=1)
     binding[0] = True
     return Kept(
@@ -111,8 +138,8 @@ def add_network(
     slots = len(problem.grid)
     kept = kept_nodes(problem)
     nodes, joined, lower, upper = kept.nodes, kept.of_node, kept.lower, kept.upper
-    soft_upper = np.minimum(upper, problem.nodes.contract_import_kw)
-    soft_lower = np.maximum(lower, -problem.nodes.contract_export_kw)
+    caps = contract_caps(problem)
+    soft_upper, soft_lower = np.minimum(upper, caps.import_kw), np.maximum(lower, -caps.export_kw)
     high = np.minimum(upper if elastic else soft_upper, kept.most + MARGIN_KW)[nodes]
     low = np.maximum(lower if elastic else soft_lower, kept.least - MARGIN_KW)[nodes]
     imported = blocks.columns("import", (slots,), 0.0, np.maximum(high[0], 0.0))
@@ -173,13 +200,19 @@ def _with_slacks(
     blocks: Blocks, problem: Problem, network: NetworkBlock, low: Floats, high: Floats
 ) -> NetworkBlock:
     """``+-F - excess <= limit`` wherever the hard bound lies beyond a limit."""
-    limits = problem.nodes
-    kinds = (
+    limits, caps = problem.nodes, contract_caps(problem)
+    bought, sold = limits.contract_import_kw, limits.contract_export_kw
+    kinds = [
         ("rating", 1, limits.import_kw, high),
         ("rating", -1, limits.export_kw, -low),
-        ("contract", 1, limits.contract_import_kw, high),
-        ("contract", -1, limits.contract_export_kw, -low),
-    )
+        ("contract", 1, bought, high),
+        ("contract", -1, sold, -low),
+    ]
+    if (caps.import_kw < bought).any() or (caps.export_kw < sold).any():
+        kinds += [
+            ("contract margin", 1, caps.import_kw, high),
+            ("contract margin", -1, caps.export_kw, -low),
+        ]
     parts = []
     for kind, direction, limit, bound in kinds:
         kept, slot = np.nonzero(bound > limit[network.nodes] + 1e-9)

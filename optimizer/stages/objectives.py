@@ -34,9 +34,9 @@ class Stage:
 
 
 def service_stages(model: PoolModel) -> Iterator[Stage]:
-    """S0: limits (ratings, then contracts), energy for vehicles, reserve and window."""
+    """S0: limits (ratings, contracts, their margins), energy for vehicles, reserve and window."""
     hours = model.problem.grid.hours
-    for kind in ("rating", "contract"):
+    for kind in ("rating", "contract", "contract margin"):
         cost = np.zeros(len(model.program.lower))
         for part in model.network.excess:
             if part.kind == kind:

@@ -13,6 +13,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import lil_array
 
 from optimizer.model.terminal import TerminalValue
+from vpp.domain.arrays import Floats
 from vpp.domain.plan_check import flow_bounds
 from vpp.domain.problem import Problem
 
@@ -162,6 +163,8 @@ class Exact:
                     ("rating", -1, nodes.export_kw),
                     ("contract", 1, nodes.contract_import_kw),
                     ("contract", -1, nodes.contract_export_kw),
+                    ("margin", 1, self._cap_kw(1)),
+                    ("margin", -1, self._cap_kw(-1)),
                 ):
                     over = self.var(f"{kind}{way}{n},{t}", 0, BIG)
                     self.row({flow: way, over: -1.0}, -np.inf, min(limit[n, t], BIG))
@@ -177,6 +180,34 @@ class Exact:
                     taken = {self.var(f"i{s},{t}", 0, BIG): 1.0}
                     self.row(taken | {name: -f for name, f in terms.items()}, load, np.inf)
 
+    def _cap_kw(self, way: int) -> Floats:
+        """A contract less its margin, but never less than what can be reached at all."""
+        problem, nodes = self.problem, self.problem.nodes
+        fleet, plants, cars = problem.batteries, problem.pv, problem.sessions
+        contract = nodes.contract_import_kw if way > 0 else nodes.contract_export_kw
+        margin = nodes.margin_import_kw if way > 0 else nodes.margin_export_kw
+        fixed = [not free for free in plants.curtailable]
+        site = np.zeros(problem.load_kw.shape)
+        for s in range(len(site)):
+            site[s] = problem.load_kw[s]
+            if way > 0:
+                site[s] += cars.guaranteed_kw[cars.site == s].sum(0)
+                site[s] -= fleet.discharge_kw[fleet.site == s].sum()
+                site[s] -= plants.available_kw[plants.site == s].sum(0)
+            else:
+                site[s] += cars.max_kw[cars.site == s].sum(0)
+                site[s] += fleet.charge_kw[fleet.site == s].sum()
+                site[s] -= plants.available_kw[(plants.site == s) & fixed].sum(0)
+        rigid = np.stack(
+            [
+                way * (site[problem.site_node == n] if n else site).sum(0)
+                for n in range(len(nodes.ids))
+            ]
+        )
+        return np.asarray(
+            np.minimum(contract, np.maximum(contract - margin, np.maximum(rigid, 0.0)))
+        )
+
     def _end(self, terminal: TerminalValue) -> None:
         fleet, last = self.problem.batteries, len(self.hours) - 1
         terms, base = dict[str, float](), 0.0
@@ -190,7 +221,7 @@ class Exact:
     def service(self) -> None:
         """Ratings, contracts, cars, reserve: each at its least before the next."""
         names = list(self._index)
-        for prefix in ("rating", "contract"):
+        for prefix in ("rating", "contract", "margin"):
             self.minimise(
                 {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(prefix)}
             )

@@ -27,6 +27,9 @@ def network(slots: int, **limits: float) -> Nodes:
     for name in ("import_kw", "export_kw", "contract_import_kw", "contract_export_kw"):
         fields[name] = np.full((3, slots), np.inf)
         fields[name][0] = limits.get(name, np.inf)
+    for name in ("margin_import_kw", "margin_export_kw"):
+        fields[name] = np.zeros((3, slots))
+        fields[name][0] = limits.get(name, 0.0)
     return Nodes(
         ids=(NodeId("grid"), NodeId("north"), NodeId("south")),
         parent=np.array([-1, 0, 0]),

@@ -185,7 +185,13 @@ def test_slots_of_unequal_length_cost_by_their_length() -> None:
         pv=replace(problem.pv, available_kw=twice(problem.pv.available_kw)),
         sessions=twice_all(problem.sessions, "max_kw", "guaranteed_kw"),
         nodes=twice_all(
-            problem.nodes, "import_kw", "export_kw", "contract_import_kw", "contract_export_kw"
+            problem.nodes,
+            "import_kw",
+            "export_kw",
+            "contract_import_kw",
+            "contract_export_kw",
+            "margin_import_kw",
+            "margin_export_kw",
         ),
         prices=twice_all(problem.prices, "import_per_kwh", "export_per_kwh", "co2_kg_per_kwh"),
     )

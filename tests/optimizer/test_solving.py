@@ -197,7 +197,10 @@ def test_billing_intervals_weigh_slots_by_their_part_and_keep_what_is_measured()
             problem.nodes,
             **{
                 name: getattr(problem.nodes, name)[:, :3]
-                for name in ("import_kw", "export_kw", "contract_import_kw", "contract_export_kw")
+                for name in (
+                    *("import_kw", "export_kw", "contract_import_kw", "contract_export_kw"),
+                    *("margin_import_kw", "margin_export_kw"),
+                )
             },
         ),
         pv=replace(problem.pv, available_kw=problem.pv.available_kw[:, :3]),

@@ -1,6 +1,7 @@
 """What a planner is told of cars: the sessions that run, and the demand of cars yet to come."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from vpp.control.planning_outlook import Outlook, assets_of
 from vpp.domain.arrays import Floats, frozen, frozen_ints
 from vpp.domain.assets import EvCharger
+from vpp.domain.forecast import HIGH, LOW, MIDDLE
 from vpp.domain.ids import AssetId, SiteId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -63,10 +65,37 @@ def _until_served(power_kw: Floats, need_kwh: float, grid: SlotGrid) -> Floats:
     return np.asarray(np.minimum(power_kw, left_kw))
 
 
-def expected_arrivals(charger: EvCharger, outlook: Outlook, taken_until: datetime | None) -> Floats:
-    """Demand of cars not yet there: never controllable; none while a known car stays."""
-    forecast = outlook.forecasts.get((charger.id, Quantity.POWER_KW))
-    if forecast is None:
-        return np.zeros(len(outlook.grid))
-    free = 1.0 if taken_until is None else 1.0 - _stay(outlook, taken_until)
-    return np.asarray(np.maximum(forecast.middle_kw, 0.0) * free)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrivals:
+    """Demand at one charger of cars not yet there, kW, shape (slots,): never controllable."""
+
+    middle_kw: Floats
+    below_kw: Floats
+    """From the 10 % quantile to the middle."""
+    above_kw: Floats
+    """From the middle to the 90 % quantile."""
+
+
+def expected_arrivals(
+    portfolio: Portfolio,
+    sites: Sequence[SiteId],
+    outlook: Outlook,
+    taken_until: Mapping[AssetId, datetime],
+) -> Mapping[SiteId, Sequence[Arrivals]]:
+    """Of every charger of which it is foreseen; none while a known car stays there."""
+    found: dict[SiteId, list[Arrivals]] = {}
+    for charger in assets_of(portfolio, sites, EvCharger):
+        forecast = outlook.forecasts.get((charger.id, Quantity.POWER_KW))
+        if forecast is None:
+            continue
+        leaves = taken_until.get(charger.id)
+        free = 1.0 if leaves is None else 1.0 - _stay(outlook, leaves)
+        low, middle, high = (np.maximum(forecast.quantile(q), 0.0) for q in (LOW, MIDDLE, HIGH))
+        found.setdefault(charger.site, []).append(
+            Arrivals(
+                middle_kw=middle * free,
+                below_kw=(middle - low) * free,
+                above_kw=(high - middle) * free,
+            )
+        )
+    return found

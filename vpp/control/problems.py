@@ -5,11 +5,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from vpp.control.cars_ahead import expected_arrivals, known_sessions
+from vpp.control.cars_ahead import Arrivals, expected_arrivals, known_sessions
+from vpp.control.margins import contract_margins
 from vpp.control.planning_outlook import Outlook, assets_of
 from vpp.control.stored_energy import held_by_readings
 from vpp.domain.arrays import Floats, frozen, frozen_ints
-from vpp.domain.assets import Battery, EvCharger, Load, Pv
+from vpp.domain.assets import Battery, Load, Pv
 from vpp.domain.errors import ProblemRejected
 from vpp.domain.forecast import HIGH, LOW
 from vpp.domain.ids import NodeId, PoolId, SiteId
@@ -49,10 +50,11 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     plants = _plants(portfolio, sites, outlook, site_at)
     sessions, taken_until = known_sessions(portfolio, sites, outlook, site_at)
     load_kw = np.stack([_load_kw(outlook, site) for site in sites])
-    for charger in assets_of(portfolio, sites, EvCharger):
-        arrivals_kw = expected_arrivals(charger, outlook, taken_until.get(charger.id))
-        load_kw[site_at[charger.site]] += arrivals_kw
-    low_kw, high_kw = _net_band(sites, outlook)
+    arrivals = expected_arrivals(portfolio, sites, outlook, taken_until)
+    for site, cars in arrivals.items():
+        for car in cars:
+            load_kw[site_at[site]] += car.middle_kw
+    low_kw, high_kw = _net_band(sites, outlook, arrivals)
     if outlook.contract_left_kw is not None:
         notes.append("contracts of the nodes above are shared among the pools")
     return Problem(
@@ -62,7 +64,13 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         goals=portfolio.goals,
         sites=sites,
         site_node=frozen_ints([node_at[portfolio.sites[site].node] for site in sites]),
-        nodes=_nodes(portfolio, nodes, node_at, outlook),
+        nodes=_nodes(
+            portfolio,
+            nodes,
+            node_at,
+            outlook,
+            contract_margins(portfolio, pool, nodes, outlook, arrivals),
+        ),
         load_kw=load_kw,
         batteries=batteries,
         pv=plants,
@@ -172,8 +180,10 @@ def _plants(
     )
 
 
-def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats, Floats]:
-    """10 and 90 % of the pool's net, as if the sites erred independently."""
+def _net_band(
+    sites: Sequence[SiteId], outlook: Outlook, arrivals: Mapping[SiteId, Sequence[Arrivals]]
+) -> tuple[Floats, Floats]:
+    """10 and 90 % of the pool's net, as if sites and chargers erred independently."""
     middle, below, above = (np.zeros(len(outlook.grid)) for _ in range(3))
     for site in sites:
         load = outlook.forecasts.get((site, Quantity.POWER_KW))
@@ -186,6 +196,10 @@ def _net_band(sites: Sequence[SiteId], outlook: Outlook) -> tuple[Floats, Floats
             middle -= sun.middle_kw
             below += (sun.quantile(HIGH) - sun.middle_kw) ** 2
             above += (sun.middle_kw - sun.quantile(LOW)) ** 2
+        for car in arrivals.get(site, ()):
+            middle += car.middle_kw
+            below += car.below_kw**2
+            above += car.above_kw**2
     return middle - np.sqrt(below), middle + np.sqrt(above)
 
 
@@ -224,6 +238,7 @@ def _nodes(
     nodes: Sequence[NodeId],
     node_at: Mapping[NodeId, int],
     outlook: Outlook,
+    margins_kw: tuple[Floats, Floats],
 ) -> Nodes:
     slots = len(outlook.grid)
     hard = np.array([_limits(portfolio.nodes[node], hard=True) for node in nodes])
@@ -243,6 +258,8 @@ def _nodes(
         export_kw=export_kw,
         contract_import_kw=contract_kw,
         contract_export_kw=export_contract_kw,
+        margin_import_kw=margins_kw[0],
+        margin_export_kw=margins_kw[1],
     )
 
 

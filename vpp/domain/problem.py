@@ -18,7 +18,10 @@ from vpp.domain.order import Goals
 from vpp.domain.plan import ForecastNote, Schedule
 from vpp.domain.slots import SlotGrid
 
-_NODE_FIELDS = ("import_kw", "export_kw", "contract_import_kw", "contract_export_kw")
+_NODE_FIELDS = (
+    "import_kw", "export_kw", "contract_import_kw", "contract_export_kw", "margin_import_kw",
+    "margin_export_kw",
+)  # fmt: skip
 _BATTERY_FIELDS = (
     "capacity_kwh", "charge_kw", "discharge_kw", "eta_charge", "eta_discharge", "energy_kwh",
     "min_kwh", "max_kwh", "reserve_kwh", "wear_per_kwh",
@@ -43,16 +46,18 @@ class Nodes:
     contract_import_kw: Floats
     """Soft limit, shape (N, T), inf where none."""
     contract_export_kw: Floats
+    margin_import_kw: Floats = field(default_factory=lambda: np.zeros(()))
+    """Kept beneath the contract where something else than the base load can give way, shape (N, T)
+    or one for all: by so much the forecasts may be wrong."""
+    margin_export_kw: Floats = field(default_factory=lambda: np.zeros(()))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parent", frozen_ints(self.parent))
-        for name in (
-            "import_kw",
-            "export_kw",
-            "contract_import_kw",
-            "contract_export_kw",
-        ):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        for name in _NODE_FIELDS:
+            given = getattr(self, name)
+            if name.startswith("margin"):
+                given = np.broadcast_to(given, self.import_kw.shape)
+            object.__setattr__(self, name, frozen(given))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -282,7 +287,8 @@ _MAY_BE_NEGATIVE = (
 def _check_array(name: str, array: Floats | Ints, shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         raise ProblemRejected(f"{name} has shape {array.shape}, expected {shape}")
-    bad = np.isnan(array) if name.startswith("nodes.") else ~np.isfinite(array)
+    may_be_infinite = name.startswith("nodes.") and "margin" not in name
+    bad = np.isnan(array) if may_be_infinite else ~np.isfinite(array)
     if not name.startswith(_MAY_BE_NEGATIVE):
         bad |= array < 0
     if bad.any():

@@ -141,7 +141,11 @@ def column(
 
 
 def forecast(
-    subject: str, quantity: Quantity, grid: SlotGrid, middle_kw: npt.ArrayLike, spread_kw: float = 0
+    subject: str,
+    quantity: Quantity,
+    grid: SlotGrid,
+    middle_kw: npt.ArrayLike,
+    spread_kw: float | npt.NDArray[np.float64] = 0,
 ) -> Forecast:
     middle = np.broadcast_to(np.asarray(middle_kw, dtype=float), (len(grid),))
     return Forecast(

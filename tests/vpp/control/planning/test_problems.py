@@ -197,8 +197,38 @@ def test_the_net_band_adds_independent_errors() -> None:
     problem = build(two_sites(), POOL, outlook())
     assert problem.net_low_kw is not None
     assert problem.net_high_kw is not None
-    np.testing.assert_allclose(problem.net_low_kw, 1.0 - 0.5)
-    np.testing.assert_allclose(problem.net_high_kw, 1.0 + 0.5)
+    np.testing.assert_allclose(problem.net_low_kw, 2.5 - 0.5)
+    np.testing.assert_allclose(problem.net_high_kw, 2.5 + 0.5)
+
+
+def test_the_band_and_the_feeders_margin_hold_cars_that_are_expected() -> None:
+    """3 kW more or less of the station's 5: beside errors of 0.5 kW at the home."""
+    known = outlook().forecasts
+    cars = forecast("shop-cp", Quantity.POWER_KW, GRID, 5.0, spread_kw=3.0)
+    problem = build(two_sites(), POOL, outlook(forecasts={**known, (CAR, cars.quantity): cars}))
+    assert problem.net_low_kw is not None
+    assert problem.net_high_kw is not None
+    wide = np.hypot(0.5, 3.0)
+    np.testing.assert_allclose(problem.net_low_kw, 6.0 - wide)
+    np.testing.assert_allclose(problem.net_high_kw, 6.0 + wide)
+    for margin_kw in (problem.nodes.margin_import_kw, problem.nodes.margin_export_kw):
+        np.testing.assert_allclose(margin_kw[:, 0], [wide, 0.5, 3.0])
+
+
+def test_while_a_known_car_stays_no_other_is_expected_at_its_connector() -> None:
+    cars = forecast("shop-cp", Quantity.POWER_KW, GRID, 5.0, spread_kw=3.0)
+    there = with_car(session())
+    asked = replace(there, forecasts={**there.forecasts, (CAR, cars.quantity): cars})
+    margin_kw = build(two_sites(), POOL, asked).nodes.margin_import_kw[2]
+    np.testing.assert_allclose(margin_kw, [0.0, 0.0, 0.0, 2.0, 3.0, 3.0, 3.0, 3.0])
+
+
+def test_the_margin_of_a_pool_that_is_foreseen_as_a_whole_is_that_of_its_own_errors() -> None:
+    whole = forecast(POOL, Quantity.UNCONTROLLED_KW, GRID, 1.0, spread_kw=np.linspace(1, 4, 8))
+    known = {**outlook().forecasts, (POOL, whole.quantity): whole}
+    nodes = build(two_sites(), POOL, outlook(forecasts=known)).nodes
+    np.testing.assert_allclose(nodes.margin_import_kw[0], np.linspace(1, 4, 8))
+    np.testing.assert_allclose(nodes.margin_import_kw[1], 0.5)
 
 
 def test_a_site_of_which_something_is_not_forecast_gets_no_plan_and_is_named() -> None:
