@@ -37,6 +37,7 @@ def test_every_point_has_a_case(name: str) -> None:
     numbers = profile.points.keys() - set(profile.identity.values())
 
     assert RECORDED[name].points.keys() == numbers
+    assert all(point.means for point in RECORDED[name].points.values()), "0 hides sign and scale"
 
 
 @dataclass(frozen=True)

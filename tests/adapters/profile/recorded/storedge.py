@@ -58,7 +58,7 @@ HYBRID = Recording(
         "soh": at(57730, *f32(97.5), means=0.975),
         "soe": at(57732, *f32(61.25), means=0.6125),
         "status": at(57734, *u32(0x0003_0004), means=0x0003_0004),
-        "limits_power": at(62208, 0, means=0),
+        "limits_power": at(62208, 2, means=2),  # neither off (0) nor on (1)
         "max_active_power": at(62212, *f32(9_600.0), means=9.6),
         "limit_timeout": at(62224, 9, 1, means=65_545),
         "limit_fallback": at(62226, *f32(62.5), means=0.625),
@@ -88,15 +88,15 @@ HYBRID = Recording(
         # 2.0001 kW are given, 1.2345 of them by the battery
         says("pv", Quantity.POWER_KW, -0.7656),
         says("pv", Quantity.POWER_KW, -5.2501, battery_power=f32(3_250.0)),
-        says("pv", Quantity.AVAILABLE_KW, 0.7656),
-        says("pv", Quantity.AVAILABLE_KW, 0.0, battery_power=f32(-2_500.0)),
+        says("pv", Quantity.AVAILABLE_KW, 0.7656, limits_power=0),
+        says("pv", Quantity.AVAILABLE_KW, 0.0, limits_power=0, battery_power=f32(-2_500.0)),
         says("pv", Quantity.AVAILABLE_KW, 0.7656, limits_power=1, limit=f32(100.0)),
         says(
             "pv", Quantity.AVAILABLE_KW, 0.0,
             limits_power=1, limit=f32(100.0), battery_power=f32(-2_500.0),
         ),
         says("pv", Quantity.AVAILABLE_KW, None, limits_power=1),
-        says("pv", Quantity.SETPOINT_KW, NONE),
+        says("pv", Quantity.SETPOINT_KW, NONE, limits_power=0),
         says("pv", Quantity.SETPOINT_KW, NONE, limits_power=1, limit=f32(100.0)),
         says("pv", Quantity.SETPOINT_KW, -3.0, limits_power=1),  # 31.25 % of 9.6 kW
     ],
