@@ -95,6 +95,7 @@ class SessionAsset(Struct, frozen=True, kw_only=True):
     delivered_kwh: Counter = 0.0
     min_kw: Magnitude = 0.0
     max_kw: Magnitude = 0.0
+    phases: Annotated[int, Meta(ge=1, le=3)] | None = None
     provenance: Annotated[dict[Name, Source | None], Meta(max_length=64)] = {}
 
 

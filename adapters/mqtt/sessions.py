@@ -44,6 +44,7 @@ def _session(asset: AssetId, said: SessionAsset) -> EvSession | None:
         delivered_kwh=said.delivered_kwh,
         min_kw=said.min_kw,
         max_kw=said.max_kw,
+        phases=said.phases,
         provenance={
             name: Provenance(source)
             for name, source in said.provenance.items()

@@ -158,7 +158,7 @@ def _wanted(scene: Scene, ask: Ask, line: Line) -> Floats:
 
 
 def _room(scene: Scene, wished: Floats, fleet: Fleet, nets: Bounds) -> Room:
-    """What cars may take of each row and phase."""
+    """What cars may take of each row and phase; no storage is told to give for a phase's sake."""
     pool, stood = scene.pool, scene.standing
     held = np.nan_to_num(stood.held_kw)
     storages = pool.rows.sums(np.where(fleet.member, held, 0.0) + wished)
@@ -171,6 +171,6 @@ def _room(scene: Scene, wished: Floats, fleet: Fleet, nets: Bounds) -> Room:
     helped_kw = left.most_kw - pool.rows.sums(help_kw)
     return Room(
         alone=lanes.room_of(pool, left.most_kw, currents, wished),
-        helped=lanes.room_of(pool, helped_kw, currents, wished + help_kw),
+        helped=lanes.room_of(pool, helped_kw, currents, wished),
         rising=np.concatenate([ramp_kw, np.full(len(pool.phases), np.inf)]),
     )

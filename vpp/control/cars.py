@@ -109,7 +109,7 @@ def wishes(
         same[at] = known is not None and known.session == session.id
         if not able[at]:
             continue
-        top_kw = min(session.max_kw or charger.max_kw, told[at])
+        top_kw = min(session.most_kw(charger), told[at])
         top_kw = min(top_kw, worth_it[at]) if same[at] else top_kw
         wish = _wish(charger, session, top_kw, envelope, kept[charger.id], occasion)
         least[at], most[at], worth[at] = wish.least_kw, wish.most_kw, wish.worth

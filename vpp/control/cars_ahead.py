@@ -31,7 +31,7 @@ def known_sessions(
             )
             need = session.need_kwh if session.need_kwh is not None else charger.default_need_kwh
             found.append((charger, session, leaves, max(need - session.delivered_kwh, 0.0)))
-    most = [_stay(outlook, leaves, s.arrival) * (s.max_kw or c.max_kw) for c, s, leaves, _ in found]
+    most = [_stay(outlook, leaves, s.arrival) * s.most_kw(c) for c, s, leaves, _ in found]
     least = [
         _until_served(np.minimum(m, c.guaranteed_kw), need, outlook.grid)
         if s.departure is None

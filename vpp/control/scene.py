@@ -66,7 +66,8 @@ class Scene:
 
 
 def observe(state: ControlState, inputs: TickInputs) -> Scene:
-    pool, timing, snapshot = inputs.model.compiled, inputs.model.timing, inputs.snapshot
+    timing, snapshot = inputs.model.timing, inputs.snapshot
+    pool = phase_currents.with_cars(inputs.model.compiled, snapshot.sessions)
     state = fitted(state, pool, snapshot.now_s)
     sight = look(pool, snapshot)
     dt_s = max(sight.now_s - state.last_s, 0.0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from vpp.domain.assets import EvCharger, Phases
 from vpp.domain.ids import AssetId
 
 
@@ -31,5 +32,17 @@ class EvSession:
     delivered_kwh: float = 0.0
     min_kw: float = 0.0
     max_kw: float = 0.0
+    """0 where nobody said."""
+    phases: int | None = None
+    """On how many it charges, 1 to 3; None: on all of its station's."""
     provenance: Mapping[str, Provenance] = field(default_factory=dict)
     """By field name."""
+
+    def fewer_phases(self, charger: EvCharger) -> int | None:
+        """On how many it charges, where these are fewer than the charger has; which, is unknown."""
+        three = charger.phases is Phases.THREE
+        return self.phases if three and self.phases is not None and self.phases < 3 else None
+
+    def most_kw(self, charger: EvCharger) -> float:
+        """What it takes at most: as said, else what the charger gives on as many phases."""
+        return self.max_kw or charger.max_kw * (self.fewer_phases(charger) or 3) / 3

@@ -112,7 +112,7 @@ async def test_the_day_of_the_station_in_the_examples_is_heard_as_the_page_says(
     car, none = cars[CP1], cars[CP2]
     assert none is None
     assert car is not None
-    assert (car.need_kwh, car.min_kw) == (18.0, 4.1)
+    assert (car.need_kwh, car.min_kw, car.phases) == (18.0, 4.1, 3)
     alarms = [
         batch.alarms for batch in heard.batches if not batch.points and batch.alarms is not None
     ]

@@ -113,7 +113,8 @@ async def test_cars_come_and_go_and_tell_what_they_tell() -> None:
         assert telling.departure is not None
         assert telling.departure > telling.arrival
         assert telling.need_kwh is not None
-        assert {"departure", "need_kwh"} <= telling.provenance.keys()
+        assert {"departure", "need_kwh", "phases"} <= telling.provenance.keys()
+        assert {session.phases for session in came} <= {1, 3}
         assert silent.departure is None
         assert silent.need_kwh is None
         assert "departure" not in silent.provenance

@@ -32,10 +32,13 @@ def proposal(name: str, kind: ScopeKind, scope: str, rank: Rank, **rest: Any) ->
     )  # fmt: skip
 
 
-def session(run: Run, asset: str, need_kwh: float | None, hours: float | None) -> None:
+def session(
+    run: Run, asset: str, need_kwh: float | None, hours: float | None, *,
+    max_kw: float = 11.0, phases: int | None = None,
+) -> None:  # fmt: skip
     at = run.plant.at
     run.plant.sessions[AssetId(asset)] = EvSession(
-        id="s1", asset=AssetId(asset), arrival=at, need_kwh=need_kwh, max_kw=11.0,
+        id="s1", asset=AssetId(asset), arrival=at, need_kwh=need_kwh, max_kw=max_kw, phases=phases,
         departure=None if hours is None else at + timedelta(hours=hours),
     )  # fmt: skip
 

@@ -43,7 +43,8 @@ class Metered(Plant):
         )
         even = np.full(3, (nets[0] - self.on_l1_kw) / (3 * PHASE_KV))
         for at, car in enumerate(self.pool.asset):
-            if car.phases is Phases.L1:
+            session = self.sessions.get(car.id)
+            if car.phases is Phases.L1 or (session is not None and session.phases == 1):
                 even += power[at] / PHASE_KV * np.array([2 / 3, -1 / 3, -1 / 3])
         return np.asarray(even + np.array([self.on_l1_kw / PHASE_KV, 0.0, 0.0]))
 
@@ -75,6 +76,44 @@ def test_amperes_per_phase_bound_an_unknown_single_phase_car() -> None:
     session(run, "car0-0", need_kwh=30.0, hours=1.0)
     run.ticks(60)
     assert run.plant.power[1] <= 10.0 * 0.23 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("phases", "most_kw"), [(None, 7.4), (3, 7.4), (2, 24.0 * 2 * PHASE_KV), (1, 24.0 * PHASE_KV)]
+)
+def test_a_car_counts_on_the_phases_that_it_charges_on(phases: int | None, most_kw: float) -> None:
+    run = Run(Metered(city=city([House(cars=[(4.1, 11.0)], amperes=24.0)]), load=always(0.0)))
+    session(run, "car0-0", need_kwh=30.0, hours=4.1, max_kw=7.4, phases=phases)
+    run.ticks(60)
+    car = run.plant.pool.asset_at[AssetId("car0-0")]
+    assert run.plant.power[car] == pytest.approx(min(most_kw, 7.4), abs=0.1)
+
+
+@given(
+    load=st.floats(0, 6), on_l1=st.floats(0, 4), phases=st.sampled_from([1, 3]),
+    most_kw=st.floats(4.2, 11.0), age=st.sampled_from([0.0, 3.0]), rest=st.floats(-60, 60),
+)  # fmt: skip
+@settings(max_examples=examples(12))
+def test_a_fuse_holds_whatever_car_comes_to_a_three_phase_station(
+    load: float, on_l1: float, phases: int, most_kw: float, age: float, rest: float
+) -> None:
+    of = one(40.0, stores=[Store(kwh=5000.0, kw=20.0)], cars=[(4.1, 11.0)])
+    plant = Metered(city=of, load=always(load + on_l1, rest), on_l1_kw=on_l1, meter_age_s=age)
+    run = Run(plant).ticks(4)
+    session(run, "car0-0", need_kwh=60.0, hours=2.0, max_kw=most_kw, phases=phases)
+    for _ in range(40):
+        run.ticks(2)
+        assert np.abs(plant.amperes()).max() <= 40.0 + 0.5
+
+
+def test_a_car_in_a_hurry_does_not_count_on_a_battery_that_gives_nothing_for_its_phase() -> None:
+    of = one(40.0, stores=[Store(kwh=5000.0, kw=20.0)], cars=[(4.1, 11.0)])
+    plant = Metered(city=of, load=always(0.0, -60.0), meter_age_s=3.0)
+    run = Run(plant)
+    session(run, "car0-0", need_kwh=60.0, hours=2.0, max_kw=10.0, phases=1)
+    run.ticks(40)
+    assert run.battery_kw()[-1, 0] == pytest.approx(0.0, abs=0.01)
+    assert np.abs(plant.amperes()).max() <= 40.0 + 0.1
 
 
 def one(amperes: float, **house: Any) -> City:
