@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -12,6 +12,7 @@ from vpp.cli.console import console
 from vpp.cli.exits import INTERRUPTED, as_usage, errors, faults_as_exits
 from vpp.cli.interrupts import never_lost
 from vpp.cli.named import EvSessions, Foreseen, Planner, Record, RecordedCity, Results
+from vpp.cli.said import number
 from vpp.cli.spans import local, moment, seconds
 
 if TYPE_CHECKING:
@@ -48,15 +49,29 @@ def backtest(
     allowance: Annotated[
         float | None,
         typer.Option(
-            "--allowance", min=0, max=1, help="Part of the import that side goals may cost."
+            "--allowance",
+            metavar="PART",
+            parser=number("no part from 0 to 1, like 0.001", least=0.0, most=1.0),
+            help="Part of the import that side goals may cost.",
         ),
     ] = None,
     peak_limit: Annotated[
-        float, typer.Option("--peak-limit", metavar="KW", min=0, help="Contract limit on import.")
-    ] = float("inf"),
+        float | None,
+        typer.Option(
+            "--peak-limit",
+            metavar="KW",
+            parser=number("no limit in kW, like 40", least=0.0),
+            help="Contract limit on import, else none.",
+        ),
+    ] = None,
     demand_price: Annotated[
         float,
-        typer.Option("--demand-price", metavar="PER_KW", min=0, help="Charge on the month's peak."),
+        typer.Option(
+            "--demand-price",
+            metavar="PER_KW",
+            parser=number("no price per kW, like 8320", least=0.0),
+            help="Charge on the month's peak.",
+        ),
     ] = 0.0,
     plan_every: Annotated[
         str, typer.Option("--plan-every", help="From plan to plan, as 30min.")
@@ -117,7 +132,7 @@ def backtest(
                 forecast=forecast or ("model" if portfolio is None else portfolio.forecaster),
                 planner=planner,
                 allowance=allowance,
-                peak_limit_kw=peak_limit,
+                peak_limit_kw=inf if peak_limit is None else peak_limit,
                 demand_per_kw=demand_price,
                 plan_every_s=every_s,
                 portfolio=portfolio,

@@ -1,6 +1,7 @@
-"""Powers and reasons as people give them on a command line."""
+"""Numbers and reasons as people give them on a command line."""
 
 import math
+from collections.abc import Callable
 
 import typer
 
@@ -8,15 +9,24 @@ from vpp.domain.errors import InvariantError
 from vpp.domain.plain_words import plain
 
 
-def power_kw(text: str) -> float:
-    """A finite power in kW."""
-    try:
-        kw = float(text)
-    except ValueError:
-        kw = math.nan
-    if not math.isfinite(kw):
-        raise typer.BadParameter(f"{text!r} is no power: write kW as a number, like -20 or 7.5")
-    return kw
+def number(
+    meant: str, *, least: float = -math.inf, most: float = math.inf
+) -> Callable[[str], float]:
+    """What reads a finite number in these bounds; ``meant`` ends the sentence where it is none."""
+
+    def parse(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = math.nan
+        if not (math.isfinite(found) and least <= found <= most):
+            raise typer.BadParameter(f"{text!r} is {meant}")
+        return found
+
+    return parse
+
+
+power_kw = number("no power: write kW as a number, like -20 or 7.5")
 
 
 def reason(text: str) -> str:
