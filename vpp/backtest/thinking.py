@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from vpp.backtest.checkpoint import Thoughts
 from vpp.backtest.data import Recording
 from vpp.backtest.given import Given
 from vpp.backtest.setting import Setting
-from vpp.control.billing import Billing, interval_s
+from vpp.control.billing import Billing, interval_s, ratchet_months
 from vpp.control.coupling import Coupling
-from vpp.control.outlook import YEAR, Record
+from vpp.control.outlook import YEAR, Record, twelve_months
 from vpp.control.planning_outlook import Outlook
 from vpp.control.problems import build
 from vpp.domain.arrays import Floats
@@ -73,7 +72,6 @@ class Thinker:
         self._setting, self._thinking, self._grid = setting, thinking, recording.grid
         self._given = given
         self._coupling = Coupling(setting.portfolio)
-        self._month = _months(recording, setting.portfolio.time_zone)
         self.plans: Mapping[PoolId, Plan] = {}
         self.expected_kw = np.full((len(setting.portfolio.pools), len(recording.grid)), np.nan)
         """Net of each pool by the newest plan made before the slot, NaN without one."""
@@ -108,7 +106,7 @@ class Thinker:
         record = Record(
             series=self._given.series(slot, running=True),
             net_kw=dict(zip(portfolio.pools, nets_kw[:, first:], strict=True)),
-            month_slots=int((self._month[first:slot] == self._month[slot]).sum()),
+            months=twelve_months(snapshot.at, portfolio.time_zone, step_s),
             weather=self._given.weather(slot, count),
         )
         made = thinking.forecaster.forecast(record.request(portfolio, snapshot.at, grid))
@@ -170,11 +168,13 @@ class Thinker:
 
     def _billing(self, pool: PoolId, at: datetime, net_kw: Floats, record: Record) -> Billing:
         """``net_kw``: of the pool in the slots so far."""
-        length_s = interval_s(self._setting.portfolio, pool, at)
+        portfolio = self._setting.portfolio
+        length_s = interval_s(portfolio, pool, at)
+        ratchet = ratchet_months(portfolio, pool, at)
         into_s = at.timestamp() % length_s
         running = net_kw[self._grid.edges_s[: len(net_kw)] >= at.timestamp() - into_s - 1e-6]
         settled = Billing(
-            peak_paid_kw=record.peak_paid_kw(pool),
+            peak_paid_kw=record.peak_paid_kw(pool, ratchet),
             peak_reached_kw=record.peak_reached_kw(pool),
             interval_s=length_s,
         )
@@ -182,9 +182,3 @@ class Thinker:
             return settled
         mean_kw = float(np.maximum(running, 0.0).mean())
         return replace(settled, running_import_kw=mean_kw, running_part=into_s / length_s)
-
-
-def _months(recording: Recording, zone: str) -> Floats:
-    """Number of each slot's local month, shape (slots,)."""
-    local = [start.astimezone(ZoneInfo(zone)) for start in recording.grid.starts]
-    return np.array([12 * at.year + at.month for at in local], dtype=float)

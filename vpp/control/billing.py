@@ -10,6 +10,7 @@ from vpp.domain.ids import PoolId
 from vpp.domain.pool_net import pool_net_kw
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.snapshot import Snapshot
+from vpp.domain.tariff import DemandCharge
 
 USUAL_S = 900.0
 """Interval of a pool whose tariff names none: its contract is read as means of quarter hours."""
@@ -22,7 +23,7 @@ class Billing:
     """What of the demand charge is settled already."""
 
     peak_paid_kw: float = 0.0
-    """Highest interval mean of import in the running period."""
+    """Highest interval mean of import that is billed now, whatever follows."""
     peak_reached_kw: float = 0.0
     """The same in the last year."""
     interval_s: float = USUAL_S
@@ -105,6 +106,17 @@ class RunningImport:
 
 def interval_s(portfolio: Portfolio, pool: PoolId, at: datetime) -> float:
     """Length of a pool's billing intervals."""
-    node = portfolio.nodes[portfolio.pools[pool].node]
-    demand = None if node.tariff is None else portfolio.tariffs[node.tariff].demand_at(at)
+    demand = _demand(portfolio, pool, at)
     return USUAL_S if demand is None else demand.interval_s
+
+
+def ratchet_months(portfolio: Portfolio, pool: PoolId, at: datetime) -> frozenset[int]:
+    """Months of the last twelve whose peak a pool still pays for, beside the running one."""
+    demand = _demand(portfolio, pool, at)
+    return frozenset() if demand is None else demand.ratchet_months
+
+
+def _demand(portfolio: Portfolio, pool: PoolId, at: datetime) -> DemandCharge | None:
+    """None where no peak is billed."""
+    node = portfolio.nodes[portfolio.pools[pool].node]
+    return None if node.tariff is None else portfolio.tariffs[node.tariff].demand_at(at)

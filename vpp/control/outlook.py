@@ -32,6 +32,35 @@ LEAST = timedelta(days=7)
 """That must be known of it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """A local month by its distance from the end of a series, in slots."""
+
+    number: int
+    """1 to 12."""
+    begins: int
+    ends: int
+    """Of the running month 0."""
+
+    def of(self, values: Floats) -> Floats:
+        newest = len(values)
+        return values[max(newest - self.begins, 0) : max(newest - self.ends, 0)]
+
+
+def twelve_months(until: datetime, time_zone: str, step_s: float = SLOT_S) -> tuple[Month, ...]:
+    """The month that runs at ``until``, a slot's start, and the eleven before it."""
+    start = until.astimezone(ZoneInfo(time_zone)).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+    months, ends = list[Month](), 0
+    for _ in range(12):
+        begins = int((until.timestamp() - start.timestamp()) // step_s)
+        months.append(Month(number=start.month, begins=begins, ends=ends))
+        year, month = (start.year, start.month - 1) if start.month > 1 else (start.year - 1, 12)
+        start, ends = start.replace(year=year, month=month), begins
+    return tuple(months)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
     """Everything recorded of a portfolio up to a slot start."""
@@ -39,8 +68,8 @@ class Record:
     series: tuple[Series, ...]
     net_kw: Mapping[PoolId, Floats]
     """Net of each pool in the last year, shape (slots,), NaN where unknown."""
-    month_slots: int = 0
-    """The newest of them, that are of the running local month."""
+    months: tuple[Month, ...] = ()
+    """Of the twelve that a ratchet may look at, the running local one first."""
     weather: WeatherRecord | None = None
     """As it was forecast."""
 
@@ -62,10 +91,18 @@ class Record:
             weather=self.weather,
         )
 
-    def peak_paid_kw(self, pool: PoolId) -> float:
-        """Highest mean import of the running month, as far as it was measured; 0 without any."""
+    def peak_paid_kw(self, pool: PoolId, ratchet_months: frozenset[int] = frozenset()) -> float:
+        """Highest mean import that is billed now whatever follows; 0 where none was measured.
+
+        Of the running month, and of those months of the last twelve that count as well.
+        """
         net_kw = self.net_kw[pool]
-        return _highest_kw(net_kw[len(net_kw) - self.month_slots :])
+        counted = (
+            month
+            for at, month in enumerate(self.months)
+            if not at or month.number in ratchet_months
+        )
+        return max((_highest_kw(month.of(net_kw)) for month in counted), default=0.0)
 
     def peak_reached_kw(self, pool: PoolId) -> float:
         """The same of the last year."""
@@ -122,8 +159,6 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
             if isinstance(portfolio.assets[asset], EvCharger):
                 drawn_kw = await _sum(history, [asset], Quantity.POWER_KW, start, until)
                 series.append(_series(asset, Quantity.POWER_KW, start, drawn_kw))
-    local = until.astimezone(ZoneInfo(portfolio.time_zone))
-    month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     net_kw = {
         pool: await history.read(pool, Quantity.POWER_KW, until - YEAR, until, SLOT_S)
         for pool in portfolio.pools
@@ -133,7 +168,7 @@ async def recorded(portfolio: Portfolio, history: History, until: datetime) -> R
     return Record(
         series=tuple(series),
         net_kw=net_kw,
-        month_slots=int((until - month).total_seconds() // SLOT_S),
+        months=twelve_months(until, portfolio.time_zone),
         weather=weather,
     )
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import structlog
 
-from vpp.control.billing import RunningImport
+from vpp.control.billing import RunningImport, ratchet_months
 from vpp.control.coupling import Coupling, Room
 from vpp.control.inputs import Alarm
 from vpp.control.outlook import SLOT_S, Record, recorded
@@ -204,6 +204,7 @@ class Replanner:
     ) -> tuple[Problem, Plan]:
         snapshot = seen.snapshot
         left = _from_now(grid, snapshot.at)
+        ratchet = ratchet_months(self._portfolio, pool, left.start)
         outlook = Outlook(
             snapshot=snapshot,
             held=seen.held.get(pool),
@@ -212,7 +213,7 @@ class Replanner:
             writable=self._writable(snapshot),
             shared_limits=self._shared_limits,
             billing=replace(
-                self._running.billing(pool, left.start, record.peak_paid_kw(pool)),
+                self._running.billing(pool, left.start, record.peak_paid_kw(pool, ratchet)),
                 peak_reached_kw=record.peak_reached_kw(pool),
             ),
             lately=record.lately(self._portfolio, pool),

@@ -147,7 +147,8 @@ class Prices:
     peak_per_kw: float = 0.0
     """Demand charge per kW of the highest billing-interval mean."""
     peak_paid_kw: float = 0.0
-    """Highest mean already billed in this period; a plan below it saves nothing."""
+    """Highest mean that is billed already, by this period or by a ratchet; a plan below it saves
+    nothing."""
     peak_reached_kw: float = 0.0
     """Highest mean of the last year; where no peak is billed, what is beyond it is a new one."""
     billing_interval_s: float = 900.0
