@@ -274,7 +274,7 @@ def _rows(
             rating = Limit(
                 import_max=limit.hi_kw, export_max=-limit.lo_kw, layer=layer, source=limit.reason
             )
-            limits.append(Tightest(rating, rating))
+            limits.append(Tightest(imports=rating, exports=rating))
             asset_row |= {a.id: row for a in members}
     ends = [(limit.import_max, limit.export_max) for limit in limits]
     rows = tree(names, parents, [asset_row[a.id] for a in assets], ends)

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
 
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId, MeterId, NodeId, PoolId, SiteId, TariffId
@@ -74,7 +73,8 @@ class Limit:
                 return None
 
 
-class Tightest(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tightest:
     """Of several limits that which holds in each direction, in kW."""
 
     imports: Limit

@@ -36,6 +36,6 @@ def test_a_power_is_within_the_tightest_if_every_limit_in_kw_and_kva_carries_it(
     ]
     assert (kw <= tightest.import_max) is all(kw <= most for most, _ in carried)
     assert (kw <= tightest.export_max) is all(kw <= most for _, most in carried)
-    for one in tightest:
+    for one in (tightest.imports, tightest.exports):
         assert (one.unit, one.hard) == (Unit.KW, hard)
         assert one == Limit(hard=hard) or one.layer in {limit.layer for limit in asked}
