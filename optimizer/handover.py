@@ -157,7 +157,7 @@ def peak_threshold_kw(problem: Problem) -> Floats:
     """Above this, import is a peak; the greatest of what is reached, contracted and usual.
 
     With neither a contract nor 7 days of measurements: none in ``local``, and where the plan may
-    charge from the grid the largest net that is foreseen.
+    charge from the grid the largest net measured so far; before any, the largest foreseen.
     """
     contract = problem.nodes.contract_import_kw[0]
     stated = np.where(np.isfinite(contract), contract, 0.0)
@@ -169,7 +169,8 @@ def peak_threshold_kw(problem: Problem) -> Floats:
         return floor
     if problem.goals.order is Order.LOCAL:
         return np.full(len(problem.grid), np.inf)
-    return np.maximum(floor, float(problem.net_kw.max()))
+    measured = problem.largest_kw
+    return np.maximum(floor, float(problem.net_kw.max()) if measured is None else measured)
 
 
 def _reached_kw(problem: Problem) -> float:

@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
+from optimizer.handover import peak_threshold_kw
 from optimizer.planner import LpPlanner
 from tests.optimizer.cases import PLANNERS, random_problem
 from tests.optimizer.pieces import network
@@ -34,6 +36,23 @@ def test_flattening_peak_and_ramp_travel_with_the_plan() -> None:
         assert set(costs.peak_threshold_kw) == {34.0}
         assert set(costs.import_weight) == {1.0}
         assert costs.unit == "kWh of import"
+
+
+@pytest.mark.parametrize("order", [Order.COST, Order.GRID])
+def test_in_the_first_days_a_peak_is_what_is_above_the_largest_net_measured(order: Order) -> None:
+    problem = random_problem(0, order)
+    none = np.full(problem.nodes.contract_import_kw.shape, np.inf)
+    problem = replace(
+        problem,
+        goals=Goals(order=order),
+        nodes=replace(problem.nodes, contract_import_kw=none),
+        prices=replace(problem.prices, peak_paid_kw=0.0, peak_reached_kw=0.0),
+        lately=None,
+    )
+    foreseen_kw = float(problem.net_kw.max())
+    for measured_kw, threshold_kw in ((7.5, 7.5), (-2.0, 0.0), (None, foreseen_kw)):
+        found_kw = peak_threshold_kw(replace(problem, largest_kw=measured_kw))
+        np.testing.assert_allclose(found_kw, threshold_kw)
 
 
 def test_in_cost_order_the_curve_pays_for_cheap_energy_before_a_dear_hour() -> None:

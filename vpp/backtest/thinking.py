@@ -119,6 +119,7 @@ class Thinker:
                 shared_limits=portfolio.shared_limits,
                 billing=self._billing(pool, snapshot.at, nets_kw[number], record),
                 lately=record.lately(portfolio, pool),
+                largest_kw=record.largest_kw(portfolio, pool),
                 last=self.plans.get(pool),
                 deadline_s=thinking.deadline_s,
             )

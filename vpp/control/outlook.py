@@ -113,6 +113,20 @@ class Record:
 
         None with less than seven days of it.
         """
+        newest = self._newest(portfolio, pool)
+        if newest is None or _known_s(newest) < LEAST.total_seconds():
+            return None
+        return Lately.of(newest.values, newest.start_s, newest.step_s)
+
+    def largest_kw(self, portfolio: Portfolio, pool: PoolId) -> float | None:
+        """The highest such net, however short the time; None before the first."""
+        newest = self._newest(portfolio, pool)
+        if newest is None or _known_s(newest) <= 0:
+            return None
+        return float(np.nanmax(newest.values.sum(axis=0)))
+
+    def _newest(self, portfolio: Portfolio, pool: PoolId) -> "_Nets | None":
+        """Of at most 28 days; None where a site's load is not recorded."""
         found, sites = self.by_subject, portfolio.pools[pool].sites
         nets = [
             found[site, Quantity.POWER_KW].values_kw
@@ -125,10 +139,8 @@ class Record:
             return None
         first, step_s = self.series[0], self.series[0].step_s
         older = max(len(first.values_kw) - round(LATELY.total_seconds() / step_s), 0)
-        newest = np.array(nets)[:, older:]
-        if np.isfinite(newest).all(axis=0).sum() * step_s < LEAST.total_seconds():
-            return None
-        return Lately.of(newest, first.start.timestamp() + older * step_s, step_s)
+        start_s = first.start.timestamp() + older * step_s
+        return _Nets(values=np.array(nets)[:, older:], start_s=start_s, step_s=step_s)
 
     def _drawn_kw(self, portfolio: Portfolio, site: SiteId) -> Floats | float:
         """At the site's chargers; where nobody measured, nothing."""
@@ -136,6 +148,20 @@ class Record:
         chargers = ((asset, Quantity.POWER_KW) for asset in portfolio.assets_of_site[site])
         drawn_kw = [np.nan_to_num(found[one].values_kw) for one in chargers if one in found]
         return np.sum(drawn_kw, axis=0) if drawn_kw else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Nets:
+    """Of every site of a pool, without storages, shape (sites, slots); NaN where unknown."""
+
+    values: Floats
+    start_s: float
+    step_s: float
+
+
+def _known_s(nets: _Nets) -> float:
+    """For how long all of them are known."""
+    return float(np.isfinite(nets.values).all(axis=0).sum() * nets.step_s)
 
 
 async def recorded(portfolio: Portfolio, history: History, until: datetime) -> Record:

@@ -37,6 +37,8 @@ class Outlook:
     shared_limits: Sequence[SharedLimit] = ()
     billing: Billing = field(default_factory=Billing)
     lately: Lately | None = None
+    largest_kw: float | None = None
+    """Highest unmanaged net measured in the last 28 days; None before the first."""
     last: Plan | None = None
     left_kw: tuple[Floats, Floats] | None = None
     """Least and most net, shape (slots,) each, that the nodes above leave the pool."""

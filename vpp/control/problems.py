@@ -82,6 +82,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         foreseen=_foreseen(pool, sites, load_kw, outlook),
         least_net_kw=_least_net(sites, outlook),
         lately=outlook.lately,
+        largest_kw=outlook.largest_kw,
         last_schedule=outlook.last.schedule if outlook.last else None,
         last_grid=outlook.last.grid if outlook.last else None,
         forecasts=tuple(

@@ -217,6 +217,7 @@ class Replanner:
                 peak_reached_kw=record.peak_reached_kw(pool),
             ),
             lately=record.lately(self._portfolio, pool),
+            largest_kw=record.largest_kw(self._portfolio, pool),
             last=self.plans.get(pool),
             left_kw=room.hard.get(pool),
             contract_left_kw=room.soft.get(pool),

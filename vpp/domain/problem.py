@@ -213,6 +213,8 @@ class Problem:
     shape (T,); None where a site's forecast does not say."""
     lately: Lately | None = None
     """The unmanaged net of the last 28 days; None in the first 7 days."""
+    largest_kw: float | None = None
+    """The highest of it, also in the first 7 days; None before anything was measured."""
     last_schedule: Schedule | None = None
     last_grid: SlotGrid | None = None
     forecasts: tuple[ForecastNote, ...] = ()

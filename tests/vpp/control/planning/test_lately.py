@@ -36,3 +36,14 @@ def test_what_cars_drew_is_part_of_what_a_peak_is_measured_by() -> None:
     assert before is not None
     assert after is not None
     assert (before.largest_kw, after.largest_kw) == (4.0, 15.0)
+
+
+def test_the_largest_net_is_known_before_seven_days_of_it_are() -> None:
+    rising_kw = np.where(np.arange(SLOTS) < SLOTS - 4, np.nan, np.arange(SLOTS) - SLOTS + 5.0)
+    known = [series(site, rising_kw) for site in ("home", "shop")]
+    unknown = [series(site, np.full(SLOTS, np.nan)) for site in ("home", "shop")]
+    portfolio, pool = two_sites(), PoolId("street")
+    short, none = (Record(series=tuple(one), net_kw={}) for one in (known, unknown))
+    assert short.lately(portfolio, pool) is None
+    assert short.largest_kw(portfolio, pool) == 8.0
+    assert none.largest_kw(portfolio, pool) is None
