@@ -20,6 +20,8 @@ class Reach:
     rated: Range
     physical: Range
     """What ratings, phases and stored energy allow for a full life: nothing is told outside it."""
+    one_way: Range
+    """What needs no change of direction that its device cannot make at once."""
     fresh: Range
     """For a new setpoint of full life."""
     keep: Range
@@ -73,6 +75,7 @@ def reach_of(scene: Scene) -> Reach:
     return Reach(
         rated=rated,
         physical=physical,
+        one_way=one_way,
         fresh=fresh,
         keep=keep,
         lives_s=lives,

@@ -27,6 +27,13 @@ def ranges(pool: CompiledPool, held_kw: Floats, before_kw: Floats) -> Range:
     )
 
 
-def turning(pool: CompiledPool, held_kw: Floats, told_kw: Floats, towards_kw: Floats) -> Bools:
-    """Who is told 0 only because it is asked for the other direction."""
-    return np.asarray(pool.through_idle & (told_kw == 0) & (held_kw * towards_kw < 0))
+def turning(pool: CompiledPool, one_way: Range, towards_kw: Floats) -> Bools:
+    """Who is asked for the other direction and cannot be told it yet.
+
+    Args:
+        pool: The pool.
+        one_way: From ``ranges``.
+        towards_kw: What is asked of each.
+    """
+    against = ((towards_kw < 0) & (one_way.lo_kw == 0)) | ((towards_kw > 0) & (one_way.hi_kw == 0))
+    return np.asarray(pool.through_idle & against)

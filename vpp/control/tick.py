@@ -27,6 +27,7 @@ from vpp.control.issuing import Orders, Voice
 from vpp.control.reach import Reach, reach_of
 from vpp.control.requesting import request_of
 from vpp.control.scene import Scene, observe
+from vpp.control.serving import Served
 from vpp.control.state import AssetMemory, ControlState
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ladder import Rung
@@ -132,11 +133,11 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
     )
     return TickResult(
         state=state,
-        commands=_decisions(scene, chosen, orders),
+        commands=_decisions(scene, reach, chosen, orders),
         wanted_kw=_for_layout(scene, orders),
         decided=frozenset(pool.devices[d] for d in np.unique(pool.device_of[stood.controlled])),
         reasons=(
-            wording.of_pool(pool, chosen.served, chosen.terms),
+            wording.of_pool(pool, _said(scene, reach, chosen), chosen.terms),
             *wording.of_directed(pool, scene.verdict, orders.power_kw, chosen.terms.rung),
             *wording.of_handed(pool, scene.inputs.handed, request, chosen.terms.rung),
             *wording.of_dark(pool, scene.ground.memory.blind),
@@ -149,20 +150,32 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
     )
 
 
-def _decisions(scene: Scene, chosen: Chosen, orders: Orders) -> tuple[Decision, ...]:
+def _turning(scene: Scene, reach: Reach, chosen: Chosen) -> Bools:
+    """Who is asked for the other direction and cannot be told it yet."""
+    towards = np.where(chosen.directed, scene.verdict.asset_wish_kw, -chosen.served.net_kw)
+    asked = chosen.members | chosen.directed
+    return asked & reversal.turning(scene.pool, reach.one_way, towards)
+
+
+def _said(scene: Scene, reach: Reach, chosen: Chosen) -> Served:
+    """What was decided for the pool; where all it could do is to turn round, in those words."""
+    waits = chosen.served.power_kw == 0 and _turning(scene, reach, chosen)[chosen.members].any()
+    return replace(chosen.served, binding="turning round") if waits else chosen.served
+
+
+def _decisions(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> tuple[Decision, ...]:
     pool, now_s = scene.pool, scene.sight.now_s
     lives = issuing.life_s(pool, scene.timing)
-    return issuing.decisions(pool, orders, now_s, lives, _voice(scene, chosen, orders))
+    return issuing.decisions(pool, orders, now_s, lives, _voice(scene, reach, chosen, orders))
 
 
-def _voice(scene: Scene, chosen: Chosen, orders: Orders) -> Voice:
+def _voice(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> Voice:
     pool, directed = scene.pool, scene.verdict.asset_owner
-    towards = np.where(chosen.directed, scene.verdict.asset_wish_kw, -chosen.served.net_kw)
-    turning = reversal.turning(pool, scene.standing.held_kw, orders.power_kw, towards)
+    idles = _turning(scene, reach, chosen) & (orders.power_kw == 0)
     devices = scene.inputs.model.portfolio.devices
 
     def reason(at: int) -> str:
-        if turning[at]:
+        if idles[at]:
             return "idle first: its device does not turn round in one write"
         if at in directed:
             return directed[at].reason

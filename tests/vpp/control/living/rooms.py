@@ -13,6 +13,7 @@ from vpp.control.pool_loop import Rehearse, unrehearsed
 from vpp.control.tenure import Tenure
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.proposal import Proposal
 from vpp.ports.clock import Clock
 from vpp.ports.device import DevicePort
 from vpp.ports.sources import Source
@@ -65,6 +66,7 @@ def rig(
     timing: Timing | None = None,
     clock: Clock | None = None,
     rehearse: Rehearse[int] = unrehearsed,
+    limits: Mapping[str, Proposal] | None = None,
 ) -> Rig:
     step, audit, history = FakeStep(decide), audit or FakeAudit(), FakeHistory()
 
@@ -81,6 +83,7 @@ def rig(
             state_dir=state_dir,
             tenure=Tenure(epoch=7),
             sources=sources or {},
+            limits=limits or {},
         ),
         Brain(step=step, start=start, rehearse=rehearse),
         pace(timing, clock),

@@ -25,6 +25,8 @@ from vpp.domain.devices import Authority, SafeState
 from vpp.domain.errors import ConnectionLost
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
+from vpp.domain.proposal import Ending as EndOf
+from vpp.domain.proposal import Proposal, Rank, Scope, ScopeKind
 from vpp.domain.quality import Quality
 
 pytestmark = pytest.mark.virtual_time
@@ -288,3 +290,21 @@ async def test_what_never_gets_an_answer_is_unknown_on_record(tmp_path: Path) ->
     found = outcomes(made)
     assert found
     assert all(len(ends) == 1 for ends in found.values())
+
+
+async def test_a_limit_above_the_pools_that_ended_before_the_start_holds_its_failsafe(
+    tmp_path: Path,
+) -> None:
+    scope = Scope(kind=ScopeKind.PORTFOLIO, id="test")
+    limit = Proposal(
+        id="city", scope=scope, owner="dso", rank=Rank.GRID_OPERATOR, hi_kw=30.0, reason="works",
+        valid_until_s=-60.0, ending=EndOf.FAILSAFE, failsafe_hi_kw=5.0,
+    )  # fmt: skip
+    city = city_of([battery()], [battery_device()])
+    made = rig(city, {"d1": fake()}, tmp_path, limits={"city": limit})
+    async with made.room:
+        await asyncio.sleep(2)
+        view = made.room.loop.view
+    assert view is not None
+    assert ("GRID_FAILSAFE", "portfolio:test") in {(one.code, one.subject) for one in view.alarms}
+    assert made.step.asked[-1].handed.hi_kw == 5.0

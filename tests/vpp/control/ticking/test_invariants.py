@@ -56,7 +56,8 @@ def city_of() -> City:
     return city(
         [
             House(
-                stores=[Store(kwh=4.0, dead_s=float(h % 3))], cars=[(4.1, 11.0)] if h < 2 else [],
+                stores=[Store(kwh=4.0, dead_s=float(h % 3), atomic_reversal=h % 2 == 0)],
+                cars=[(4.1, 11.0)] if h < 2 else [],
                 rating_kw=RATING, export_kw=RATING, load_kw=15.0,
             )
             for h in range(SITES)

@@ -58,6 +58,9 @@ def test_it_is_told_nothing_first_and_the_other_way_once_it_is_seen_to_be_idle()
     first = next(at_s for at_s, wish_kw in after if wish_kw < 0)
     assert [wish_kw for at_s, wish_kw in after if at_s < first] == [0.0]
     assert abs(measured_kw(run, first)) <= IDLE_KW
+    meanwhile = [result.reasons[0] for result in run.results[81 : int(first) - 1001]]
+    assert {reason.binding for reason in meanwhile} == {"turning round"}
+    assert run.last.reasons[0].binding == "deficit served"
     assert run.battery_kw()[-1] == pytest.approx([-12.0], abs=0.5)
 
 
