@@ -16,8 +16,9 @@ from optimizer.side_goals import SideGoals, side_goals
 from optimizer.solving.kept import KeptSolver, SizedSolver
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.solving.residuals import violation
-from optimizer.stages.exact import as_good, excluded
+from optimizer.stages.exact import LOSS, as_good, excluded
 from optimizer.stages.exclusion import Repaired, overlaps, shift
+from optimizer.stages.one_way import one_way
 from optimizer.stages.order import Run, StagedSolver
 from optimizer.value.duals import stored_worth
 from optimizer.value.plain import dual_curve, local_curve
@@ -33,6 +34,8 @@ from vpp.domain.problem import Problem
 
 SOLVING_PART = 0.8
 """Of the deadline; the rest is for building, proving and handing over."""
+BINARIES_PART = 0.5
+"""Of the time that is left; the rest is for the way out where they find nothing."""
 SMALL = 15_000
 """Columns up to which GLOP with a kept model was the faster engine."""
 
@@ -104,11 +107,17 @@ class LpPlanner:
         for elastic in (run.model.elastic, True):
             if elastic is not run.model.elastic:
                 run = self._stages.run(problem, _left(deadline), elastic=True)
-            decisions = excluded(run, self._mixed, _left(deadline) / 4.0)
+            decisions = excluded(run, self._mixed, _left(deadline) * BINARIES_PART)
             if decisions is not None:
                 return run, Repaired(decisions=decisions, shifted=0)
-        run.notes.append("the shift costs an earlier stage; binaries found no better in time")
-        return run, shift(problem, run.model.decisions(run.x))
+        repaired = shift(problem, run.model.decisions(run.x))
+        if violation(run.model.program, run.model.point(repaired.decisions)) <= LOSS:
+            run.notes.append("the shift costs an earlier stage; binaries found no better in time")
+            return run, repaired
+        notes = [*run.notes, "burning energy would keep a limit better, which the schedule may not"]
+        run = self._stages.within(one_way(run.model, repaired.decisions), _left(deadline))
+        run.notes[:0] = notes
+        return run, Repaired(decisions=run.model.decisions(run.x), shifted=0)
 
 
 def _left(deadline: float) -> float:

@@ -1,5 +1,6 @@
 """Binaries, only where the exclusion certificate fails: charge or discharge, in these slots."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +15,13 @@ from optimizer.stages.objectives import Stage
 from optimizer.stages.order import Run
 from vpp.domain.arrays import Bools, Floats
 
-ROUNDS = 5
-"""An excluded overlap may come up elsewhere; so many times the places are widened."""
+ROUNDS = 3
+"""An excluded overlap may come up elsewhere: then the places are widened, at last to all."""
 KEPT = 1e-8
 """By how much a later stage may miss a former optimum, over its size: cap rows, not faces."""
 LOSS = 1e-6
+LEAST_S = 0.01
+"""For one stage, when the time is over."""
 PREFERENCES = ("S0", "S1", "S2")
 """Stages that a repair may not worsen; wear falls with it and ties do not matter."""
 WEIGHTED = "SG"
@@ -48,14 +51,14 @@ def as_good(run: Run, decisions: Decisions, *, steered: bool) -> bool:
 
 
 def excluded(run: Run, engine: Solver, time_limit_s: float) -> Decisions | None:
-    """The stages once more as mixed-integer programs, as far as they are solved in time.
+    """The stages once more as mixed-integer programs, as far as they are solved in time, all told.
 
     None if there is no point at all, or none without overlaps.
     """
-    model = run.model
+    model, deadline = run.model, time.monotonic() + time_limit_s
     places = overlaps(model.decisions(run.x))
-    for _ in range(ROUNDS):
-        x = _ordered(run, _with_switches(model, places), engine, time_limit_s)
+    for left in reversed(range(ROUNDS)):
+        x = _ordered(run, _with_switches(model, places), engine, deadline)
         if x is None:
             return None
         decisions = model.decisions(x)
@@ -66,7 +69,7 @@ def excluded(run: Run, engine: Solver, time_limit_s: float) -> Decisions | None:
                 " and later stages keep to former ones within 1e-8"
             )
             return decisions
-        places |= more
+        places = places | more if left > 1 else np.ones_like(places)
     return None
 
 
@@ -101,14 +104,12 @@ def _with_switches(model: PoolModel, places: Bools) -> LinearProgram:
     )
 
 
-def _ordered(
-    run: Run, program: LinearProgram, engine: Solver, time_limit_s: float
-) -> Floats | None:
+def _ordered(run: Run, program: LinearProgram, engine: Solver, deadline: float) -> Floats | None:
     width, x = len(run.model.program.lower), None
     for solved in run.solved:
         cost = np.zeros(len(program.lower))
         cost[:width] = solved.stage.cost
-        solution = engine.solve(program, cost, time_limit_s)
+        solution = engine.solve(program, cost, max(deadline - time.monotonic(), LEAST_S))
         run.cpu_s += solution.cpu_s
         if solution.status is not Status.OPTIMAL:
             return _best_in_time(run, solved.stage, program, solution, x)

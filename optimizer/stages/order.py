@@ -64,11 +64,20 @@ class StagedSolver:
             if self._stages(rigid, deadline) is Status.OPTIMAL:
                 return rigid
             spent_s = rigid.cpu_s
-        run = Run(model=build(problem, elastic=True), cpu_s=spent_s)
+        return self.within(build(problem, elastic=True), deadline - time.monotonic(), spent_s)
+
+    def within(self, model: PoolModel, time_limit_s: float, spent_s: float = 0.0) -> Run:
+        """The stages of an elastic program as it is given.
+
+        Raises:
+            PlannerFailed: as ``run``.
+        """
+        deadline = time.monotonic() + time_limit_s
+        run = Run(model=model, cpu_s=spent_s)
         status = self._stages(run, deadline)
         if status is not Status.OPTIMAL:
             raise PlannerFailed(
-                f"pool {problem.pool}: no proven optimum of the first stage: {status},"
+                f"pool {model.problem.pool}: no proven optimum of the first stage: {status},"
                 f" {'; '.join(run.notes) or 'no message'}"
             )
         return run

@@ -220,15 +220,18 @@ class Exact:
 
     def service(self) -> None:
         """Ratings, contracts, cars, reserve: each at its least before the next."""
+        for kind in ("rating", "contract", "margin"):
+            self.beyond(kind)
         names = list(self._index)
-        for prefix in ("rating", "contract", "margin"):
-            self.minimise(
-                {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(prefix)}
-            )
         self.minimise({n: 1.0 for n in names if n.startswith("unmet")})
         self.minimise(
             {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(("short", "over"))}
         )
+
+    def beyond(self, kind: str) -> float:
+        """Least kWh beyond limits of a kind."""
+        names = [name for name in self._index if name.startswith(kind)]
+        return self.minimise({n: self.hours[int(n.split(",")[1])] for n in names})
 
     def local(self, terminal: TerminalValue) -> float:
         cost = {f"I{t}": h for t, h in enumerate(self.hours)}

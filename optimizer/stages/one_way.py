@@ -1,0 +1,41 @@
+"""The way out where neither shift nor binaries exclude charging and discharging at once.
+
+Each battery may only charge or only discharge in each slot. A battery at rest stays possible, so
+that there is always a schedule inside the bounds that opened ratings leave; it may miss the best.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from optimizer.model.decisions import Decisions
+from optimizer.model.network import contract_caps, sites_beneath
+from optimizer.model.pool import PoolModel
+from vpp.domain.arrays import Bools
+from vpp.domain.plan_check import node_flows
+from vpp.domain.problem import Problem
+
+
+def one_way(model: PoolModel, decisions: Decisions) -> PoolModel:
+    """The same program, in which every battery goes in every slot the way that decisions go.
+
+    Where more is exported than a limit wants, it charges: there the relaxation burns energy to
+    export less.
+    """
+    charges = _charging(model.problem, decisions)
+    upper = model.program.upper.copy()
+    upper[model.batteries.charge[~charges]] = 0.0
+    upper[model.batteries.discharge[charges]] = 0.0
+    return replace(model, program=replace(model.program, upper=upper))
+
+
+def _charging(problem: Problem, decisions: Decisions) -> Bools:
+    fleet, power_kw = problem.batteries, decisions.charge - decisions.discharge
+    idle = np.zeros(power_kw.shape)
+    site_kw = replace(decisions, charge=idle, discharge=idle).site_kw(problem)
+    flow_kw = node_flows(problem, site_kw)
+    most_kw = np.minimum(problem.nodes.export_kw, contract_caps(problem).export_kw)
+    beyond = (flow_kw < -most_kw).T @ sites_beneath(problem)
+    surplus = site_kw[fleet.site] < 0.0
+    crowded = beyond.T[fleet.site]
+    return np.asarray(crowded | (power_kw > 0.0) | ((power_kw == 0.0) & surplus))
