@@ -94,10 +94,12 @@ class Memory:
         async def work(health: Health) -> None:
             await self._run(health, room.gate.ledger, ports)
 
-        async with Supervisor(self._pace.wire) as tasks:
-            tasks.watch("memory", work)
-            yield
-        await self.keep(room.gate.ledger, ended=True)
+        try:
+            async with Supervisor(self._pace.wire) as tasks:
+                tasks.watch("memory", work)
+                yield
+        finally:
+            await self.keep(room.gate.ledger, ended=True)
 
     def resume(self, ledger: GateLedger, facts: Mapping[DeviceId, DeviceFacts]) -> None:
         """Let the gate go on with what was spent, and what may have been."""
@@ -133,6 +135,7 @@ class Memory:
             return
         spent, day = ledger.spent, self._pace.city.now().date()
         unseen_s = 0.0 if ended else UNSEEN_LOOKS * LOOK_S * self._pace.speed()
+        unseen_s += 0.0 if self._states else self._kept.unseen_s
         try:
             await asyncio.to_thread(self._put, spent, day, self._states, unseen_s)
             self._failing = False

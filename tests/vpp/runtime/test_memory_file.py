@@ -196,3 +196,13 @@ def test_a_limit_that_had_not_ended_ends_while_nobody_runs(tmp_path: Path) -> No
     assert (list(before.limits), list(before.lapsed)) == (["y"], [])
     _, after = started(tmp_path, DAWN + timedelta(hours=1))
     assert (list(after.limits), list(after.lapsed)) == (["y"], ["y"])
+
+
+async def test_who_dies_before_the_first_tick_loses_nothing_of_what_was_not_counted(
+    tmp_path: Path,
+) -> None:
+    remember(tmp_path, unseen_s=12.0)
+    of, _ = started(tmp_path, DAWN)
+    await of.keep(GateLedger(FakeAudit(), beginning(DAWN).city))
+    assert memory(tmp_path)["unseen_s"] == 2.0 + 12.0
+    assert memory(tmp_path)["pools"]["house"]["writes"] == {"house-bat": 9}
