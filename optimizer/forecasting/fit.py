@@ -10,7 +10,7 @@ import numpy as np
 from optimizer.forecasting import gates
 from optimizer.forecasting.calendar import local_days, sun_days
 from optimizer.forecasting.families import Family, Loads, Plain, Plants
-from optimizer.forecasting.fitting import DriversBefore, Fitted, fit, issues, leads
+from optimizer.forecasting.fitting import FIRST_DAYS, DriversBefore, Fitted, fit, issues, leads
 from optimizer.forecasting.outside import Outside
 from optimizer.forecasting.own_errors import HOURS, OwnErrors, own_errors
 from optimizer.forecasting.panel import Panel
@@ -114,6 +114,7 @@ def fit_panel(
         families.plants, plants_kw, sun_days(starts_s, step_s), places, sun_drivers
     )
     asked, distances = issues(places, len(starts_s)), leads(places)
+    learnt_days = len(starts_s) / places - FIRST_DAYS
     lately = asked >= len(starts_s) - ERRORS_DAYS * places
     asked, load_missed, sun_missed = asked[lately], load_missed[:, lately], sun_missed[:, lately]
     nets_missed = panel.nets_kw(load_missed, sun_missed)
@@ -131,6 +132,7 @@ def fit_panel(
             ),
             np.asarray(distances * (step_s / 3600.0), np.float64),
             clock.place[target] * HOURS // places,
+            learnt_days,
         ),
         weathered=stretch.outside is not None,
     )

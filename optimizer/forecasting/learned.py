@@ -17,9 +17,10 @@ from optimizer.forecasting.keeping import Keeping
 from optimizer.forecasting.local_time import DAY_S
 from optimizer.forecasting.outside import Outside
 from optimizer.forecasting.panel import Panel
-from optimizer.forecasting.persistence import PersistenceForecaster, of_same_slots
+from optimizer.forecasting.persistence import of_same_slots
 from optimizer.forecasting.recorded import Recorded
 from optimizer.forecasting.sun import Plane
+from optimizer.forecasting.usual_day import UsualDayForecaster
 from vpp.domain.forecast import Forecast, ForecastRequest, Group, Series
 from vpp.domain.points import Quantity
 
@@ -33,7 +34,7 @@ class ModelForecaster:
     _name = "model"
 
     def __init__(self) -> None:
-        self._otherwise = PersistenceForecaster()
+        self._otherwise = UsualDayForecaster()
         self._fits = Fits(self._families)
         self._keeping: Keeping | None = None
 
@@ -49,7 +50,7 @@ class ModelForecaster:
         return None if self._keeping is None else self._keeping.news()
 
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
-        """Series of which too little is known fall to the ladder of persistence."""
+        """Series of which too little is known are foreseen by their usual day, else persistence."""
         found: dict[Key, Forecast] = {}
         for places in of_same_slots(request.series):
             series = [request.series[at] for at in places]

@@ -14,7 +14,7 @@ from optimizer.forecasting.local_time import DAY_S, days_before
 from optimizer.forecasting.most import most_kw
 from optimizer.forecasting.recorded import Recorded
 from optimizer.forecasting.scale import Scale, scale_of
-from optimizer.forecasting.spread import spread_kw, usual_width
+from optimizer.forecasting.spread import LEAST_ERRORS, spread_kw, usual_width
 from vpp.domain.arrays import Floats, Ints, frozen
 from vpp.domain.forecast import Forecast, ForecastRequest, Series
 from vpp.domain.points import Quantity
@@ -53,7 +53,7 @@ class PersistenceForecaster:
     def forecast(self, request: ForecastRequest) -> tuple[Forecast, ...]:
         """Each slot takes the best rung that has data for it; the band is of that rung's errors."""
         issued_s = request.issued_at.timestamp()
-        asked = [_lately(one, issued_s) for one in (*request.series, *net_series(request))]
+        asked = [lately(one, issued_s) for one in (*request.series, *net_series(request))]
         found: dict[int, Forecast] = {}
         for places in of_same_slots(asked):
             series = [asked[place] for place in places]
@@ -61,7 +61,7 @@ class PersistenceForecaster:
         return tuple(found[place] for place in range(len(asked)))
 
 
-def _lately(series: Series, issued_s: float) -> Series:
+def lately(series: Series, issued_s: float) -> Series:
     """The newest slots before the issue, from which it learns."""
     known = int((issued_s - series.start.timestamp() + 1e-6) // series.step_s)
     older = min(known, len(series.values_kw)) - int(LEARNT_S // series.step_s)
@@ -111,14 +111,14 @@ def _forecasts(series: Sequence[Series], request: ForecastRequest) -> Iterator[F
             quantity=one.quantity,
             grid=request.grid,
             issued_at=request.issued_at,
-            values_kw=_with_running(values[at], one, request),
+            values_kw=with_running(values[at], one, request),
             source=", ".join(used[at]),
             input_age_s=float(ages_s[at]),
             most_kw=most[at] if np.isfinite(most[at]).all() else None,
         )
 
 
-def _with_running(values_kw: Floats, series: Series, request: ForecastRequest) -> Floats:
+def with_running(values_kw: Floats, series: Series, request: ForecastRequest) -> Floats:
     """The running slot is what is measured of it, where the grid begins with it."""
     begin_s, end_s = request.grid.edges_s[:2]
     runs = begin_s <= request.issued_at.timestamp() < end_s and end_s - begin_s == series.step_s
@@ -151,7 +151,16 @@ def _rungs(
 
 
 def _lagged_errors(days: int, recorded: Recorded, zone: ZoneInfo, scale: Scale) -> Errors:
+    """A rung that is too young to have erred is taken to err as yesterday does."""
+
     def errors(rows: Ints) -> Floats:
+        found = lagged(rows, days)
+        young = np.isfinite(found).sum(axis=1) < LEAST_ERRORS
+        if days == 1 or not young.any():
+            return found
+        return np.where(young[:, None], lagged(rows, 1), found)
+
+    def lagged(rows: Ints, days: int) -> Floats:
         first = int(np.searchsorted(recorded.edges_s[:-1], recorded.edges_s[-1] - LEARNT_S))
         begin_s, end_s = recorded.edges_s[first:-1], recorded.edges_s[first + 1 :]
         then_s = days_before(begin_s, days, zone)

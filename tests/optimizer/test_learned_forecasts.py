@@ -202,8 +202,8 @@ def test_the_local_hour_counts_when_clocks_change(at: datetime) -> None:
     np.testing.assert_allclose(found.middle_kw, expected, atol=0.7)
 
 
-def test_with_less_than_a_fortnight_what_was_will_be() -> None:
-    values = office(past(13))
+def test_with_less_than_two_days_what_was_will_be() -> None:
+    values = office(past(1))
     request = asked(load(values))
     (found,), (plain,) = told(request), told(request, PersistenceForecaster())
     assert found.source == plain.source

@@ -15,8 +15,12 @@ from vpp.domain.slots import SlotGrid
 DAYS = 365
 """That local use is kept account of: what overflows in a sunny month is small beside the year's
 import and large beside that month's."""
-FORESEEN_DAYS = 30
-"""Of import, in the mean of those counted, that count while fewer have been."""
+FORESEEN_DAYS = 90
+"""Of import, in the mean of those counted, that count while fewer have been: a young record errs
+more than the year will."""
+FORGIVEN_DAYS = 30
+"""After which the worst day is not counted: one night before an unforeseen sun gives up more than
+a year may, and would end the side goals for that year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +135,13 @@ def side_weight(ledger: Ledger, allowance: float, least_import_kwh: float) -> fl
         least_import_kwh: What counts as import while less has been counted, so that the first hours
             are not judged by minutes.
     """
-    given_up = sum(day.given_up_kwh for day in ledger.days)
+    given_up = sum(day.given_up_kwh for day in ledger.days) - _forgiven_kwh(ledger.days)
     taken = sum(day.import_kwh for day in ledger.days)
     counted = ledger.days[-1].day - ledger.days[0].day + 1 if ledger.days else 1
     foreseen = taken * max(1.0, FORESEEN_DAYS / counted)
     return 1.0 if given_up <= allowance * max(foreseen, least_import_kwh) else 0.0
+
+
+def _forgiven_kwh(days: tuple[LedgerDay, ...]) -> float:
+    old = (day.given_up_kwh for day in days if day.day <= days[-1].day - FORGIVEN_DAYS)
+    return max((0.0, *old))
