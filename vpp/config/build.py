@@ -17,6 +17,7 @@ from vpp.config.entries import (
     LinkEntry,
     LoadEntry,
     MeterEntry,
+    NodeEntry,
     PortfolioEntry,
     PvEntry,
     SiteEntry,
@@ -31,7 +32,7 @@ from vpp.domain import ids
 from vpp.domain.assets import Asset, Battery, EvCharger, Load, Phases, Pv
 from vpp.domain.devices import Carried, Device, Identity, Link
 from vpp.domain.errors import InvariantError
-from vpp.domain.network import GridNode, Limit, Meter, Site, Unit
+from vpp.domain.network import GridNode, Limit, Meter, Sharing, Site, Unit
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
 
@@ -141,6 +142,7 @@ def _node(entry: ConnectionEntry) -> GridNode:
         limits=tuple(_limits(entry)),
         tariff=None if entry.tariff is None else ids.TariffId(entry.tariff),
         fee_per_kwh=entry.fee_per_kwh,
+        sharing=entry.sharing if isinstance(entry, NodeEntry) else Sharing.PRO_RATA,
     )
 
 

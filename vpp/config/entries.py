@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, Stri
 
 from vpp.domain.assets import Phases
 from vpp.domain.devices import Authority, SafeState
-from vpp.domain.network import MeterRole
+from vpp.domain.network import MeterRole, Sharing
 from vpp.domain.order import Order
 
 
@@ -131,6 +131,8 @@ class ConnectionEntry(Entry):
 
 class NodeEntry(ConnectionEntry):
     """A feeder, transformer or street cabinet."""
+
+    sharing: Sharing = Sharing.PRO_RATA
 
 
 class SiteEntry(ConnectionEntry):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from vpp.config.draft import Draft
 from vpp.config.entries import BothWays, ConnectionEntry, MeterEntry, NodeEntry, SiteEntry
 from vpp.config.findings import Findings
-from vpp.domain.network import MeterRole
+from vpp.domain.network import MeterRole, Sharing
 from vpp.domain.text import Path
 
 Connections = Mapping[str, tuple[Path, ConnectionEntry]]
@@ -125,6 +125,11 @@ def _check_pools(connections: Connections, draft: Draft, findings: Findings) -> 
                 problem = f"the site {name!r} is in no pool"
                 findings.add(path, problem, "put 'settles: true' on it or on a node above it")
     for path, node in draft.each("nodes", NodeEntry):
+        if node.sharing is not Sharing.PRO_RATA and any(
+            connections[above][1].settles for above in _ancestors(node.id, connections)
+        ):
+            problem = f"{node.id!r} is in a pool, whose storages share by the hours that are left"
+            findings.add((*path, "sharing"), problem, "'sharing' on a node above the pools")
         if draft.ids["sites"] and node.settles and node.id not in populated:
             findings.add(
                 (*path, "settles"), f"no site lies beneath {node.id!r}", "leave 'settles' out"

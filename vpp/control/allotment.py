@@ -1,6 +1,7 @@
 """A node's bounds shared among its members.
 
-Pro rata to what each asks above its guaranteed minimum (section 5 of the design's control page).
+By the node's rule: pro rata to what each asks above its guaranteed minimum, if it declares none
+(section 5 of the design's control page).
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpp.domain.arrays import Floats
+from vpp.domain.network import Sharing
 
 Band = tuple[float, float]
 """Least and most net, kW, positive is import."""
@@ -48,7 +50,9 @@ class Request:
         return self.least_kw, min(base, want), want, max(base, want), self.most_kw
 
 
-def share(band: Band, asked: Sequence[Request]) -> tuple[Band, ...]:
+def share(
+    band: Band, asked: Sequence[Request], rule: Sharing = Sharing.PRO_RATA
+) -> tuple[Band, ...]:
     """A band for each member; as long as each keeps to its own, all of them keep the node's.
 
     Where even the least of all members is more than the node may have, each gets its least.
@@ -56,7 +60,7 @@ def share(band: Band, asked: Sequence[Request]) -> tuple[Band, ...]:
     paths = np.array([request.path_kw for request in asked])
     sums = paths.sum(axis=0)
     total = float(np.clip(sums[2], *band))
-    at_kw = np.array([np.interp(total, sums, path) for path in paths])
+    at_kw = _in_order(total, paths) if rule is Sharing.IN_ORDER else _pro_rata(total, paths)
     weight = paths[:, 4] - paths[:, 0] + 1e-9
     spare = weight / weight.sum()
     most = at_kw + spare * max(band[1] - total, 0.0) if np.isfinite(band[1]) else spare * np.inf
@@ -64,6 +68,24 @@ def share(band: Band, asked: Sequence[Request]) -> tuple[Band, ...]:
     most = _in_time(most, np.array([request.worst_hi_kw for request in asked]))
     least = -_in_time(-least, np.array([-request.worst_lo_kw for request in asked]))
     return tuple((float(min(lo, hi)), float(hi)) for lo, hi in zip(least, most, strict=True))
+
+
+def _pro_rata(total_kw: float, paths: Floats) -> Floats:
+    sums = paths.sum(axis=0)
+    return np.array([np.interp(total_kw, sums, path) for path in paths])
+
+
+def _in_order(total_kw: float, paths: Floats) -> Floats:
+    """The nearer a member is to the first, the later it leaves its wish, either way."""
+    sums = paths.sum(axis=0)
+    total_kw = float(np.clip(total_kw, sums[0], sums[-1]))
+    at = int(np.clip(np.searchsorted(sums, total_kw, side="right") - 1, 0, len(sums) - 2))
+    steps, left_kw = paths[:, at + 1] - paths[:, at], total_kw - sums[at]
+    order = slice(None) if total_kw <= sums[2] else slice(None, None, -1)
+    before = np.cumsum(steps[order]) - steps[order]
+    taken = np.empty(len(steps))
+    taken[order] = np.clip(left_kw - before, 0.0, steps[order])
+    return np.asarray(paths[:, at] + taken)
 
 
 def _in_time(most_kw: Floats, worst_kw: Floats) -> Floats:

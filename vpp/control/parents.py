@@ -14,7 +14,7 @@ from vpp.control.overloads import METER_PART, SHORT_KW
 from vpp.control.places import Places
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ids import NodeId, PoolId
-from vpp.domain.network import Tightest
+from vpp.domain.network import Sharing, Tightest
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal, ScopeKind
 
@@ -104,7 +104,7 @@ class Parents:
         left: Band = (own.lo_kw - sum(w[0] for w in worst), own.hi_kw - sum(w[1] for w in worst))
         if heard:
             alarms += _shortfall(node or self._portfolio.id, own, heard.values())
-            bands = allotment.share(left, tuple(heard.values()))
+            bands = allotment.share(left, tuple(heard.values()), self._rule(node))
         else:
             bands, worst = (), _by_size(own, worst)
         for member, (lo_kw, hi_kw) in zip((*heard, *silent), (*bands, *worst), strict=True):
@@ -125,6 +125,9 @@ class Parents:
             source = f"{by.owner}'s {by.id} ({by.reason})"
             lo, hi = _inside((lo, hi), float(verdict.row_lo_kw[row]), float(verdict.row_hi_kw[row]))
         return Handed(lo_kw=lo, hi_kw=hi, source=source)
+
+    def _rule(self, node: NodeId) -> Sharing:
+        return Sharing.PRO_RATA if node is WHOLE else self._portfolio.nodes[node].sharing
 
     def _limit(self, node: NodeId) -> Tightest:
         rating = self._portfolio.nodes[node].tightest_kw(hard=True)

@@ -89,6 +89,15 @@ class Tightest:
         return self.exports.export_max
 
 
+class Sharing(StrEnum):
+    """How a node above the pools shares what it may have among its members."""
+
+    PRO_RATA = "pro_rata"
+    """To what each asks above its guaranteed minimum."""
+    IN_ORDER = "in_order"
+    """The first of the city file gets all that it asks before the next one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridNode:
     """A feeder, transformer, street cabinet or site connection. The root's parent is None."""
@@ -102,6 +111,7 @@ class GridNode:
     """Tariff of the boundary; only on nodes that settle."""
     fee_per_kwh: float = 0.0
     """Local grid fee on what members of the pool import from one another."""
+    sharing: Sharing = Sharing.PRO_RATA
 
     def tightest_kw(self, *, hard: bool) -> Tightest:
         """The tightest limits of this hardness over all layers in kW, those in kVA counted too.

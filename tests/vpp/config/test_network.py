@@ -3,6 +3,10 @@
 import pytest
 
 from tests.vpp.config.spoiling import Case, check, name_of
+from tests.vpp.control.planning.cities import TWO_SITES
+from vpp.config.city import read_city
+from vpp.domain.ids import NodeId
+from vpp.domain.network import Sharing
 
 HUB = "  - id: hub\n    parent: north\n"
 
@@ -54,6 +58,14 @@ NETWORK: list[Case] = [
         "nodes[1].settles",
         "the pool 'north' lies within the pool 'city'",
         "do not nest",
+    ),
+    (
+        "contract_kw: {import: 90}",
+        "contract_kw: {import: 90}\n    sharing: in_order",
+        "sharing",
+        "nodes[1].sharing",
+        "'north' is in a pool",
+        "on a node above the pools",
     ),
     (
         "contract_kw: {import: 90}",
@@ -261,3 +273,14 @@ NETWORK: list[Case] = [
 @pytest.mark.parametrize("case", NETWORK, ids=name_of)
 def test_a_mistake_names_line_path_problem_and_remedy(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"), [("", Sharing.PRO_RATA), (", sharing: in_order", Sharing.IN_ORDER)]
+)
+def test_a_node_above_the_pools_says_how_it_shares(said: str, rule: Sharing) -> None:
+    town = f"nodes:\n  - {{id: town{said}}}\n"
+    text = TWO_SITES.replace("nodes:\n", town, 1).replace(
+        "{id: street,", "{id: street, parent: town,"
+    )
+    assert read_city(text, "two.yaml").portfolio.nodes[NodeId("town")].sharing is rule

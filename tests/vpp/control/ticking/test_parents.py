@@ -1,6 +1,7 @@
 """Limits of nodes above the pools: two pools under one city, each tick handed its band."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,7 +15,7 @@ from vpp.control.inputs import Alarm
 from vpp.control.parents import ParentMemory, Parents
 from vpp.domain.assets import Asset, Load, Pv
 from vpp.domain.ids import AssetId, NodeId, PoolId, PortfolioId, SiteId
-from vpp.domain.network import GridNode, Limit, Site, Unit
+from vpp.domain.network import GridNode, Limit, Sharing, Site, Unit
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
@@ -101,6 +102,22 @@ def storing(load_kw: float, soc: float) -> Run:
     return Run(plant=Plant(city=made, load=lambda _: np.array([load_kw]), soc=soc))
 
 
+def test_in_order_the_first_pool_of_the_file_has_all_that_it_asks() -> None:
+    """East's three cars take 60 kW beside 5 of load; west has what is left of 90, and its load."""
+    portfolio = above(import_kw=90.0)
+    root = replace(portfolio.nodes[NodeId("city")], sharing=Sharing.IN_ORDER)
+    ranked = replace(portfolio, nodes={**portfolio.nodes, root.id: root})
+    nets = []
+    for city_of_two in (portfolio, ranked):
+        street = Street(city_of_two, (charging(3, 5.0), charging(3, 5.0))).ticks(60)
+        assert max(street.nets) <= 90.0 + 0.01
+        nets.append([float(run.plant.nets().sum()) for run in street.runs.values()])
+    (east, west), (first, last) = nets
+    assert abs(east - west) < 5.0
+    assert first > 64.0
+    assert last < 26.0
+
+
 def test_cars_of_two_pools_share_the_citys_rating() -> None:
     free = Street(above(), (charging(3, 5.0), charging(3, 5.0))).ticks(60)
     assert free.nets[-1] > 100.0
@@ -176,31 +193,39 @@ def requests(draw: st.DrawFn) -> Request:
     )  # fmt: skip
 
 
-@given(st.lists(requests(), min_size=1, max_size=6), KW, KW)
-def test_bands_together_keep_the_nodes_band(asked: list[Request], one: float, other: float) -> None:
+@given(st.lists(requests(), min_size=1, max_size=6), KW, KW, st.sampled_from(Sharing))
+def test_bands_together_keep_the_nodes_band(
+    asked: list[Request], one: float, other: float, rule: Sharing
+) -> None:
     lo, hi = sorted((one, other))
-    bands = share((lo, hi), asked)
+    bands = share((lo, hi), asked, rule)
     least = sum(r.least_kw for r in asked)
     assert all(low <= high for low, high in bands)
     assert sum(high for _, high in bands) <= max(hi, least) + 1e-6
 
 
-@given(st.lists(requests(), min_size=1, max_size=6), KW)
-def test_exports_together_keep_the_nodes_limit(asked: list[Request], lo: float) -> None:
-    bands = share((lo, math.inf), asked)
+@given(st.lists(requests(), min_size=1, max_size=6), KW, st.sampled_from(Sharing))
+def test_exports_together_keep_the_nodes_limit(
+    asked: list[Request], lo: float, rule: Sharing
+) -> None:
+    bands = share((lo, math.inf), asked, rule)
     assert sum(low for low, _ in bands) >= min(lo, sum(r.most_kw for r in asked)) - 1e-6
 
 
-@given(st.lists(requests(), min_size=1, max_size=6), KW)
-def test_no_rise_uses_room_that_another_has_not_yet_left(asked: list[Request], hi: float) -> None:
-    bands = share((-math.inf, hi), asked)
+@given(st.lists(requests(), min_size=1, max_size=6), KW, st.sampled_from(Sharing))
+def test_no_rise_uses_room_that_another_has_not_yet_left(
+    asked: list[Request], hi: float, rule: Sharing
+) -> None:
+    bands = share((-math.inf, hi), asked, rule)
     now = sum(r.worst_hi_kw for r in asked)
     worst = sum(max(r.worst_hi_kw, high) for r, (_, high) in zip(asked, bands, strict=True))
     assert worst <= max(hi, now, sum(r.least_kw for r in asked)) + 1e-6
 
 
-@given(st.lists(requests(), min_size=1, max_size=6))
-def test_where_nothing_binds_everybody_has_what_it_asked(asked: list[Request]) -> None:
+@given(st.lists(requests(), min_size=1, max_size=6), st.sampled_from(Sharing))
+def test_where_nothing_binds_everybody_has_what_it_asked(
+    asked: list[Request], rule: Sharing
+) -> None:
     total = sum(r.want_kw for r in asked)
     still = [
         Request(
@@ -209,5 +234,6 @@ def test_where_nothing_binds_everybody_has_what_it_asked(asked: list[Request]) -
         )
         for r in asked
     ]  # fmt: skip
-    for request, (low, high) in zip(still, share((total - 10, total + 10), still), strict=True):
+    bands = share((total - 10, total + 10), still, rule)
+    for request, (low, high) in zip(still, bands, strict=True):
         assert low - 1e-6 <= request.want_kw <= high + 1e-6
