@@ -73,7 +73,8 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     twin = replace(fleet, lo_kw=-fleet.discharge_kw, hi_kw=fleet.charge_kw)
     rule = pool_power.store(pool, members, scene.stored, twin, bounds)
     state = _accounted(scene, terms, flow, rule, capacity)
-    state = replace(state, slot=replace(state.slot, served_kw=net_kw))
+    seen_kw = net_kw if _seen(scene) else np.nan
+    state = replace(state, slot=replace(state.slot, served_kw=seen_kw))
     weight = _side_weight(scene, state.ledger)
     slot = terms.slot(state.slot, at, scene.timing.tick_s, weight)
     by = terms if weight else terms.without_side()
@@ -102,6 +103,12 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
         residual_kw=residual_kw,
         state=state,
     )
+
+
+def _seen(scene: Scene) -> bool:
+    """Whether a net of this pool was ever measured; before that none counts for its slot."""
+    residual_kw = scene.ground.memory.residual_kw
+    return not scene.pool.metered.any() or bool(np.isfinite(residual_kw).any())
 
 
 def _side_weight(scene: Scene, booked: Ledger) -> float:

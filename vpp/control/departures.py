@@ -64,7 +64,10 @@ def delayed(trace: tuple[Trace, ...], pool: CompiledPool, sight: Sight) -> tuple
 def _left(
     trace: tuple[Trace, ...], pool: CompiledPool, which: Bools, left_s: Floats
 ) -> tuple[Trace, ...]:
-    """The trace with these times of departure, shape (ticks, assets), and what follows of them."""
+    """The trace with these times of departure, shape (ticks, assets), and what follows of them.
+
+    Nothing follows of a time before which an asset was never measured: then its sample stands.
+    """
     found = [
         replace(t, left_s=np.where(here, left_s, t.left_s))
         for t, here in zip(trace, which, strict=True)
@@ -74,7 +77,8 @@ def _left(
         if which[: k + 1].any():
             now_s = np.full(pool.count, found[k].time_s)
             expected_kw = Recall.of(tuple(found[:k]), pool).expected(now_s)
+            known = changed & np.isfinite(expected_kw)
             found[k] = replace(
-                found[k], expected_kw=np.where(changed, expected_kw, found[k].expected_kw)
+                found[k], expected_kw=np.where(known, expected_kw, found[k].expected_kw)
             )
     return tuple(found)

@@ -59,7 +59,10 @@ def slot_after(memory: SlotMemory, grid: SlotGrid, at: datetime, flow: Flow) -> 
 def slot_now(
     memory: SlotMemory, grid: SlotGrid, at: datetime, tick_s: float, side_weight: float
 ) -> Slot:
-    """Where in its slot the tick is; the grid covers now."""
+    """Where in its slot the tick is; the grid covers now.
+
+    What of the slot nobody has seen, as before a start, does not count for its mean.
+    """
     index = grid.index(at) or 0
     length_s = float(grid.edges_s[index + 1] - grid.edges_s[index])
     left_s = min(max(float(grid.edges_s[index + 1]) - at.timestamp(), tick_s), length_s)
@@ -67,7 +70,7 @@ def slot_now(
     return Slot(
         index=index,
         hours_left=left_s / 3600.0,
-        part_left=left_s / length_s,
+        part_left=left_s / (left_s + min(memory.elapsed_s, length_s - left_s)),
         mean_so_far_kw=mean_kw,
         before_kw=memory.last_mean_kw,
         side_weight=side_weight,

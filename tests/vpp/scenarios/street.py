@@ -16,7 +16,7 @@ from tests.vpp.control.living.small_city import city_of, device_of
 from tests.vpp.scenarios.devices import BatteryPort, MeterPort, PvPort, StationPort, Wired
 from tests.vpp.scenarios.world import ETA, LEAD_S, SITES, SUN_KW, World, new_cells
 from vpp.control import state, tick
-from vpp.control.control_room import Brain, ControlRoom, Services
+from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
 from vpp.control.inputs import Timing
 from vpp.control.loop import TickView
 from vpp.control.pace import Pace
@@ -118,7 +118,7 @@ class Note:
 class Street:
     """Everything a test looks at."""
 
-    clock: Clock
+    clock: CityClock
     world: World
     ports: Mapping[DeviceId, Wired | StationPort]
     room: ControlRoom[ControlState]
@@ -157,15 +157,27 @@ def portfolio() -> Portfolio:
 
 @asynccontextmanager
 async def street(
-    state_dir: Path, *, observe: bool = False, city: Portfolio | None = None
+    state_dir: Path,
+    *,
+    observe: bool = False,
+    city: Portfolio | None = None,
+    steady: bool = False,
+    on_exit: OnExit = OnExit.SAFE,
+    after: Street | None = None,
 ) -> AsyncIterator[Street]:
-    """The control room at work; left safe."""
+    """The control room at work, left as ``on_exit`` says.
+
+    ``steady``: as of a ``World``. ``after``: it succeeds that one's control room, in its world.
+    """
     wire, city, planning = LoopClock(), city or portfolio(), InProcess()
     clock = CityClock(wire, speed=SPEED, start=MIDNIGHT - timedelta(seconds=LEAD_S))
-    world = World(clock)
+    world = World(clock, steady=steady)
+    if after is not None:
+        clock, world = after.clock, after.world
     world.live()
     ports = _ports(world, city, clock)
-    clocks, history, desk = Clocks(city=clock, wire=wire), Remembering(), Desk()
+    clocks, desk = Clocks(city=clock, wire=wire), Desk()
+    history = Remembering() if after is None else after.history
     replanner = Replanner(
         city,
         planning=planning,
@@ -185,6 +197,7 @@ async def street(
     brain = Brain(step=tick.step, start=lambda model, now: state.start(model.compiled, now))
     pace = Pace(clocks=clocks, timing=TIMING, speed=lambda: SPEED, draw=lambda: 0.5)
     room = ControlRoom(city, devices, services, brain, pace, observe=observe)
+    room.on_exit = on_exit
     made = Street(clock, world, ports, room, planning, replanner, history, desk)
     room.loop.on_tick(made.observe)
     async with room:

@@ -91,11 +91,14 @@ class Car:
 class World:
     """Lives on whenever somebody looks at it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, steady: bool = False) -> None:
+        """``steady``: loads and sun stay as they are at midnight."""
         self._clock = clock
         self.cells = new_cells()
         self.car = Car()
         self.load_kw, self.sun_kw = _weather()
+        if steady:
+            self.load_kw[:], self.sun_kw[:] = self.load_kw[:, :1], self.sun_kw[:, :1]
         self._uncontrolled_kw = (self.load_kw - self.sun_kw).T.tolist()
         self.now_s = self.born_s = clock.monotonic()
         self.battery_kw = dict.fromkeys(SITES, 0.0)
