@@ -75,8 +75,9 @@ def margin_notes(problem: Problem) -> Iterator[str]:
         ("import", nodes.contract_import_kw, caps.import_kw),
         ("export", nodes.contract_export_kw, caps.export_kw),
     ):
-        for node in np.flatnonzero((cap_kw < contract_kw - LEAST).any(1)):
-            kept = contract_kw[node] - cap_kw[node]
+        less: Bools = cap_kw < contract_kw - LEAST
+        for node in np.flatnonzero(less.any(1)):
+            kept = contract_kw[node, less[node]] - cap_kw[node, less[node]]
             yield (
                 f"margin beneath the {way} contract of node {nodes.ids[node]}, for the forecasts'"
                 f" own recent errors: {kept.min():.3g} to {kept.max():.3g} kW"

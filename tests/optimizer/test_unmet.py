@@ -76,6 +76,17 @@ def test_a_margin_is_kept_beneath_a_contract_where_the_battery_can_and_said_so()
     assert band.hi_kw.tolist() == [6.0] * 4
 
 
+def test_a_margin_of_a_contract_that_holds_for_some_slots_is_told_of_those() -> None:
+    nodes = network(4, contract_import_kw=6.0, margin_import_kw=1.0)
+    contract_kw = nodes.contract_import_kw.copy()
+    contract_kw[0, :2] = np.inf
+    plan = LpPlanner().plan(
+        replace(evening(), nodes=replace(nodes, contract_import_kw=contract_kw))
+    )
+    (said,) = (note for note in plan.explanation.notes if note.startswith("margin beneath"))
+    assert said.endswith("1 to 1 kW")
+
+
 def test_a_margin_gives_way_before_its_contract_does_and_is_named() -> None:
     """A battery with 3 kWh, where 2 would keep the contract and 6 its margin."""
     problem = evening()
