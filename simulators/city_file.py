@@ -36,6 +36,8 @@ LARGEST_FILE = 16 << 20
 SAFE_STATES = ("autonomous", "zero", "floor")
 INVERTER_LOADING = 1.1
 """DC peak of the modules over the AC rating of a PV plant's inverter, unless stated."""
+USUAL_ETA = 0.95
+"""Of a battery, each way, unless stated."""
 
 
 def read_city(path: Path | str, base_port: int | None = None) -> City:
@@ -192,8 +194,8 @@ class CityReader:
             capacity_wh=entry.number("capacity_kwh") * 1000,
             charge_w=charge_w,
             discharge_w=entry.number("discharge_kw") * 1000,
-            eta_charge=entry.number_between("eta_charge", 0.01, 1, None),
-            eta_discharge=entry.number_between("eta_discharge", 0.01, 1, None),
+            eta_charge=entry.number_between("eta_charge", 0.01, 1, USUAL_ETA),
+            eta_discharge=entry.number_between("eta_discharge", 0.01, 1, USUAL_ETA),
             soc_min=low,
             soc_max=high,
             soc_start=settings.number_between("soc_start", low, high, (low + high) / 2),

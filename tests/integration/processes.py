@@ -83,8 +83,6 @@ class Ended:
     code: int
     out: str
     err: str
-    took_s: float
-    """From the signal to the end."""
 
 
 class Running:
@@ -113,14 +111,12 @@ class Running:
         return self._end(lambda: None)
 
     def _end(self, tell: Any) -> Ended:
-        told_s = time.monotonic()
         tell()
         out, err = self.process.communicate(timeout=PATIENCE_S)
         return Ended(
             code=self.process.returncode,
             out=out or "",
             err=err or "",
-            took_s=time.monotonic() - told_s,
         )
 
 

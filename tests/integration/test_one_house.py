@@ -102,7 +102,7 @@ def test_a_shadow_gets_not_one_byte_and_its_commands_are_on_record(
     assert not any(r["event"] == "intent" for r in audit(tmp_path))
 
 
-def test_ctrl_c_to_the_whole_group_leaves_the_battery_safe_within_five_seconds(
+def test_ctrl_c_to_the_whole_group_leaves_the_battery_safe(
     house: SimulatedCity, tmp_path: Path
 ) -> None:
     with vpp(tmp_path, arguments(house)) as daemon:

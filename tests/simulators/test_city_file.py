@@ -13,6 +13,13 @@ def test_powers_and_energies_are_in_watts_and_watt_hours() -> None:
     assert battery.ramp_w_per_s == 25e3
 
 
+def test_a_battery_of_which_the_file_says_no_efficiency_has_the_one_of_the_reference() -> None:
+    said = ",\n     eta_charge: 0.96, eta_discharge: 0.95}"
+    assert said in TEXT
+    battery = parse_city(TEXT.replace(said, "}")).batteries[0]
+    assert (battery.eta_charge, battery.eta_discharge) == (0.95, 0.95)
+
+
 def test_a_battery_takes_its_settings_from_the_device_that_writes_it() -> None:
     battery = sample_city().batteries[0]
     assert (battery.soc_start, battery.watchdog_s, battery.safe) == (0.3, 300, "autonomous")

@@ -19,7 +19,7 @@ from simulators.write_log import WriteLog
 from tests.adapters.modbus.house import command, device, request
 from tests.adapters.mqtt.cities import HandClock
 from tests.adapters.profile.recorded.devices import RECORDED
-from tests.adapters.profile.recorded.recording import Told
+from tests.adapters.profile.recorded.recording import Recording, Told
 from tests.adapters.profile.recorded.told import ASSETS
 from vpp.domain.devices import Carried, Device, SafeState
 from vpp.ports.device import Beating, Writable
@@ -65,23 +65,43 @@ def recorded_device(name: str, safe: str, *kinds: str) -> Device:
     return device("recorded", name, *carries, safe=SafeState(safe), unit=1, **options)
 
 
+class Serving:
+    """A recorded device on a real socket."""
+
+    def __init__(self, one: Device, recording: Recording) -> None:
+        self.log = WriteLog(CityClock(datetime(2026, 7, 15, tzinfo=UTC), speed=0))
+        self._device, self._port = one.id, Port({})
+        self.become(recording)
+
+    @property
+    def number(self) -> int:
+        return self._port.number
+
+    def become(self, recording: Recording) -> None:
+        """Its connections end, and behind the same address it holds other registers."""
+        memory = Memory(runs(recording.registers()))
+        self._port.units[1] = Unit(device=self._device, memory=memory, writes=self.log)
+        self._port.reset_all()
+
+    async def __aenter__(self) -> "Serving":
+        await self._port.listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._port.shut()
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def written(one: Device) -> AsyncIterator[tuple[WriteLog, Writable]]:
     """A recorded device on a real socket, identified and read, and its write log."""
-    log = WriteLog(CityClock(datetime(2026, 7, 15, tzinfo=UTC), speed=0))
-    memory = Memory(runs(RECORDED[one.profile].registers()))
-    server = Port({1: Unit(device=one.id, memory=memory, writes=log)})
-    await server.listen()
-    try:
+    async with Serving(one, RECORDED[one.profile]) as server:
         asked = replace(request(server.number, one), city=HandClock())
         async with open_link(asked) as link:
             port = link.port(one.id)
             await port.identify()
             assert isinstance(port, Writable)
-            yield log, port
-    finally:
-        server.shut()
-        await asyncio.sleep(0)
+            yield server.log, port
 
 
 @pytest.mark.parametrize(

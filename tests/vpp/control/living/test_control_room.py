@@ -257,6 +257,23 @@ async def test_who_is_heard_but_shows_no_setpoint_is_told_on_the_way_out_alone(
     assert [one.setpoint.form for _, one in port.written] == [Form.STOP]
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_whatever_the_devices_do_the_way_out_takes_at_most_five_seconds(
+    tmp_path: Path, hangs: bool
+) -> None:
+    port = fake()
+    portfolio = city_of([battery()], [battery_device()])
+    made = rig(portfolio, {"d1": port}, tmp_path, decide=lambda _: hold(5.0))
+    async with made.room:
+        await asyncio.sleep(10)
+        port.writes_hang = hangs
+        began_s = asyncio.get_running_loop().time()
+        left = await made.room.stop(OnExit.SAFE)
+        took_s = asyncio.get_running_loop().time() - began_s
+    assert (left[0].ending is Ending.READ_BACK) is not hangs
+    assert 0 < took_s <= 5.0
+
+
 async def test_releasing_writes_nothing_on_the_way_out(tmp_path: Path) -> None:
     port = fake()
     portfolio = city_of([battery()], [battery_device()])
