@@ -163,9 +163,9 @@ def vpp(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def until(true: Any, what: str) -> None:
+def until(true: Any, what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until something holds, for a bounded time."""
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < end_s, f"in vain waited for: {what}"
         time.sleep(0.05)
