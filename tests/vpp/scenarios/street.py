@@ -44,10 +44,10 @@ from vpp.runtime.clocks import CityClock
 MIDNIGHT = datetime(2026, 6, 1, 15, 0, tzinfo=UTC)
 """Of the second of June in the street's time zone."""
 POOL = PoolId("feeder")
-SPEED = 20.0
+SPEED = 10.0
 """City seconds per second of the loop, which is the wire's."""
 TIMING = Timing.at_speed(SPEED, wire_period_s=1.0)
-"""Ticks of twenty seconds."""
+"""Ticks of ten seconds."""
 WINDOW = (0.1, 0.95)
 """State of charge that the batteries' owners allow."""
 STATION = DeviceId("station")

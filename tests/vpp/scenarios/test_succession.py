@@ -41,7 +41,7 @@ async def test_a_successor_adopts_what_was_released_without_a_step(tmp_path: Pat
 async def test_without_a_successor_what_was_released_ends_with_its_life(tmp_path: Path) -> None:
     async with street(tmp_path, steady=True, on_exit=OnExit.RELEASE) as first:
         await first.until(0.4)
-        written = [len(port.written) for port in batteries(first)]
+    written = [len(port.written) for port in batteries(first)]
     moved = await watched(first, round(TIMING.life_s) + 60)
 
     assert moved[0] < -1.5
