@@ -12,10 +12,9 @@ from optimizer.forecasting.fits import REFIT_DAYS, Fits, Task
 from optimizer.forecasting.gates import LEAST_DAYS
 from optimizer.forecasting.local_time import DAY_S
 from optimizer.forecasting.written import read, written
+from vpp.domain.forecast import LEARNT_SERVES
 from vpp.domain.slots import SlotGrid
 
-USELESS_S = 90 * DAY_S
-"""Age at which a fit knows nothing of the season any more."""
 WORSE = 1.1
 """Ratio of errors from which a fresh fit is refused."""
 ENOUGH = 0.9
@@ -47,7 +46,7 @@ class Keeping:
         identity = task.identity
         last = self._best.get(identity)
         age_s = 0.0 if last is None else float(task.recorded.edges_s[-1]) - last.until_s
-        if not 0.0 <= age_s <= USELESS_S:
+        if not 0.0 <= age_s <= LEARNT_SERVES.total_seconds():
             last = None
         if fresh is None or not fresh.usable.any():
             return last

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vpp.cli.console import console
-from vpp.cli.exits import LEGEND, as_usage, faults_as_exits
+from vpp.cli.exits import LEGEND, as_usage, errors, faults_as_exits
 from vpp.cli.named import Foreseeing, Learning, LearntCity, Page, Record, RecordedCity
 from vpp.cli.past import RecordedHistory
 from vpp.cli.spans import seconds
@@ -91,6 +92,7 @@ def train(
     Example: vpp forecast train DATA_DIR --city city.yaml
     """
     from vpp.config.city import load_city
+    from vpp.domain.forecast import LEARNT_SERVES
     from vpp.runtime.model_registry import MODELS, ModelRegistry
     from vpp.runtime.state_home import state_dir
     from vpp.runtime.training import train as learn
@@ -104,6 +106,14 @@ def train(
     for source, subjects in made.by_source.items():
         typer.echo(f"{source}: {', '.join(subjects)}")
     typer.echo(f"kept: {made.file}")
+    last = recording.grid.end + LEARNT_SERVES
+    typer.echo(f"serves until {last:%Y-%m-%d}, {LEARNT_SERVES.days} days after the record's end")
+    if last < datetime.now(UTC):
+        errors.print(
+            "that is past by this machine's clock: a daemon that runs now makes no use of it; learn"
+            " from a record that ends lately",
+            style="yellow",
+        )
 
 
 def _record(folder: Path, city: Path | None) -> "tuple[Recording, Setting]":

@@ -1,6 +1,6 @@
 """What assets, links and devices of a city file must say of one another."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from vpp.config.draft import Draft
 from vpp.config.entries import (
@@ -14,10 +14,11 @@ from vpp.config.entries import (
     MeterEntry,
     PvEntry,
 )
-from vpp.config.findings import Findings
+from vpp.config.findings import Findings, instead
 from vpp.config.reads import check_reads
 from vpp.domain.devices import SafeState
 from vpp.domain.text import Path
+from vpp.ports import plugins
 
 
 def check_equipment(draft: Draft, findings: Findings, base_port: int) -> None:
@@ -26,12 +27,23 @@ def check_equipment(draft: Draft, findings: Findings, base_port: int) -> None:
         if asset.site not in draft.ids["sites"]:
             findings.unknown((*path, "site"), "site", asset.site, draft.ids["sites"])
     _check_addresses(draft, findings, base_port)
+    installed = plugins.names(plugins.ADAPTERS)
+    for path, link in draft.each("links", LinkEntry):
+        if _is_misspelt(link, draft, installed):
+            problem = f"no adapter {link.adapter!r} is installed"
+            findings.add((*path, "adapter"), problem, instead(link.adapter, installed))
     for path, device in draft.each("devices", DeviceEntry):
         _check_link(path, device, draft, findings)
         for index, carried in enumerate(device.carries):
             _check_carried((*path, "carries", index), device, carried, draft, findings)
     _check_writers(draft, findings)
     check_reads(draft, findings)
+
+
+def _is_misspelt(link: LinkEntry, draft: Draft, installed: Collection[str]) -> bool:
+    """Whether its adapter is not installed, and the adapters of its devices are."""
+    used = {one.adapter for _, one in draft.each("devices", DeviceEntry) if one.link == link.id}
+    return link.adapter not in installed and bool(used) and used.issubset(installed)
 
 
 def _check_addresses(draft: Draft, findings: Findings, base_port: int) -> None:
@@ -59,7 +71,9 @@ def _check_link(path: Path, device: DeviceEntry, draft: Draft, findings: Finding
     if device.link not in draft.ids["links"]:
         findings.unknown((*path, "link"), "link", device.link, draft.ids["links"])
     link = draft.named("links", LinkEntry, device.link)
-    if link is not None and link.adapter != device.adapter:
+    if link is None or _is_misspelt(link, draft, plugins.names(plugins.ADAPTERS)):
+        return
+    if link.adapter != device.adapter:
         findings.add(
             (*path, "adapter"),
             f"is {device.adapter!r}, but its link {link.id!r} is of adapter {link.adapter!r}",

@@ -1,7 +1,7 @@
 """What is expected, with its uncertainty, its issue time and where it comes from."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from vpp.domain.weather import WeatherRecord
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 BAND_DEVIATIONS = 2.563
+LEARNT_SERVES = timedelta(days=90)
+"""Age at which what was learnt knows nothing of the season any more."""
 """Standard deviations of a normal error between its 10 and 90 % quantiles."""
 
 

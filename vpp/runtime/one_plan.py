@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vpp.config.city import City
+from vpp.config.findings import instead
 from vpp.control.replanning import Replanner, Rhythm
 from vpp.domain.assets import Battery
 from vpp.domain.batch import Batch
@@ -123,9 +124,14 @@ def check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:
     """
     for asset, value in soc.items():
         if not isinstance(portfolio.assets.get(asset), Battery):
-            raise InvariantError(f"{asset!r} is no battery of {portfolio.id}")
+            batteries = [id for id, one in portfolio.assets.items() if isinstance(one, Battery)]
+            problem = f"{asset!r} is no battery of {portfolio.id}"
+            raise InvariantError(f"{problem}: {instead(asset, batteries)}")
         if not 0 <= value <= 1:
-            raise InvariantError(f"the state of charge of {asset} is {value}, expected 0..1")
+            meant = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
+            raise InvariantError(
+                f"the state of charge of {asset} is {value:g}, expected 0..1{meant}"
+            )
 
 
 async def _stored(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import structlog
 
-from vpp.domain.forecast import Forecast
+from vpp.domain.forecast import LEARNT_SERVES, Forecast
 from vpp.domain.ids import SiteId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
@@ -50,5 +50,6 @@ class UnrecordedNotice:
             more = [f"and {len(assumed) - _SHOWN} more"] if len(assumed) > _SHOWN else []
             _log.warning(
                 "no history of load yet", sites=len(assumed), assumed=", ".join(first + more),
-                then="plans mean something after a day, or at once after 'vpp forecast train'",
+                then="plans mean something after a day, or at once after 'vpp forecast train' from"
+                f" a record that ended in the last {LEARNT_SERVES.days} days",
             )  # fmt: skip

@@ -102,6 +102,8 @@ def test_a_plan_counts_in_the_currency_of_the_portfolio(home: dict[str, str]) ->
         ("house-bat=bad", "ASSET=0.5"),
         ("house-bat", "ASSET=0.5"),
         ("house-bat=0.5 --soc house-bat=0.6", "house-bat is stated twice"),
+        ("house-batt=0.5", "did you mean 'house-bat'?"),
+        ("house-bat=50", "expected 0..1; 50 % is 0.5"),
     ],
 )
 def test_a_wrong_state_of_charge_is_a_wrong_command_line(

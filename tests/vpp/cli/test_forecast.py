@@ -148,8 +148,13 @@ def test_what_was_trained_is_what_a_worker_begins_with(
     assert told.exit_code == exits.OK, told.output
     assert f"{site} power_kw" in told.stdout
     assert "kept: " in told.stdout
-
     until = read_recording(record).grid.end
+    last = until + timedelta(days=90)
+    assert f"serves until {last:%Y-%m-%d}" in told.stdout
+    assert ("a daemon that runs now makes no use of it" in told.stderr) == (
+        last < datetime.now(UTC)
+    )
+
     forecaster = installed(forecaster="model").forecaster
     assert isinstance(forecaster, Learning)
     registry = ModelRegistry(state_dir(portfolio.id) / MODELS, "model")

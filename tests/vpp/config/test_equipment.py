@@ -57,6 +57,14 @@ EQUIPMENT: list[Case] = [
         "'modbus'",
     ),
     (
+        "  - id: stations\n    adapter: mqtt\n",
+        "  - id: stations\n    adapter: mqqt\n",
+        "adapter: mqqt",
+        "links[1].adapter",
+        "no adapter 'mqqt' is installed",
+        "did you mean 'mqtt'?",
+    ),
+    (
         "    site: hub\n",
         "    site: hup\n",
         "site: hup",
