@@ -126,6 +126,7 @@ def _said(answer: dict[str, Any]) -> str:
     return (
         unkept(answer)
         + beyond
+        + "".join(f"withdrawn, for it says otherwise: {one}\n" for one in answer["replaced"])
         + (
             f"override {answer['id']} for {answer['scope']} until {until:%a %d %b %H:%M:%S}"
             f" {answer['zone']} ({answer['for_s'] / 60:g} min); withdraw it before with --end"

@@ -16,6 +16,8 @@ KEYS = {
     "id", "scope", "owner", "rank", "lo_kw", "hi_kw", "wish_kw", "reason", "until", "ending",
     "failsafe_lo_kw", "failsafe_hi_kw",
 }  # fmt: skip
+LONG_AGO_S = 86400.0
+"""For how long an end has been over does not matter beyond that."""
 
 
 def read_scope(text: str, portfolio: Portfolio) -> Scope:
@@ -94,7 +96,7 @@ def read_proposal(
 
 def write_proposal(proposal: Proposal, city: Clock) -> Mapping[str, Any]:
     """The same as plain data, for ``read_proposal`` of another run."""
-    left_s = proposal.valid_until_s - city.monotonic()
+    left_s = max(proposal.valid_until_s - city.monotonic(), -LONG_AGO_S)
     most = datetime.max.replace(tzinfo=UTC) - city.now()
     until = city.now() + timedelta(seconds=min(left_s, most.total_seconds() - 1))
     bounds = ("lo_kw", "hi_kw", "failsafe_lo_kw", "failsafe_hi_kw")

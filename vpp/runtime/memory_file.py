@@ -34,6 +34,8 @@ NAME = "memory.json"
 LOOK_S, KEEP_S = 1.0, 60.0
 """Wire seconds between two looks whether a budget or a limit has changed, and after which all is
 kept anew."""
+MOST = 1e9
+"""Writes, seconds, kWh or days that can be."""
 UNSEEN_LOOKS = 2
 """So many looks may miss what was written before a daemon died."""
 _VERSION = 1
@@ -139,7 +141,7 @@ class Memory:
         try:
             await asyncio.to_thread(self._put, spent, day, self._states, unseen_s)
             self._failing = False
-        except OSError as fault:
+        except (OSError, ValueError, ArithmeticError) as fault:
             if not self._failing:
                 _log.warning("memory not kept", file=str(self._path), why=str(fault))
             self._failing = True
@@ -193,6 +195,7 @@ class Memory:
             kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
             if kept.version != _VERSION:
                 raise msgspec.ValidationError(f"version {kept.version}, expected {_VERSION}")
+            _require_sense(kept)
         except FileNotFoundError:
             return _Kept()
         except (OSError, ValueError, RecursionError) as fault:
@@ -215,6 +218,18 @@ class Memory:
             except (VppError, ValueError, LookupError, TypeError) as fault:
                 _log.warning("limit not taken up", limit=str(one), why=str(fault))
         return found
+
+
+def _require_sense(kept: _Kept) -> None:
+    counts = [kept.unseen_s, *kept.writes.values()]
+    sizes = list[float]()
+    for account in kept.pools.values():
+        counts += [*account.writes.values(), *account.starts.values()]
+        sizes.append(account.ledger.ahead_kwh)
+        for one in account.ledger.days:
+            sizes += [one.day, one.given_up_kwh, one.import_kwh]
+    if not all(0.0 <= one <= MOST for one in counts) or not all(abs(one) <= MOST for one in sizes):
+        raise msgspec.ValidationError(f"a number in it is below 0 or above {MOST:g}")
 
 
 def _facts(ports: Mapping[DeviceId, DevicePort]) -> Mapping[DeviceId, DeviceFacts]:

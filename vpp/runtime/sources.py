@@ -19,7 +19,7 @@ from vpp.control import durable
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import ConfigurationError, InvariantError, VppError
-from vpp.domain.plain_words import plain
+from vpp.domain.plain_words import LONGEST, plain
 from vpp.domain.proposal import Ending, Proposal, Rank
 from vpp.domain.text import read_text
 from vpp.ports.clock import Clock
@@ -160,6 +160,7 @@ class OperatorProposals(_Standing):
     async def override(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add or replace one; ``for_s`` city seconds, at most four hours.
 
+        An older one of the same scope that says otherwise is withdrawn, and the answer names it.
         What is asked beyond the scope's range is held at its end, and the answer says so; so it
         does where the override holds and a restart would lose it, because the disk is full.
         """
@@ -179,8 +180,19 @@ class OperatorProposals(_Standing):
         }
         beyond = {key: kw for key, kw in held.items() if kw != kept[key]}
         kept |= held
-        self._note(self._read(kept), "given", proposal.owner, proposal.reason)
-        unkept = await self._keep({**self._given, proposal.id: kept})
+        given = self._read(kept)
+        replaced = [one for one in self.proposals() if _gives_way(one, given)]
+        for one in replaced:
+            self._note(
+                one,
+                "withdrawn",
+                given.owner,
+                f"{given.id} says otherwise: {given.reason}"[:LONGEST],
+            )
+        self._note(given, "given", given.owner, given.reason)
+        ended = [one.id for one in replaced]
+        others = {k: v for k, v in self._given.items() if k not in ended}
+        unkept = await self._keep({**others, given.id: kept})
         zone = ZoneInfo(self._request.portfolio.time_zone)
         until = datetime.fromisoformat(str(kept["until"])).astimezone(zone)
         return {
@@ -191,6 +203,7 @@ class OperatorProposals(_Standing):
             "for_s": lasts.total_seconds(),
             "range_kw": [lo_kw, hi_kw],
             "held": beyond,
+            "replaced": ended,
             "devices": sorted({self._request.portfolio.writer_of[asset] for asset in written}),
             "unkept": unkept,
         }
@@ -257,6 +270,12 @@ class OperatorProposals(_Standing):
             city=self._request.city,
             rank=Rank.OVERRIDE,
         )
+
+
+def _gives_way(older: Proposal, newer: Proposal) -> bool:
+    """Whether both cannot hold: of what is said of one scope the last word counts."""
+    apart = older.lo_kw > newer.hi_kw or older.hi_kw < newer.lo_kw
+    return older.scope == newer.scope and older.id != newer.id and apart
 
 
 @asynccontextmanager

@@ -145,7 +145,18 @@ async def test_a_damaged_file_is_set_aside_under_an_alarm(tmp_path: Path) -> Non
     assert memory(tmp_path)["version"] == 1
 
 
-@pytest.mark.parametrize("damage", ["[]", "{", '{"version": 2}', '{"version": 1, "writes": 3}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "[]",
+        "{",
+        '{"version": 2}',
+        '{"version": 1, "writes": 3}',
+        '{"version": 1, "writes": {"house-ess": -1000}}',
+        '{"version": 1, "unseen_s": 1e300}',
+        '{"version": 1, "unseen_s": -1}',
+    ],
+)
 def test_what_is_no_memory_is_kept_beside_it(tmp_path: Path, damage: str) -> None:
     (tmp_path / NAME).write_text(damage)
     of, _ = started(tmp_path, DAWN)
@@ -195,6 +206,24 @@ def test_a_limit_that_had_not_ended_ends_while_nobody_runs(tmp_path: Path) -> No
     _, before = started(tmp_path, DAWN - timedelta(hours=1))
     assert (list(before.limits), list(before.lapsed)) == (["y"], [])
     _, after = started(tmp_path, DAWN + timedelta(hours=1))
+    assert (list(after.limits), list(after.lapsed)) == (["y"], ["y"])
+
+
+@pytest.mark.parametrize("zone", ["Z", "+09:00", "-09:00"])
+async def test_a_limit_that_ended_with_the_first_year_is_kept_as_ended(
+    tmp_path: Path, zone: str
+) -> None:
+    """Programs say so of a time that they do not know."""
+    limit = {
+        "id": "y", "scope": "pool:house", "owner": "grid", "reason": "r", "ending": "failsafe",
+        "until": f"0001-01-01T00:00:00{zone}", "failsafe_hi_kw": 5.0,
+    }  # fmt: skip
+    remember(tmp_path, limits=[limit])
+    of, _ = started(tmp_path, DAWN)
+    await of.keep(GateLedger(FakeAudit(), beginning(DAWN).city), ended=True)
+    (kept,) = memory(tmp_path)["limits"]
+    assert kept["until"].startswith("2026-07-13")
+    _, after = started(tmp_path, DAWN)
     assert (list(after.limits), list(after.lapsed)) == (["y"], ["y"])
 
 

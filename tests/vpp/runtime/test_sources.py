@@ -186,6 +186,25 @@ async def test_giving_and_withdrawing_are_put_on_record(tmp_path: Path) -> None:
     assert said == [("home-bat", "given", "kim", "test"), ("home-bat", "withdrawn", "lee", "")]
 
 
+async def test_of_two_overrides_that_contradict_the_last_word_holds(tmp_path: Path) -> None:
+    records: list[AuditRecord] = []
+    async with CommandSocket(tmp_path) as commands:
+        asked = replace(request(tmp_path, commands, StandingClock()), note=records.append)
+        async with command_source(asked) as source:
+            give = {"verb": "override", "scope": "home-bat", "owner": "kim"}
+            first = await ask(tmp_path, {**give, "lo_kw": 1.0, "hi_kw": 1.0, "reason": "one"})
+            second = await ask(tmp_path, {**give, "lo_kw": -1.0, "hi_kw": -1.0, "reason": "two"})
+            assert (first["replaced"], second["replaced"]) == ([], [first["id"]])
+            (left,) = source.proposals()
+            assert (left.id, left.hi_kw) == (second["id"], -1.0)
+            third = await ask(tmp_path, {**give, "lo_kw": -1.5, "reason": "both can hold"})
+            assert third["replaced"] == []
+            assert len(source.proposals()) == 2
+    withdrawn = [one for one in records if one.outcome == "withdrawn"]
+    assert [(one.command, one.who) for one in withdrawn] == [(first["id"], "kim")]
+    assert withdrawn[0].why == f"{second['id']} says otherwise: two"
+
+
 async def test_the_answer_to_an_override_has_the_citys_own_clock(tmp_path: Path) -> None:
     commands = CommandSocket(tmp_path)
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
