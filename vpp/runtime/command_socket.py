@@ -21,6 +21,8 @@ from vpp.runtime.damage import make_way
 
 NAME = "command.sock"
 LONGEST_LINE = 1 << 16
+LONGEST_PATH = 107
+"""Bytes of a Unix socket's name (``sun_path`` of Linux)."""
 _log = structlog.get_logger(__name__)
 
 
@@ -29,6 +31,11 @@ class CommandSocket:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / NAME
+        if len(os.fsencode(self._path)) > LONGEST_PATH:
+            raise VppError(
+                f"{self._path} is too long for a socket's name: at most {LONGEST_PATH} bytes; name"
+                " a shorter folder with VPP_STATE_HOME"
+            )
         self._handlers: dict[str, Handler] = {}
 
     def answer(self, verb: str, handler: Handler) -> None:

@@ -55,3 +55,8 @@ async def test_garbage_is_refused_or_cut_off_and_the_next_caller_is_served(
 async def test_only_the_owner_may_speak(tmp_path: Path) -> None:
     async with CommandSocket(tmp_path):
         assert (tmp_path / NAME).stat().st_mode & 0o077 == 0
+
+
+def test_a_state_directory_too_deep_for_a_socket_is_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(VppError, match="at most 107 bytes; name a shorter folder with VPP_STATE"):
+        CommandSocket(tmp_path / ("d" * 100))

@@ -102,7 +102,7 @@ def peaked() -> Plan:
 
 
 def given_up(kwh: float, *, days_ago: int = 0) -> Ledger:
-    """On a day whose import makes 1,000 kWh in 30 days, of which a thousandth is allowed."""
+    """On a day whose import makes 3,000 kWh in 90 days, of which a thousandth is allowed."""
     day = TODAY - days_ago
     return Ledger(days=(LedgerDay(day=day, given_up_kwh=kwh, import_kwh=1000.0 / 30.0),))
 
@@ -111,16 +111,14 @@ def given_up(kwh: float, *, days_ago: int = 0) -> Ledger:
     ("ledger", "power_kw"),
     [
         (given_up(0.0), -4.0),
-        (given_up(0.9), -4.0),
-        (given_up(1.5), -10.0),
-        (given_up(1.5, days_ago=364), -10.0),
-        (given_up(1.5, days_ago=365), -4.0),
+        (given_up(2.7), -4.0),
+        (given_up(4.5), -10.0),
+        (given_up(4.5, days_ago=29), -10.0),
+        (given_up(4.5, days_ago=30), -4.0),
     ],
-    ids=["nothing", "inside", "past", "still past", "forgotten"],
+    ids=["nothing", "inside", "past", "still past", "forgiven"],
 )
-def test_a_peak_is_cut_until_the_allowance_of_a_year_is_spent(
-    ledger: Ledger, power_kw: float
-) -> None:
+def test_a_peak_is_cut_until_the_allowance_is_spent(ledger: Ledger, power_kw: float) -> None:
     """After that the measured-surplus rule serves every deficit, and keeps nothing."""
     run = running(peaked(), 5.0)
     run.state = replace(run.state, ledger=ledger)
