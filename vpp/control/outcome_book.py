@@ -76,6 +76,7 @@ class OutcomeBook:
             outcome=dispatch.outcome,
             timer_ends_s=_timer_ends_s(dispatch, -math.inf),
             baseline_kw=before.power_kw,
+            left_for_kw=_left_for_kw(older),
             followed_kw=_followed_kw(older),
             stored=before.stored,
         )
@@ -206,6 +207,13 @@ class OutcomeBook:
         self._owed.discard(command.id)
         record = record_of(command, Event.OUTCOME, at=self._at, outcome=outcome, why=why)
         self._audit.note(record)
+
+
+def _left_for_kw(trial: Trial | None) -> float | None:
+    """The power that it was told and had not reached."""
+    if trial is None or trial.outcome is not Outcome.SUPERSEDED:
+        return None
+    return trial.setpoint.target_kw if trial.setpoint.form in (Form.TARGET, Form.STOP) else None
 
 
 def _followed_kw(trial: Trial | None) -> float | None:

@@ -175,7 +175,9 @@ def _time_to_follow_s(trial: Trial, rules: Rules) -> float:
     """Dead time, ramp and two rounds."""
     way_kw = 2 * rules.rating_kw
     if trial.baseline_kw is not None and trial.setpoint.form in (Form.TARGET, Form.STOP):
-        way_kw = abs(trial.setpoint.target_kw - trial.baseline_kw)
+        came_kw = trial.baseline_kw if trial.left_for_kw is None else trial.left_for_kw
+        target_kw = trial.setpoint.target_kw
+        way_kw = max(abs(target_kw - trial.baseline_kw), abs(target_kw - came_kw))
     ramp_s = way_kw / rules.capability.ramp_kw_per_s
     return rules.capability.dead_time_s + ramp_s + POLLS * rules.poll_s
 

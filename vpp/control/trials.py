@@ -77,6 +77,8 @@ class Trial(NamedTuple):
     """From the start ACCEPTED if the device acknowledged, UNKNOWN if no answer came."""
     baseline_kw: float | None
     """Power before it was sent."""
+    left_for_kw: float | None = None
+    """What it was on its way to, when it was told otherwise: where it may still have come."""
     followed_kw: float | None = None
     """What it was told and followed before that."""
     stored: tuple[float | None, ...] = ()

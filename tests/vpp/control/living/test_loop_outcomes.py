@@ -191,3 +191,30 @@ async def test_every_intent_has_exactly_one_outcome(tmp_path: Path) -> None:
     outcomes = [record.command for record in made.audit.of(Event.OUTCOME)]
     assert len(intents) > 8
     assert sorted(outcomes) == sorted(set(intents))
+
+
+async def test_a_battery_called_back_on_its_way_is_not_blamed_for_the_way(tmp_path: Path) -> None:
+    """It was read at rest when it was called back, and had begun to move."""
+    facts, battery = battery_facts(), AssetId("b1")
+    slow = {battery: replace(facts.capabilities[battery], ramp_kw_per_s=2.0)}
+    facts = replace(facts, capabilities=slow)
+    port = FakeBattery(D1, battery, LoopClock(), facts, holds_but_idles=True)
+    told = [0.0, -10.0]
+
+    def decided(inputs: TickInputs) -> Sequence[Decision]:
+        ready = told and inputs.snapshot.devices[D1].read_back
+        return [decide(told.pop(), now_s=now())] if ready else ()
+
+    made = room(tmp_path, port, decided)
+    async with made.room:
+        await asyncio.sleep(6.2)  # writes are 5 s apart
+        assert len(port.written) == 2
+        port.power_kw = -8.0
+        await asyncio.sleep(7.5)  # 1 s, 5 s of ramp from -10 kW, two rounds
+        assert Outcome.NOT_OBEYING not in heard(made.step.asked)
+        await asyncio.sleep(3.0)
+        assert Outcome.NOT_OBEYING in heard(made.step.asked)
+
+
+def heard(asked: Sequence[TickInputs]) -> set[Outcome]:
+    return {one.outcome for inputs in asked for one in inputs.news}

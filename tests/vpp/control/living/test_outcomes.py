@@ -87,6 +87,14 @@ def test_no_verdict_before_dead_time_ramp_and_two_polls() -> None:
     assert told(judged(one, at(3.5, 0.0))) == (Outcome.NOT_OBEYING, None)
 
 
+def test_a_device_called_back_on_its_way_has_the_time_to_come_back() -> None:
+    """It was read at 0, and was told -10 kW a second ago."""
+    back = trial(0.0)._replace(left_for_kw=-10.0)
+    one = judged(back, at(3.9, -8.0))  # 1 s + 1 s + 2 s
+    assert one.outcome is Outcome.ACCEPTED
+    assert told(judged(one, at(4.0, -8.0))) == (Outcome.NOT_OBEYING, None)
+
+
 @pytest.mark.parametrize(("told_kw", "trouble"), [(10.0, None), (9.0, Trouble.NOT_APPLIED)])
 def test_a_plant_told_all_that_it_can_give_may_show_that_nothing_holds_it_back(
     told_kw: float, trouble: Trouble | None
