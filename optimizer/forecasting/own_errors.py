@@ -17,7 +17,7 @@ UNSEEN = 1.1
 year of homes: 1.06 to 1.10 at 1 to 24 h."""
 YOUNG_DAYS = 14
 """A regression over fewer days misses them by too little, as it fits them one by one: over 7 days
-by 2.1 to 2.6 times, over 11 by 1.1 to 1.4, over 14 no more; measured on four pools of homes and
+two to three times, over 11 by 1.0 to 1.4, over 14 hardly; measured on four pools of homes and
 offices in as many climates."""
 APART_H = 3
 """Over so many hours it is measured how errors last: it matters more than one, and what the newest
