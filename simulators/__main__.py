@@ -1,4 +1,4 @@
-"""`python -m simulators city.yaml`: serve a simulated city, or export its truth."""
+"""`python -m simulators city.yaml`: serve a simulated city, export its truth, or check its file."""
 
 import argparse
 import asyncio
@@ -57,7 +57,9 @@ TERMINAL = (signal.SIGINT, signal.SIGHUP)
 def main() -> None:
     arguments = _parser().parse_args()
     try:
-        if arguments.export:
+        if arguments.check:
+            read_city(arguments.city, arguments.base_port)
+        elif arguments.export:
             _export(arguments)
         else:
             _serve(arguments)
@@ -68,7 +70,7 @@ def main() -> None:
         cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
         if not isinstance(cause, ValueError | OSError):
             raise
-        sys.stderr.write(f"simulators: {cause}{_remedy(cause, arguments)}\n")
+        sys.stderr.write(f"simulators: {cause}{_remedy(cause)}\n")
         sys.exit(_code(cause))
 
 
@@ -78,9 +80,7 @@ def _code(cause: Exception) -> int:
     return WRONG_CITY if isinstance(cause, CityError) else FAILED
 
 
-def _remedy(cause: Exception, arguments: argparse.Namespace) -> str:
-    if isinstance(cause, CityError) and not arguments.base_port:
-        return f"; 'vpp check {arguments.city}' names every mistake with its line"
+def _remedy(cause: Exception) -> str:
     if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
         return ": another simulated city has these ports? --base-port 0 finds free ones"
     return ""
@@ -141,6 +141,11 @@ def _parser() -> argparse.ArgumentParser:
         help="end when standard input closes, ignore SIGINT and SIGHUP, run in a session of its"
         " own: for a parent that must see its devices safe when Ctrl-C or a closed terminal reaches"
         " the whole foreground group; a line 'speed X' on standard input changes the speed",
+    )
+    add(
+        "--check",
+        action="store_true",
+        help="read the city file, say what is wrong for a simulation and where, and end",
     )
     group = parser.add_argument_group("export the world's truth instead of serving it")
     group.add_argument("--export", type=Path, metavar="DIR", help="write tables into DIR and end")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from simulators.fault_script import Scripted
+
 
 @dataclass(frozen=True)
 class Node:
@@ -161,7 +163,7 @@ class City:
     meters: tuple[Meter, ...]
     links: tuple[Link, ...]
     devices: tuple[Device, ...]
-    faults: tuple[Mapping[str, Any], ...]
+    faults: tuple[Scripted, ...]
     weather_port: int | None = None
     """Where the city's own weather service listens; None: it has none."""
 

@@ -5,10 +5,8 @@ checked in full by the controller's own reader, which this package does not shar
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import holidays
 import yaml
@@ -26,10 +24,15 @@ from simulators.city import (
     Pv,
     Site,
 )
-from simulators.entry import LARGEST, CityError, Entry, shown
+from simulators.entry import LARGEST, CityError, Entry, meant, shown
+from simulators.fault_script import read_fault
+from simulators.lines import read_lined
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEFAULT_BASE_PORT = 15020
+DEVICE_KEYS = (
+    "soc_start", "health", "dead_time_s", "ramp_kw_per_s", "watchdog_s", "ac_kw",
+    "age_s", "period_s", "sign", "strict_blocks", "max_clients", "ready_after_s", "idle_close_s",
+)  # fmt: skip
 LAST_PORT = 0xFFFF
 LARGEST_FILE = 16 << 20
 """Bytes; more than ten thousand sites."""
@@ -49,22 +52,29 @@ def read_city(path: Path | str, base_port: int | None = None) -> City:
         with path.open("rb") as source:
             said = source.read(LARGEST_FILE + 1)
         if len(said) > LARGEST_FILE:
-            raise CityError(f"{path.name}: larger than {LARGEST_FILE >> 20} MiB; no city file")
+            raise CityError(f"{path}: larger than {LARGEST_FILE >> 20} MiB; no city file")
         text = said.decode("utf-8")
     except OSError as error:
         raise CityError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise CityError(f"{path.name}: not UTF-8 text: {error}") from error
-    return parse_city(text, path.name, base_port)
+        raise CityError(f"{path}: not UTF-8 text: {error}") from error
+    return parse_city(text, str(path), base_port)
 
 
 def parse_city(text: str, name: str = "city", base_port: int | None = None) -> City:
     """Reads the text of a city file; ``name`` stands in error messages."""
     try:
-        tree = yaml.load(text, Loader=LOADER)  # noqa: S506 - both choices are safe loaders
+        tree = read_lined(text)
     except yaml.YAMLError as error:
-        raise CityError(f"{name}: not valid YAML: {error}") from error
+        raise CityError(_not_yaml(name, error)) from error
     return CityReader(Entry.of(tree, name), base_port).city()
+
+
+def _not_yaml(name: str, error: yaml.YAMLError) -> str:
+    """What is wrong in one line, with its place."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error)
+    return f"{name}{f':{mark.line + 1}' if mark else ''}: the whole file: not YAML: {said}"
 
 
 class CityReader:
@@ -87,7 +97,7 @@ class CityReader:
             if carried.asset and carried.writes
         }
         self.meter_settings = {
-            carried.meter: Entry.of(device.simulation, f"{self.simulation.where}.{device.id}")
+            carried.meter: self.simulation.child("devices").child(device.id)
             for device in self.devices
             for carried in device.carries
             if carried.meter
@@ -107,7 +117,7 @@ class CityReader:
             latitude=self.portfolio.number_between("latitude", -66, 66, None),
             longitude=self.portfolio.number_between("longitude", -180, 180, None),
             seed=self.simulation.whole("seed", 1),
-            start=self._start(),
+            start=self.simulation.instant("start"),
             base_port=self.base_port,
             nodes=tuple(self._node(entry) for entry in self.root.children("nodes")),
             sites=tuple(self._site(entry) for entry in self.root.children("sites")),
@@ -118,7 +128,10 @@ class CityReader:
             meters=tuple(self._meter(entry) for entry in self.root.children("meters")),
             links=tuple(self._link(entry) for entry in self.root.children("links")),
             devices=self.devices,
-            faults=tuple(entry.values for entry in self.simulation.children("faults")),
+            faults=tuple(
+                read_fault(entry, [device.id for device in self.devices])
+                for entry in self.simulation.children("faults")
+            ),
             weather_port=self._weather_port(),
         )
         self._check_references(city)
@@ -129,9 +142,8 @@ class CityReader:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self.portfolio.error(
-                "time_zone", f"no time zone is called {shown(name)}"
-            ) from error
+            problem = f"no time zone is called {shown(name)}{meant(name, available_timezones())}"
+            raise self.portfolio.error("time_zone", problem) from error
         return name
 
     def _country(self) -> str:
@@ -142,17 +154,6 @@ class CityReader:
             problem = f"no holidays are known of {shown(name)}; an ISO code such as KR is needed"
             raise self.portfolio.error("country", problem) from error
         return name
-
-    def _start(self) -> datetime:
-        value = self.simulation.values.get("start")
-        if isinstance(value, str):
-            with suppress(ValueError):
-                value = datetime.fromisoformat(value)
-        if not isinstance(value, datetime) or value.tzinfo is None:
-            raise self.simulation.error(
-                "start", f"an instant with its offset from UTC is needed here, found {shown(value)}"
-            )
-        return value
 
     def _node(self, entry: Entry) -> Node:
         parent = entry.text("parent") if "parent" in entry.values else None
@@ -176,7 +177,7 @@ class CityReader:
         """The entry under ``simulation.devices`` of the device that an asset is written through."""
         writer = self.writers.get(asset)
         listed = self.simulation.child("devices")
-        return listed.child(writer.id) if writer else Entry({}, listed.where)
+        return listed.child(writer.id) if writer else Entry({}, listed.file)
 
     def _safe(self, asset: str) -> str:
         writer = self.writers.get(asset)
@@ -265,7 +266,7 @@ class CityReader:
 
     def _meter(self, entry: Entry) -> Meter:
         meter = entry.text("id")
-        settings = self.meter_settings.get(meter, Entry({}, self.simulation.where))
+        settings = self.meter_settings.get(meter, Entry({}, entry.file))
         return Meter(
             id=meter,
             role=entry.text("role"),
@@ -311,8 +312,20 @@ class CityReader:
             identity=entry.child("identity").values,
             options=options.values,
             carries=tuple(self._carried(carried) for carried in entry.children("carries")),
-            simulation=self.simulation.child("devices").child(device).values,
+            simulation=self._behaviour(device).values,
         )
+
+    def _behaviour(self, device: str) -> Entry:
+        """How a device behaves beside its assets' physics; the values of all its settings."""
+        settings = self.simulation.child("devices").child(device)
+        settings.refuse_unknown(DEVICE_KEYS)
+        settings.choice("sign", ("import_positive", "export_positive"), "import_positive")
+        settings.flag("strict_blocks")
+        settings.number_between("ready_after_s", 0, LARGEST, 0)
+        for key in ("max_clients", "idle_close_s"):
+            if settings.values.get(key) is not None:
+                settings.positive(key)
+        return settings
 
     def _carried(self, entry: Entry) -> Carried:
         ranks = entry.child("reads")
@@ -344,11 +357,12 @@ class CityReader:
             "devices": {device.id for device in city.devices},
             "chargers": {charger.id for charger in city.chargers},
         }.items():
-            self.simulation.child(part).refuse_unknown(tuple(sorted(names)))
+            self.simulation.child(part).refuse_unknown(sorted(names))
 
 
 def _refuse_strangers(entry: Entry, known: dict[str, set[str]]) -> None:
     for key, names in known.items():
         value = entry.values.get(key)
         if value is not None and not (isinstance(value, str) and value in names):
-            raise entry.error(key, f"nothing here is called {shown(value)}")
+            close = meant(str(value), names)
+            raise entry.error(key, f"nothing here is called {shown(value)}{close}")

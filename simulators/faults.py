@@ -34,9 +34,7 @@ MQTT station:
 """
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 KINDS = frozenset(
@@ -140,20 +138,3 @@ class Faults:
     async def _end(self, fault: Fault) -> None:
         self.active.remove(fault)
         await self._targets[fault.device].end(fault)
-
-
-def read_script(entries: Iterable[Mapping[str, Any]], start: datetime) -> list[Fault]:
-    """The faults of a city file, their times in city seconds since `start`."""
-    return [_read_fault(dict(entry), start) for entry in entries]
-
-
-def _read_fault(entry: dict[str, Any], start: datetime) -> Fault:
-    at = entry.pop("at", start)
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    at_s = (moment - start).total_seconds()
-    for_s = 60.0 * entry.pop("for_min", math.inf)
-    for_s = entry.pop("for_s", for_s)
-    try:
-        return Fault(at_s=at_s, until_s=at_s + for_s, **entry)
-    except TypeError as error:
-        raise ValueError(f"a fault of the city file is not understood: {error}") from error

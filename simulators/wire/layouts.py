@@ -75,12 +75,9 @@ def _inverter(device: Device, world: World) -> list[Block]:
 
 
 def _meter(device: Device, world: World) -> list[Block]:
-    sign = device.simulation.get("sign", "import_positive")
-    if sign not in ("import_positive", "export_positive"):
-        raise CityError(f"device {device.id}: sign is import_positive or export_positive")
     model = ThreePhaseMeter(
         _measured(device, world),
-        export_positive=sign == "export_positive",
+        export_positive=device.simulation.get("sign") == "export_positive",
         largest_w=_transformers_w(device, world),
     )
     return [*chain([_common(device), model])]

@@ -11,7 +11,7 @@ from typing import Self
 from simulators.city import City, Device, Link
 from simulators.clock import CityClock
 from simulators.entry import CityError
-from simulators.faults import Faults, read_script
+from simulators.faults import Faults
 from simulators.physics.charger import ChargerUnit
 from simulators.wire.broker import BrokerAddress, embedded_broker
 from simulators.wire.layouts import memory_of, unit_id
@@ -77,8 +77,8 @@ class SimulatedCity:
         self.broker = broker
         self._stack = AsyncExitStack()
         self._lay_out({link.id: link for link in city.links})
-        for fault in read_script(city.faults, self.clock.start):
-            self.faults.schedule(fault)
+        for scripted in city.faults:
+            self.faults.schedule(scripted.since(self.clock.start))
 
     async def advance(self, city_s: float) -> None:
         """Move the city's time ahead by hand, physics and faults with it."""

@@ -73,6 +73,39 @@ def test_an_error_names_its_place(right: str, wrong: str, where: str) -> None:
         parse_city(TEXT.replace(right, wrong))
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("soc_start: 0.3", "soc_strt: 0.3", "soc_strt: unknown (did you mean 'soc_start'?)"),
+        ("profile: households", "profile: household", "is 'household' (did you mean 'households'"),
+        ("site: apt, kind: pv", "site: atp, kind: pv", "called 'atp' (did you mean 'apt'?)"),
+        ("age_s: 3.0", "sign: wrong", "is 'wrong' (one of export_positive, import_positive)"),
+        ("seed: 20", "faults: [{device: hub, kind: slw}]", "is 'slw' (did you mean 'slow'?)"),
+        ("seed: 20", "faults: [{device: hubb, kind: drop}]", "'hubb' (did you mean 'hub'?)"),
+        ("seed: 20", "faults: [{device: hub, kind: drop, fr_s: 3}]", "(did you mean 'for_s'?)"),
+        ("seed: 20", "faults: [{device: hub, kind: drop, at: 2026-07-15}]", "an instant with its"),
+    ],
+)
+def test_an_error_names_its_line_and_what_would_be_right(right: str, wrong: str, said: str) -> None:
+    line = 1 + TEXT[: TEXT.index(right)].count("\n")
+    with pytest.raises(CityError) as caught:
+        parse_city(TEXT.replace(right, wrong), "my/city.yaml")
+    assert str(caught.value).startswith(f"my/city.yaml:{line}: ")
+    assert said in str(caught.value)
+
+
+def test_a_mapping_that_is_left_out_has_the_line_of_the_one_around_it() -> None:
+    without = TEXT.replace("    apt: {load: {profile: households, annual_mwh: 260}}\n", "")
+    line = 1 + TEXT[: TEXT.index("  sites:\n")].count("\n")
+    with pytest.raises(CityError, match=rf"city:{line}: simulation\.sites\.apt\.load\.profile"):
+        parse_city(without)
+
+
+def test_what_is_no_yaml_is_told_with_its_line() -> None:
+    with pytest.raises(CityError, match=r"^city:3: the whole file: not YAML: "):
+        parse_city("\nportfolio: [\n{]\n")
+
+
 def test_a_value_that_repeats_itself_without_end_is_shown_in_part() -> None:
     laughs = "x0: &x0 [x, x]\n" + "".join(
         f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 12)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vpp.cli.console import console
-from vpp.cli.exits import UNSAFE, faults_as_exits
+from vpp.cli.exits import CONFIGURATION, UNSAFE, faults_as_exits, say_wrong
 from vpp.cli.named import CityFile
 from vpp.cli.probe_table import show
 from vpp.config.advice import advice
@@ -20,6 +21,7 @@ from vpp.config.proof import Row, prove
 from vpp.domain.network import Unit
 from vpp.runtime.links import check_links
 from vpp.runtime.probe import Finding, probe
+from vpp.runtime.simulated_city import check as check_simulation
 
 LAST_PORT = 65535
 _UNITS = {Unit.KW: "kW", Unit.KVA: "kVA", Unit.A_PER_PHASE: "A/phase"}
@@ -55,6 +57,7 @@ def check(
     with faults_as_exits():
         city = load_city(file, base_port=base_port)
         measures = check_links(city)
+        _check_simulation(city, file, base_port)
         rows = prove(city.portfolio)
         out.print(_summary(city))
         out.print(_proof(rows, terms=terms))
@@ -75,6 +78,14 @@ def check(
     out.print(_verdict(rows, broken, found, silent))
     if broken or silent:
         raise typer.Exit(UNSAFE)
+
+
+def _check_simulation(city: City, file: Path, base_port: int | None) -> None:
+    """Have the simulators read their part, where the file has one."""
+    ports = () if base_port is None else ("--base-port", str(base_port))
+    if city.simulation and (wrong := asyncio.run(check_simulation(file, *ports))):
+        say_wrong(wrong)
+        raise typer.Exit(CONFIGURATION)
 
 
 def _verdict(

@@ -39,7 +39,7 @@ def faults_as_exits() -> Iterator[None]:
         yield
     except ConfigurationError as fault:
         for mistake in fault.mistakes:
-            errors.print(f"[bold red]wrong:[/] {_plain(str(mistake))}")
+            say_wrong(str(mistake))
         raise typer.Exit(CONFIGURATION) from fault
     except AlreadyRunning as fault:
         errors.print(f"[bold red]already running:[/] {_plain(str(fault))}")
@@ -53,6 +53,11 @@ def faults_as_exits() -> Iterator[None]:
         cure = f"; {known}" if (known := remedy(fault)) else ""
         errors.print(f"[bold red]failed:[/] {_plain(str(fault))}{cure}")
         raise typer.Exit(FAILED) from fault
+
+
+def say_wrong(mistake: str) -> None:
+    """Say what is wrong with a file."""
+    errors.print(f"[bold red]wrong:[/] {_plain(mistake)}")
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from vpp.domain.errors import VppError
 
 START_WITHIN_S = 60.0
 END_WITHIN_S = 5.0
+WRONG_CITY = 3
+"""Their exit code for a wrong city file, as ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,25 @@ async def export(city: Path, *arguments: str) -> None:
     Raises:
         VppError: it failed; the message holds its words.
     """
+    code, words = await _ended(city, *arguments)
+    if code:
+        raise VppError(f"the simulators could not export: {_last(words)}")
+
+
+async def check(city: Path, *arguments: str) -> str:
+    """What is wrong with a city file for the simulators, its place first; nothing: it is right.
+
+    Raises:
+        VppError: they could not say.
+    """
+    code, words = await _ended(city, "--check", *arguments)
+    if code not in (0, WRONG_CITY):
+        raise VppError(f"the simulators could not check the city file: {_last(words)}")
+    return _last(words).removeprefix("simulators: ") if code else ""
+
+
+async def _ended(city: Path, *arguments: str) -> tuple[int | None, bytes]:
+    """Exit code and words on standard error of a process that ends by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "simulators", str(city), *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
@@ -79,8 +100,7 @@ async def export(city: Path, *arguments: str) -> None:
         process.kill()
         await process.wait()
         raise
-    if process.returncode:
-        raise VppError(f"the simulators could not export: {_last(words)}")
+    return process.returncode, words
 
 
 async def _ready(process: asyncio.subprocess.Process) -> SimulatedCity:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulators.faults import Fault, read_script
+from simulators.entry import Entry
+from simulators.fault_script import read_fault
+from simulators.faults import Fault
 from simulators.physics.battery import BatteryUnit
 from simulators.wire import SimulatedCity
 from tests.settled import settled
@@ -272,6 +274,6 @@ def test_a_script_that_makes_no_sense_is_refused(entry: dict[str, object]) -> No
 def test_times_of_a_script_count_from_the_start_in_force() -> None:
     start = datetime(2026, 7, 15, 3, tzinfo=UTC)
     entry = {"device": "ess", "kind": "slow", "at": start + timedelta(minutes=2), "for_s": 30}
-    (fault,) = read_script([entry], start)
+    fault = read_fault(Entry(entry, "city.yaml"), ["ess"]).since(start)
     assert (fault.at_s, fault.until_s) == (120, 150)
     assert Fault("ess", "slow").until_s == float("inf")

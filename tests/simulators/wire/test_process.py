@@ -171,14 +171,18 @@ def test_what_is_neither_a_file_nor_an_example_is_said_with_those_there_are(tmp_
     assert "is a pipe" in waiting.stderr
 
 
-def test_a_wrong_city_is_named_by_file_and_path_with_who_knows_the_line(
-    city_file: Path, tmp_path: Path
-) -> None:
+def test_a_wrong_city_is_named_by_file_line_and_path(city_file: Path, tmp_path: Path) -> None:
     city_file.write_text(HOUSE.replace("capacity_kwh", "capacity"))
-    wrong = run_in(tmp_path, "city.yaml", "--base-port", "0")
-    assert wrong.returncode == 3
-    assert "city.yaml.assets[" in wrong.stderr
-    assert "'vpp check city.yaml' names every mistake with its line" in wrong.stderr
+    line = 1 + next(i for i, t in enumerate(HOUSE.splitlines()) if "capacity_kwh" in t)
+    for what in (("--base-port", "0"), ("--check",)):
+        wrong = run_in(tmp_path, "city.yaml", *what)
+        assert wrong.returncode == 3
+        assert wrong.stderr.startswith(f"simulators: city.yaml:{line}: assets[")
+
+
+def test_a_right_city_is_checked_without_a_word(city_file: Path, tmp_path: Path) -> None:
+    done = run_in(tmp_path, city_file.name, "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> None:

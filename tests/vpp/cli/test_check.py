@@ -83,6 +83,24 @@ def test_check_lets_adapters_judge_their_part_without_contacting_any_device(
     assert remedy in done.stderr
 
 
+def test_check_lets_the_simulators_judge_their_part(home: dict[str, str], tmp_path: Path) -> None:
+    file = wrong_city(tmp_path, "soc_start:", "soc_strt:")
+    line = 1 + next(i for i, t in enumerate(file.read_text().splitlines()) if "soc_strt" in t)
+    done = vpp(home, "check", file)
+    assert done.returncode == exits.CONFIGURATION
+    assert f"wrong: {file}:{line}: simulation.devices." in done.stderr
+    assert "(did you mean 'soc_start'?)" in done.stderr
+
+
+def test_a_file_that_says_nothing_of_a_simulation_is_none_of_the_simulators_business(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_text(example_city("one-house").read_text().partition("\nsimulation:")[0])
+    done = vpp(home, "check", file)
+    assert done.returncode == exits.OK, done.stderr
+
+
 def test_check_says_what_to_look_at_in_a_file_that_is_right(
     home: dict[str, str], tmp_path: Path
 ) -> None:
