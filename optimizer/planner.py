@@ -1,6 +1,7 @@
 """The planner of the named orders: linear programs in stages, proven before they are used."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,17 +73,19 @@ class LpPlanner:
                 after the repair; the message names assets and slots.
         """
         reject_contradictions(problem)
-        plan = _plan(problem, self._together(problem) or self._apart(problem))
+        deadline = time.monotonic() + SOLVING_PART * problem.deadline_s
+        solved = self._together(problem, deadline) or self._apart(problem, deadline)
+        plan = _plan(problem, solved)
         if broken := broken_rules(plan, problem):
             raise PlannerFailed(f"pool {problem.pool}: " + "; ".join(broken))
         return plan
 
-    def _together(self, problem: Problem) -> _Solved | None:
+    def _together(self, problem: Problem, deadline: float) -> _Solved | None:
         """With what is alike planned as one; None if that is no plan for its members."""
         whole = merged(problem)
         if whole is None:
             return None
-        run, repaired = self._excluding(whole.problem)
+        run, repaired = self._excluding(whole.problem, deadline)
         decisions = split(problem, whole, repaired.decisions)
         if decisions is None:
             return None
@@ -91,25 +94,24 @@ class LpPlanner:
         )
         return _Solved(run=run, planned=repaired, decisions=decisions, battery=whole.battery)
 
-    def _apart(self, problem: Problem) -> _Solved:
-        run, repaired = self._excluding(problem)
+    def _apart(self, problem: Problem, deadline: float) -> _Solved:
+        run, repaired = self._excluding(problem, deadline)
         each = np.arange(len(problem.batteries.ids))
         return _Solved(run=run, planned=repaired, decisions=repaired.decisions, battery=each)
 
-    def _excluding(self, problem: Problem) -> tuple[Run, Repaired]:
+    def _excluding(self, problem: Problem, deadline: float) -> tuple[Run, Repaired]:
         """Stages, certificate, shift; and binaries where the shift would cost an earlier stage."""
-        deadline = time.monotonic() + SOLVING_PART * problem.deadline_s
-        run = self._stages.run(problem, deadline - time.monotonic())
+        run = self._stages.run(problem, _left(deadline))
         repaired = shift(problem, run.model.decisions(run.x))
         steered = problem.foreseen is not None
         if not repaired.shifted or as_good(run, repaired.decisions, steered=steered):
             return run, repaired
-        for elastic in (run.model.elastic, True):
+        for elastic in (True,) if run.model.elastic else (False, True):
             if elastic is not run.model.elastic:
                 run = self._stages.run(problem, _left(deadline), elastic=True)
-            decisions = excluded(run, self._mixed, _left(deadline) * BINARIES_PART)
-            if decisions is not None:
-                return run, Repaired(decisions=decisions, shifted=0)
+            found = excluded(run, self._stages, self._mixed, _left(deadline) * BINARIES_PART)
+            if found is not None:
+                return found, Repaired(decisions=found.model.decisions(found.x), shifted=0)
         repaired = shift(problem, run.model.decisions(run.x))
         if violation(run.model.program, run.model.point(repaired.decisions)) <= LOSS:
             run.notes.append("the shift costs an earlier stage; binaries found no better in time")
@@ -144,6 +146,7 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
             f"value curve: {made_of}",
             *margin_notes(problem),
             *_notes(run, solved.planned.shifted),
+            *_opened_notes(problem),
             *run.notes,
             *problem.extra,
         ),
@@ -200,17 +203,15 @@ def _notes(run: Run, shifted: int) -> list[str]:
         notes.append(f"relaxation imports and exports at once in slots {slots}: cost is a bound")
     if shifted:
         notes.append(f"{shifted} overlaps of charge and discharge were removed by the shift")
-    notes += _opened_notes(problem)
     return notes
 
 
-def _opened_notes(problem: Problem) -> list[str]:
-    notes = []
+def _opened_notes(problem: Problem) -> Iterator[str]:
+    """Of the problem that was asked: one that merges what is alike leaves out quiet nodes."""
     for way, places in zip(("import", "export"), opened(problem), strict=True):
         for node in np.flatnonzero(places.any(1)):
             slots = np.flatnonzero(places[node])
-            notes.append(
+            yield (
                 f"ALARM {way} rating of node {problem.nodes.ids[node]} is opened in slots"
                 f" {slots[0]} to {slots[-1]}: demand that nothing controls exceeds it"
             )
-    return notes

@@ -11,9 +11,11 @@ from optimizer.model.pool import PoolModel
 from optimizer.solving.program import LinearProgram, Solution, Solver, Status
 from optimizer.solving.residuals import violation
 from optimizer.stages.exclusion import overlaps
-from optimizer.stages.objectives import Stage
-from optimizer.stages.order import Run
+from optimizer.stages.objectives import TIES, Stage
+from optimizer.stages.one_way import barred
+from optimizer.stages.order import Run, StagedSolver
 from vpp.domain.arrays import Bools, Floats
+from vpp.domain.errors import PlannerFailed
 
 ROUNDS = 3
 """An excluded overlap may come up elsewhere: then the places are widened, at last to all."""
@@ -50,27 +52,52 @@ def as_good(run: Run, decisions: Decisions, *, steered: bool) -> bool:
     )
 
 
-def excluded(run: Run, engine: Solver, time_limit_s: float) -> Decisions | None:
-    """The stages once more as mixed-integer programs, as far as they are solved in time, all told.
+def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float) -> Run | None:
+    """The stages once more, in which a battery goes one way wherever the relaxation went both.
+
+    Mixed-integer programs decide the ways, in the order of the stages and as far as they are solved
+    in time, all told. Linear programs decide the rest: the ways are bounds there, so that nothing
+    is left of the tolerance to which whole numbers are whole.
 
     None if there is no point at all, or none without overlaps.
     """
     model, deadline = run.model, time.monotonic() + time_limit_s
     places = overlaps(model.decisions(run.x))
     for left in reversed(range(ROUNDS)):
-        x = _ordered(run, _with_switches(model, places), engine, deadline)
+        program, notes = _with_switches(model, places), list[str]()
+        x = _ordered(run, program, engine, deadline, notes)
         if x is None:
             return None
-        decisions = model.decisions(x)
-        more = overlaps(decisions)
+        found = _within_ways(run, stages, places, x[program.whole] > 0.5, deadline)
+        if found is None:
+            return None
+        more = overlaps(found.model.decisions(found.x))
         if not more.any():
-            run.notes.append(
-                f"relaxation charged and discharged at once: {int(places.sum())} binaries decide,"
-                " and later stages keep to former ones within 1e-8"
-            )
-            return decisions
+            found.notes[:0] = [*run.notes, _said(places), *notes]
+            return found
         places = places | more if left > 1 else np.ones_like(places)
     return None
+
+
+def _said(places: Bools) -> str:
+    return (
+        f"relaxation charged and discharged at once: {int(places.sum())} binaries decide,"
+        " and later stages keep to former ones within 1e-8"
+    )
+
+
+def _within_ways(
+    run: Run, stages: StagedSolver, places: Bools, charges: Bools, deadline: float
+) -> Run | None:
+    """The stages as linear programs, batteries at these places going the ways decided."""
+    charge, discharge = np.zeros((2, *places.shape), dtype=bool)
+    charge[places], discharge[places] = ~charges, charges
+    model = barred(run.model, charge=charge, discharge=discharge)
+    left_s = max(deadline - time.monotonic(), LEAST_S)
+    try:
+        return stages.within(model, left_s, run.cpu_s)
+    except PlannerFailed:
+        return None
 
 
 def _with_switches(model: PoolModel, places: Bools) -> LinearProgram:
@@ -104,33 +131,42 @@ def _with_switches(model: PoolModel, places: Bools) -> LinearProgram:
     )
 
 
-def _ordered(run: Run, program: LinearProgram, engine: Solver, deadline: float) -> Floats | None:
+def _ordered(
+    run: Run, program: LinearProgram, engine: Solver, deadline: float, notes: list[str]
+) -> Floats | None:
+    """Point of the last stage that was solved, with the switches; ties are left to the ways."""
     width, x = len(run.model.program.lower), None
     for solved in run.solved:
+        if solved.stage.name == TIES:
+            break
         cost = np.zeros(len(program.lower))
         cost[:width] = solved.stage.cost
         solution = engine.solve(program, cost, max(deadline - time.monotonic(), LEAST_S))
         run.cpu_s += solution.cpu_s
         if solution.status is not Status.OPTIMAL:
-            return _best_in_time(run, solved.stage, program, solution, x)
-        x = solution.x[:width]
+            return _best_in_time(notes, solved.stage, program, solution, x)
+        x = solution.x
         program = _capped(program, cost, float(cost @ solution.x))
     return x
 
 
 def _best_in_time(
-    run: Run, stage: Stage, program: LinearProgram, solution: Solution, former: Floats | None
+    notes: list[str],
+    stage: Stage,
+    program: LinearProgram,
+    solution: Solution,
+    former: Floats | None,
 ) -> Floats | None:
     """The best point that the engine had, if it keeps every row; else that of the stage before."""
     if solution.x.size and violation(program, solution.x) <= LOSS and _whole(program, solution.x):
-        x = solution.x[: len(stage.cost)]
-        run.notes.append(
-            f"{stage.name} is the best that was found in time, {float(stage.cost @ x):.6g}"
-            f" {stage.unit} against a bound of {solution.bound:.6g}; the order ends there"
+        value = float(stage.cost @ solution.x[: len(stage.cost)])
+        notes.append(
+            f"{stage.name} is the best that was found in time, {value:.6g} {stage.unit}"
+            f" against a bound of {solution.bound:.6g}; the binaries' order ends there"
         )
-        return x
+        return solution.x
     if former is not None:
-        run.notes.append(f"{stage.name} was not solved with binaries; the order ends before it")
+        notes.append(f"{stage.name} was not solved with binaries; their order ends before it")
     return former
 
 

@@ -14,6 +14,7 @@ from vpp.domain.problem import Problem
 PREFER_USE = 1.0
 PREFER_EARLY = 0.02
 """Weights of the last ties: PV rather used or exported than curtailed, stores rather full early."""
+TIES = "S4 ties"
 LESS_LEFT = "less what stays in store"
 """Said of a value from which the worth of the energy at the horizon's end is taken."""
 DAY_S, HOUR_S = 86400.0, 3600.0
@@ -129,7 +130,7 @@ def tie_stage(model: PoolModel) -> Stage:
     cost = np.zeros(len(model.program.lower))
     cost[model.plants.used] = -PREFER_USE * hours[model.plants.slot]
     cost[model.batteries.energy] = -PREFER_EARLY * hours
-    return Stage(name="S4 ties", unit="kWh", cost=cost)
+    return Stage(name=TIES, unit="kWh", cost=cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

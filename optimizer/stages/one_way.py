@@ -23,9 +23,17 @@ def one_way(model: PoolModel, decisions: Decisions) -> PoolModel:
     export less.
     """
     charges = _charging(model.problem, decisions)
+    return barred(model, charge=~charges, discharge=charges)
+
+
+def barred(model: PoolModel, *, charge: Bools, discharge: Bools) -> PoolModel:
+    """The same program, in which batteries neither charge nor discharge where they are barred.
+
+    Both of shape (batteries, slots).
+    """
     upper = model.program.upper.copy()
-    upper[model.batteries.charge[~charges]] = 0.0
-    upper[model.batteries.discharge[charges]] = 0.0
+    upper[model.batteries.charge[charge]] = 0.0
+    upper[model.batteries.discharge[discharge]] = 0.0
     return replace(model, program=replace(model.program, upper=upper))
 
 

@@ -19,6 +19,9 @@ from vpp.domain.problem import Problem
 
 Row = dict[str, float]
 BIG = 200.0
+TRIES = ((1e-8, True), (1e-8, False), (1e-6, True), (1e-6, False))
+"""By how much former optima may be missed, and whether to presolve: HiGHS keeps rows to 1e-6 and
+often calls a program with tighter caps infeasible."""
 
 
 class Exact:
@@ -31,6 +34,7 @@ class Exact:
         self._high: list[float] = []
         self._whole: list[int] = []
         self._rows: list[tuple[Row, float, float]] = []
+        self._caps: list[int] = []
         self.hours = problem.grid.hours
         self._storage()
         self._sun_and_cars()
@@ -49,7 +53,7 @@ class Exact:
         self._rows.append((dict(terms), low, high))
 
     def minimise(self, cost: Mapping[str, float]) -> float:
-        """The optimum, which every later call keeps (to 1e-9)."""
+        """The optimum, which every later call keeps (see ``TRIES``)."""
         width = len(self._low)
         matrix = lil_array((len(self._rows), width))
         for i, (terms, _, _) in enumerate(self._rows):
@@ -58,18 +62,24 @@ class Exact:
         vector = np.zeros(width)
         for name, factor in cost.items():
             vector[self._index[name]] += factor
-        found = milp(
-            vector,
-            constraints=LinearConstraint(
-                matrix.tocsr(), [r[1] for r in self._rows], [r[2] for r in self._rows]
-            ),
-            bounds=Bounds(self._low, self._high),
-            integrality=np.array(self._whole),
-            options={"mip_rel_gap": 0.0},
-        )
-        assert found.status == 0, found.message
-        self.row(cost, -np.inf, float(found.fun) + 1e-8)
-        return float(found.fun)
+        low, high = (np.array([row[side] for row in self._rows]) for side in (1, 2))
+        rows = matrix.tocsr()
+        said = []
+        for missed, presolve in TRIES:
+            high[self._caps] = [self._rows[i][2] + missed for i in self._caps]
+            found = milp(
+                vector,
+                constraints=LinearConstraint(rows, low, high),
+                bounds=Bounds(self._low, self._high),
+                integrality=np.array(self._whole),
+                options={"mip_rel_gap": 0.0, "presolve": presolve},
+            )
+            if found.status == 0:
+                self._caps.append(len(self._rows))
+                self.row(cost, -np.inf, float(found.fun))
+                return float(found.fun)
+            said.append(found.message)
+        raise AssertionError("; ".join(said))
 
     def _storage(self) -> None:
         fleet = self.problem.batteries
