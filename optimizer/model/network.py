@@ -118,8 +118,10 @@ def kept_nodes(problem: Problem) -> Kept:
     lower, upper = flow_bounds(problem)
     least, most = reachable_flows(problem)
     caps = contract_caps(problem)
-    soft_upper, soft_lower = np.minimum(upper, caps.import_kw), np.maximum(lower, -caps.export_kw)
-    binding: Bools = np.any((most > soft_upper) | (least < soft_lower), axis=1)
+    wanted_upper = np.minimum(problem.nodes.import_kw, caps.import_kw)
+    wanted_lower = -np.minimum(problem.nodes.export_kw, caps.export_kw)
+    beyond: Bools = (most > wanted_upper) | (least < wanted_lower)
+    binding = np.any(beyond & (most > least), axis=1)
     binding[0] = True
     return Kept(
         nodes=np.flatnonzero(binding),
