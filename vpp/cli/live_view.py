@@ -32,6 +32,13 @@ _NARROW = 72
 _ROOMY = 110
 """Columns from which on the score's headings have room."""
 _SCORES = ("self-consumption", "self-sufficiency", "import", "highest 15 min")
+_CREDITED = (
+    "what is stored counts as used: above 100 % while more is stored than the sun gave beyond"
+    " demand"
+)
+_EARLY = (
+    "too early to rank by shares: batteries, whose energy counts, moved more than the sun has given"
+)
 _SHORT_SCORES = ("self-cons.", "self-suff.", "import", "15 min peak")
 
 
@@ -44,6 +51,8 @@ class ScoreRow:
     self_sufficiency: float | None = None
     import_kwh: float | None = None
     peak_kw: float | None = None
+    early: bool = False
+    """The batteries have moved more than the sun has given."""
 
 
 def local_time(at: datetime, zone: str) -> str:
@@ -104,10 +113,7 @@ def score_table(rows: Sequence[ScoreRow], *, width: int, explained: bool = True)
     """One row per controller, for so many columns of a terminal; stored energy is credited."""
     table = Table(
         title="Reached so far, on the same input",
-        caption="what is stored counts as used: above 100 % while more is stored than the sun gave"
-        " beyond demand"
-        if explained
-        else None,
+        caption=(_EARLY if any(row.early for row in rows) else _CREDITED) if explained else None,
         title_justify="left",
         caption_justify="left",
         expand=True,

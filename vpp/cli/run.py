@@ -178,6 +178,7 @@ def score_row(controller: str, reached: Reached | None) -> ScoreRow:
         self_sufficiency=reached.self_sufficiency,
         import_kwh=reached.import_kwh,
         peak_kw=reached.peak_kw,
+        early=reached.early,
     )
 
 

@@ -51,6 +51,14 @@ class Reached:
         return None if dawn else self.useful_kwh / self.renewable_kwh
 
     @property
+    def early(self) -> bool:
+        """More went into the batteries or came out of them than the sun has given.
+
+        The shares then hang on how exactly a small change of a large store is measured.
+        """
+        return abs(self.credit_kwh) > self.renewable_kwh
+
+    @property
     def self_sufficiency(self) -> float | None:
         demand_kwh = self.load_kwh + self.ev_kwh
         return self.useful_kwh / demand_kwh if demand_kwh > 0 else None
@@ -68,7 +76,7 @@ class _Measured:
     load_kw: float
     """What the meters leave when everything else is taken off: the terms of one balance."""
     stored_kwh: float
-    """Stored energy times discharge efficiency."""
+    """Stored energy at this very moment, times discharge efficiency."""
 
 
 class Score:
@@ -87,9 +95,18 @@ class Score:
             for kind in (EvCharger, Pv, Battery)
         )
         self._has_load = any(isinstance(asset, Load) for asset in assets.values())
-        self._worth_kwh = np.array(
-            [a.capacity_kwh * a.eta_discharge for a in assets.values() if isinstance(a, Battery)]
+        capacity_kwh, self._eta_charge, self._eta_discharge = (
+            np.array(
+                [
+                    (a.capacity_kwh, a.eta_charge, a.eta_discharge)
+                    for a in assets.values()
+                    if isinstance(a, Battery)
+                ]
+            )
+            .reshape(-1, 3)
+            .T
         )
+        self._worth_kwh = capacity_kwh * self._eta_discharge
         self._pools = [_meters(portfolio, pool.node, layout) for pool in portfolio.pools.values()]
         self._reached = Reached()
         self._last: _Measured | None = None
@@ -134,7 +151,7 @@ class Score:
         nets = [_net(metered_kw, meters) for meters in self._pools]
         cars_kw, given_kw = power_kw[self._cars].sum(), -power_kw[self._plants].sum()
         storage_kw = power_kw[self._batteries].sum()
-        stored_kwh = self._worth_kwh @ soc[self._batteries]
+        stored_kwh = self._worth_kwh @ soc[self._batteries] + self._since(snapshot, power_kw)
         load_kw = float(sum(nets) - cars_kw + given_kw - storage_kw)
         if np.isnan(load_kw + stored_kwh):
             return None
@@ -146,6 +163,13 @@ class Score:
             load_kw=load_kw if self._has_load else 0.0,
             stored_kwh=float(stored_kwh),
         )
+
+    def _since(self, snapshot: Snapshot, power_kw: Floats) -> float:
+        """What the batteries have stored since their states of charge were measured, worth kWh."""
+        age_s = snapshot.now_s - snapshot.assets[Quantity.SOC].measured_s[self._batteries]
+        into_kw = power_kw[self._batteries]
+        worth_kw = np.where(into_kw > 0, self._eta_charge * self._eta_discharge, 1.0) * into_kw
+        return float(worth_kw @ age_s / 3600.0)
 
     def _renewable(self, power_kw: Floats, possible_kw: Floats | None) -> float:
         given_kw = np.maximum(-power_kw[self._plants], 0.0)

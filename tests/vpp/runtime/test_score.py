@@ -1,5 +1,7 @@
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from tests.vpp.control.planning.cities import NOON, snapshot, two_sites
@@ -43,6 +45,30 @@ def test_demand_is_what_the_meters_leave_and_the_sun_counts_as_it_could_have_sho
 def test_stored_energy_is_credited_at_what_it_gives() -> None:
     charged = reached(seen(0, net_kw=0.0, soc=0.2), seen(1, net_kw=0.0, soc=0.7))
     assert charged.credit_kwh == pytest.approx(0.5 * 10 * 0.95)
+
+
+@pytest.mark.parametrize("power_kw", [-3.0, 3.0])
+def test_a_state_of_charge_of_some_time_ago_counts_with_what_was_stored_since(
+    power_kw: float,
+) -> None:
+    gained = 0.95 * power_kw if power_kw > 0 else power_kw / 0.95
+
+    def measured(minute: int, age_s: float) -> Snapshot:
+        stored_kwh = 5.0 + gained * (60 * minute - age_s) / 3600
+        fresh = seen(minute, net_kw=1.0, battery_kw=power_kw, soc=stored_kwh / 10)
+        soc = fresh.assets[Quantity.SOC]
+        old = replace(soc, measured_s=np.full_like(soc.measured_s, fresh.now_s - age_s))
+        return replace(fresh, assets={**fresh.assets, Quantity.SOC: old})
+
+    for first_s, last_s in ((0.0, 0.0), (0.0, 50.0), (50.0, 0.0)):
+        hour = reached(measured(0, first_s), measured(60, last_s))
+        assert hour.credit_kwh == pytest.approx(0.95 * gained)
+
+
+def test_it_is_early_until_the_sun_has_given_more_than_the_batteries_moved() -> None:
+    first, last = seen(0, net_kw=1.0, soc=0.9), seen(60, net_kw=1.0, soc=0.1)
+    assert reached(first, last).early  # 6 kWh of sun, and 7.6 kWh came out of store
+    assert not reached(first, last, seen(120, net_kw=1.0, soc=0.1)).early
 
 
 def test_within_a_quarter_hour_import_and_export_are_netted_and_beyond_it_not() -> None:
