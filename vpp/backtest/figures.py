@@ -145,6 +145,7 @@ def plain(answer: Answer, found: Figures) -> dict[str, object]:
             "controller": answer.run.name,
             "order": str(answer.goals.order),
             "allowance": answer.goals.allowance,
+            "allowance_by": answer.allowance_by,
             "forecast": answer.ask.forecast,
             "planner": answer.ask.planner,
             "plan_every_s": answer.ask.plan_every_s,

@@ -66,7 +66,8 @@ def _thinking(answer: Answer) -> str:
     if not asked.plans and not asked.refused:
         return "No plan was made."
     return escape(
-        f"Forecast {answer.ask.forecast}, planner {answer.ask.planner}: {asked.plans} plans made,"
+        f"Forecast {answer.ask.forecast}, planner {answer.ask.planner}, allowance"
+        f" {answer.goals.allowance:g} ({answer.allowance_by}): {asked.plans} plans made,"
         f" {len(asked.refused)} refused."
     )
 

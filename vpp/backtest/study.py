@@ -104,6 +104,13 @@ class Answer:
     def bound(self) -> Run:
         return self.beside[-1]
 
+    @property
+    def allowance_by(self) -> str:
+        """Who stated the allowance."""
+        if self.ask.allowance is not None:
+            return "asked for"
+        return "the default" if self.ask.portfolio is None else "the city's"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:

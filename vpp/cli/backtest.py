@@ -52,7 +52,7 @@ def backtest(
             "--allowance",
             metavar="PART",
             parser=number("no part from 0 to 1, like 0.001", least=0.0, most=1.0),
-            help="Part of the import that side goals may cost.",
+            help="Part of the import that side goals may cost; the city's, else 0.001.",
         ),
     ] = None,
     peak_limit: Annotated[
@@ -197,11 +197,12 @@ def _show(made: "Answer", found: "Figures", files: tuple[Path, ...]) -> None:
     out = console()
     columns = COLUMNS if out.width >= WHOLE_TABLE else [c for c in COLUMNS if c[0] in MAIN_COLUMNS]
     planned = made.ask.controller is Controller.PLAN
-    foreseen = f", forecast {made.ask.forecast}" if planned else ""
-    table = Table(
-        title=f"{made.run.name}, order {made.goals.order}{foreseen}",
-        title_justify="left",
-    )
+    table = Table(title=f"{made.run.name}, order {made.goals.order}", title_justify="left")
+    if planned:
+        table.title = (
+            f"{table.title}, forecast {made.ask.forecast}, allowance {made.goals.allowance:g}"
+            f" ({made.allowance_by})"
+        )
     table.add_column("controller")
     for name, *_ in columns:
         table.add_column(name, justify="right")

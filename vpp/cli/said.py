@@ -6,7 +6,7 @@ from collections.abc import Callable
 import typer
 
 from vpp.domain.errors import InvariantError
-from vpp.domain.plain_words import plain
+from vpp.domain.plain_words import stated
 
 
 def number(
@@ -30,8 +30,8 @@ power_kw = number("no power: write kW as a number, like -20 or 7.5")
 
 
 def reason(text: str) -> str:
-    """What may go on record."""
+    """What may go on record; nothing where none was given."""
     try:
-        return plain(text, "it")
+        return stated(text, "it") if text else text
     except InvariantError as fault:
         raise typer.BadParameter(str(fault)) from fault

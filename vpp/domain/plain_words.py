@@ -1,5 +1,7 @@
 """What people say for the record: short, and nothing in it that steers a terminal."""
 
+from unicodedata import category
+
 from vpp.domain.errors import InvariantError
 
 LONGEST = 200
@@ -8,7 +10,20 @@ LONGEST = 200
 
 def legible(said: str) -> str:
     """The words with a mark in the place of every character that a screen cannot show."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in said)
+    return "".join(c if _shown(c) else "\ufffd" for c in said)
+
+
+def stated(said: object, what: str) -> str:
+    """Words that have to go on record, as whoever speaks to the daemon gave them.
+
+    Raises:
+        InvariantError: they are missing or blank, no text, or not ``plain``.
+    """
+    if said is None or (isinstance(said, str) and not said.strip()):
+        raise InvariantError(f"{what} is missing: it goes on record")
+    if not isinstance(said, str):
+        raise InvariantError(f"{what} is no text")
+    return plain(said, what)
 
 
 def plain(said: str, what: str) -> str:
@@ -20,9 +35,14 @@ def plain(said: str, what: str) -> str:
     """
     if len(said) > LONGEST:
         raise InvariantError(f"{what} has {len(said)} characters: at most {LONGEST} go on record")
-    unshown = next((c for c in said if not c.isprintable()), None)
+    unshown = next((c for c in said if not _shown(c)), None)
     if unshown is not None:
         raise InvariantError(
             f"{what} has the character {unshown!a}: write it as one line of plain text"
         )
     return said
+
+
+def _shown(character: str) -> bool:
+    """Letters and signs, and the spaces of every script."""
+    return character.isprintable() or category(character) == "Zs"

@@ -10,7 +10,7 @@ from vpp.control.authority import AuthorityBook
 from vpp.domain.devices import Authority
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import DeviceId
-from vpp.domain.plain_words import plain
+from vpp.domain.plain_words import stated
 from vpp.domain.portfolio import Portfolio
 from vpp.runtime.command_socket import CommandSocket
 from vpp.runtime.device_list import listed
@@ -39,8 +39,7 @@ class Desk:
             remedy = instead(device, self._portfolio.devices)
             raise InvariantError(f"no device is called {device!r}; {remedy}")
         steered = self._portfolio.devices[device].written_assets
-        if not asked.get("why"):
-            raise InvariantError("give a reason: it goes on record")
+        who, why = stated(asked.get("who"), "who"), stated(asked.get("why"), "reason")
         authority = Authority(asked["authority"])
         if authority is Authority.LOCAL:
             raise InvariantError("only the device itself says that it is under local control")
@@ -49,7 +48,6 @@ class Desk:
                 f"{device} carries nothing that is written: {Authority.OBSERVE} is all there is to"
                 f" it, or {Authority.OUT_OF_SERVICE}"
             )
-        who, why = plain(str(asked["who"]), "who"), plain(str(asked["why"]), "reason")
         self._authority.set(device, authority, who=who, why=why)
         return {"unkept": await self._authority.kept()}
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from vpp.domain.errors import InvariantError
+from vpp.domain.plain_words import stated
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Ending, Proposal, Rank, Scope, ScopeKind
 from vpp.ports.clock import Clock
@@ -69,7 +70,7 @@ def read_proposal(
         raise InvariantError(
             f"unknown {', '.join(sorted(unknown))}; known: {', '.join(sorted(KEYS))}"
         )
-    for key in ("scope", "reason", "until"):
+    for key in ("scope", "until"):
         if not given.get(key):
             raise InvariantError(f"{key} is missing")
     until = datetime.fromisoformat(str(given["until"]))
@@ -81,12 +82,12 @@ def read_proposal(
     return Proposal(
         id=str(given.get("id") or uuid.uuid4().hex[:8]),
         scope=read_scope(str(given["scope"]), portfolio),
-        owner=str(given.get("owner") or "operator"),
+        owner=stated(given.get("owner") or "operator", "owner"),
         rank=Rank[str(given["rank"]).upper()] if "rank" in given else rank,
         lo_kw=_kw(given, "lo_kw", -math.inf),
         hi_kw=_kw(given, "hi_kw", math.inf),
         wish_kw=None if wish is None else _kw(given, "wish_kw", 0.0),
-        reason=str(given["reason"]),
+        reason=stated(given.get("reason"), "reason"),
         valid_until_s=city.monotonic() + (until - city.now()).total_seconds(),
         ending=Ending(given.get("ending", Ending.WITHDRAW)),
         failsafe_lo_kw=_kw(given, "failsafe_lo_kw", -math.inf),

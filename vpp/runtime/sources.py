@@ -19,7 +19,7 @@ from vpp.control import durable
 from vpp.control.supervision import Health, Supervisor
 from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import ConfigurationError, InvariantError, VppError
-from vpp.domain.plain_words import LONGEST, plain
+from vpp.domain.plain_words import LONGEST, stated
 from vpp.domain.proposal import Ending, Proposal, Rank
 from vpp.domain.text import read_text
 from vpp.ports.clock import Clock
@@ -167,6 +167,7 @@ class OperatorProposals(_Standing):
         lasts = timedelta(seconds=float(asked.get("for_s", 1800.0)))
         if not timedelta(0) < lasts <= LONGEST_OVERRIDE:
             raise InvariantError(f"an override lasts more than 0 and at most {LONGEST_OVERRIDE}")
+        stated(asked.get("owner"), "owner")
         kept = {k: v for k, v in asked.items() if k in KEYS and v is not None}
         kept["until"] = (self._request.city.now() + lasts).isoformat()
         kept.setdefault("id", uuid.uuid4().hex[:8])
@@ -209,7 +210,12 @@ class OperatorProposals(_Standing):
         }
 
     async def end(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Withdraw by id, or all of a scope; of an id alone, those of every kind of scope."""
+        """Withdraw by id, or all of a scope; of an id alone, those of every kind of scope.
+
+        ``who`` does it goes on record, and the ``reason`` if there is one.
+        """
+        who, reason = stated(asked.get("who"), "who"), asked.get("reason")
+        why = "" if reason in (None, "") else stated(reason, "reason")
         scope = str(asked.get("scope") or "")
         if scope:
             read_scope(scope, self._request.portfolio)
@@ -223,7 +229,6 @@ class OperatorProposals(_Standing):
             raise InvariantError(
                 f"no override of this scope or id holds now; {held or 'none at all'} does"
             )
-        who, why = [plain(str(asked.get(key, "")), key) for key in ("who", "reason")]
         for one in found:
             self._note(one, "withdrawn", who, why)
         ended = [one.id for one in found]

@@ -60,6 +60,8 @@ def test_a_plan_over_what_the_simulators_export(exported: Path, tmp_path: Path) 
     assert done.exit_code == exits.OK, done.output
     kpi = json.loads((out / "kpi.json").read_text())
     assert kpi["plans"] == {"made": 8, "refused": []}
+    assert (kpi["asked"]["allowance"], kpi["asked"]["allowance_by"]) == (0.001, "the city's")
+    assert "allowance 0.001 (the city's)" in done.output
     best = kpi["controllers"]["perfect foresight"]["self_consumption"]
     assert 0 < kpi["controllers"]["plan"]["self_consumption"] <= best + 1e-6
     schedule = rows(out / "schedule.csv")
@@ -67,7 +69,9 @@ def test_a_plan_over_what_the_simulators_export(exported: Path, tmp_path: Path) 
     assert list(schedule[0]) == ["timestamp", "site", "battery_kw"]
     assert schedule[0]["timestamp"] == "2026-07-12T15:00:00Z"
     assert any(abs(float(row["battery_kw"])) > 0.1 for row in schedule)
-    page = Page((out / "report.html").read_text())
+    report = (out / "report.html").read_text()
+    assert "allowance 0.001 (the city&#x27;s)" in report
+    page = Page(report)
     assert page.outside == []
     assert (page.tags.count("h2"), page.tags.count("svg")) == (7, 6)
     assert "script" not in page.tags
@@ -116,6 +120,20 @@ def test_cars_are_written_by_session(tmp_path: Path) -> None:
         ("02", "s1"),
     ]
     assert sum(float(row["ev_kw"]) for row in cars) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [((), "0.001 (the default)"), (("--allowance", 0), "0 (asked for)")]
+)
+def test_it_says_which_allowance_was_used(
+    tmp_path: Path, asked: Sequence[object], said: str
+) -> None:
+    folder, out = write_folder(tmp_path), tmp_path / "out"
+    done = backtest(folder, "--out", out, "--forecast", "none", "--workers", 1, *asked)
+    assert done.exit_code == exits.OK, done.output
+    assert f"allowance {said}" in done.output
+    kpi = json.loads((out / "kpi.json").read_text())["asked"]
+    assert f"{kpi['allowance']:g} ({kpi['allowance_by']})" == said
 
 
 def test_without_prices_costs_are_dashes_and_it_says_where_a_tariff_comes_from(

@@ -74,9 +74,10 @@ def test_what_is_no_power_is_told_with_its_option_and_an_example(option: str, po
     [
         ("\x1b]0;mine\x07", "it has the character '\\x1b'"),
         ("one line\nand another", "it has the character '\\n'"),
+        (" \u3000 ", "it is missing: it goes on record"),
         ("x" * 201, "it has 201 characters: at most 200 go on record"),
     ],
-    ids=["escape", "lines", "long"],
+    ids=["escape", "lines", "blank", "long"],
 )
 @pytest.mark.parametrize(
     "command",

@@ -16,7 +16,9 @@ from vpp.runtime.desk import Desk
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"why": ""}, "give a reason"),
+        ({"why": ""}, "reason is missing: it goes on record"),
+        ({"why": 3}, "reason is no text"),
+        ({"who": "\u00a0"}, "who is missing"),
         ({"why": "x" * (LONGEST + 1)}, "reason has 201 characters"),
         ({"why": "\x1b[2J"}, "reason has the character"),
         ({"who": "\u202eeel"}, "who has the character"),
@@ -24,7 +26,7 @@ from vpp.runtime.desk import Desk
     ids=str,
 )
 async def test_words_that_no_record_takes_change_no_authority(
-    tmp_path: Path, said: dict[str, str], why: str
+    tmp_path: Path, said: dict[str, object], why: str
 ) -> None:
     portfolio, audit = two_sites(), FakeAudit()
     device = next(iter(portfolio.writer_of.values()))

@@ -124,7 +124,14 @@ def test_a_wrong_file_changes_nothing(
 
 async def test_an_override_holds_for_its_time_and_over_a_restart(tmp_path: Path) -> None:
     clock = StandingClock()
-    asked = {"verb": "override", "scope": "home-bat", "hi_kw": 2, "for_s": 600, "reason": "test"}
+    asked = {
+        "verb": "override",
+        "scope": "home-bat",
+        "hi_kw": 2,
+        "for_s": 600,
+        "reason": "test",
+        "owner": "kim",
+    }
     async with (
         CommandSocket(tmp_path) as commands,
         command_source(request(tmp_path, commands, clock)) as source,
@@ -149,18 +156,29 @@ async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> 
         CommandSocket(tmp_path) as commands,
         command_source(request(tmp_path, commands, StandingClock())) as source,
     ):
-        asked = {"verb": "override", "scope": "shop", "hi_kw": 9, "for_s": 60, "reason": "test"}
+        asked = {
+            "verb": "override",
+            "scope": "shop",
+            "hi_kw": 9,
+            "for_s": 60,
+            "reason": "test",
+            "owner": "kim",
+        }
         await ask(tmp_path, asked)
-        await ask(tmp_path, {"verb": "end", "scope": "site:shop"})
+        await ask(tmp_path, {"verb": "end", "scope": "site:shop", "who": "lee"})
         assert source.proposals() == []
         with pytest.raises(VppError, match="no override"):
-            await ask(tmp_path, {"verb": "end", "scope": "site:shop"})
+            await ask(tmp_path, {"verb": "end", "scope": "site:shop", "who": "lee"})
         for wrong, why in (
             ({"for_s": 5 * 3600}, "at most 4:00:00"),
             ({"for_s": 0}, "more than 0"),
             ({"scope": "nobody"}, "nothing is called 'nobody'"),
             ({"lo_kw": 10}, "empty"),
             ({"reason": ""}, "reason is missing"),
+            ({"reason": " \u3000"}, "reason is missing"),
+            ({"reason": 7}, "reason is no text"),
+            ({"owner": " "}, "owner is missing"),
+            ({"owner": ["kim"]}, "owner is no text"),
             ({"reason": "x" * (LONGEST + 1)}, "reason has 201 characters: at most 200"),
             ({"reason": STEERING}, r"reason has the character '\\x1b'"),
             ({"owner": STEERING}, r"owner has the character '\\x1b'"),
@@ -169,6 +187,11 @@ async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> 
             with pytest.raises(VppError, match=why):
                 await ask(tmp_path, {**asked, **wrong})
         assert source.proposals() == []
+        await ask(tmp_path, {**asked, "reason": "시험\u3000방전"})
+        for wrong, why in (({}, "who is missing"), ({"who": "lee", "reason": " "}, "reason is m")):
+            with pytest.raises(VppError, match=why):
+                await ask(tmp_path, {"verb": "end", "scope": "shop", **wrong})
+        assert [one.reason for one in source.proposals()] == ["시험\u3000방전"]
 
 
 async def test_giving_and_withdrawing_are_put_on_record(tmp_path: Path) -> None:
@@ -208,7 +231,9 @@ async def test_of_two_overrides_that_contradict_the_last_word_holds(tmp_path: Pa
 async def test_the_answer_to_an_override_has_the_citys_own_clock(tmp_path: Path) -> None:
     commands = CommandSocket(tmp_path)
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
-        answer = await source.override({"scope": "street", "hi_kw": 2, "reason": "t", "for_s": 600})
+        answer = await source.override(
+            {"owner": "kim", "scope": "street", "hi_kw": 2, "reason": "t", "for_s": 600}
+        )
     assert answer["until"] == "2026-07-15T12:10:00+09:00"
     assert (answer["zone"], answer["for_s"]) == ("Asia/Seoul", 600)
 
@@ -219,7 +244,7 @@ async def test_a_scope_that_nothing_is_called_is_answered_with_what_is_alike(
     commands = CommandSocket(tmp_path)
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
         with pytest.raises(VppError, match="did you mean street"):
-            await source.override({"scope": "stret", "hi_kw": 2, "reason": "t"})
+            await source.override({"owner": "kim", "scope": "stret", "hi_kw": 2, "reason": "t"})
 
 
 @pytest.mark.parametrize("given", ["node:street", "pool:street", "street"])
@@ -229,14 +254,14 @@ async def test_an_id_alone_ends_what_was_given_for_any_kind_of_it(
     async with command_source(
         request(tmp_path, CommandSocket(tmp_path), StandingClock())
     ) as source:
-        answer = await source.override({"scope": given, "hi_kw": 2, "reason": "t"})
+        answer = await source.override({"owner": "kim", "scope": given, "hi_kw": 2, "reason": "t"})
         with pytest.raises(
             VppError, match=f"holds now; {answer['scope']} \\({answer['id']}\\) does"
         ):
-            await source.end({"scope": "home-bat"})
-        assert (await source.end({"scope": "street"}))["ended"] == [answer["id"]]
+            await source.end({"scope": "home-bat", "who": "lee"})
+        assert (await source.end({"scope": "street", "who": "lee"}))["ended"] == [answer["id"]]
         with pytest.raises(VppError, match="holds now; none at all does"):
-            await source.end({"scope": "street"})
+            await source.end({"scope": "street", "who": "lee"})
 
 
 @pytest.mark.parametrize(
@@ -254,7 +279,7 @@ async def test_an_override_beyond_the_ratings_is_held_at_their_end_and_says_so(
     async with command_source(
         request(tmp_path, CommandSocket(tmp_path), StandingClock())
     ) as source:
-        answer = await source.override({"reason": "t", **asked})
+        answer = await source.override({"owner": "kim", "reason": "t", **asked})
         assert (answer["range_kw"], answer["held"]) == ([-5.0, 4.0], held)
         (proposal,) = source.proposals()
         assert (proposal.lo_kw, proposal.hi_kw) == bounds
@@ -267,7 +292,9 @@ async def test_the_range_of_a_wider_scope_is_finite(tmp_path: Path, scope: str) 
     async with command_source(
         request(tmp_path, CommandSocket(tmp_path), StandingClock())
     ) as source:
-        answer = await source.override({"scope": scope, "hi_kw": 1e9, "reason": "t"})
+        answer = await source.override(
+            {"owner": "kim", "scope": scope, "hi_kw": 1e9, "reason": "t"}
+        )
     lo_kw, hi_kw = answer["range_kw"]
     assert -1000 < lo_kw < 0 < hi_kw < 1000
     assert answer["held"] == {"hi_kw": hi_kw}
@@ -320,7 +347,7 @@ async def test_damaged_overrides_keep_no_daemon_from_starting(
     commands = CommandSocket(tmp_path)
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
         assert source.proposals() == []
-        await source.override({"scope": "home-bat", "hi_kw": 2, "reason": "t"})
+        await source.override({"owner": "kim", "scope": "home-bat", "hi_kw": 2, "reason": "t"})
     assert [kept.read_bytes() for kept in set_aside(tmp_path)] == [content]
 
 
@@ -328,7 +355,9 @@ async def test_a_folder_in_the_place_of_overrides_makes_way(tmp_path: Path) -> N
     (tmp_path / OVERRIDES).mkdir()
     commands = CommandSocket(tmp_path)
     async with command_source(request(tmp_path, commands, StandingClock())) as source:
-        told = await source.override({"scope": "home-bat", "hi_kw": 2, "reason": "t"})
+        told = await source.override(
+            {"owner": "kim", "scope": "home-bat", "hi_kw": 2, "reason": "t"}
+        )
     assert told["unkept"] == ""
     assert [kept.is_dir() for kept in set_aside(tmp_path)] == [True]
 
@@ -342,12 +371,15 @@ async def test_an_override_of_what_the_city_no_longer_has_is_left_out(tmp_path: 
         assert [p.id for p in source.proposals()] == ["a"]
 
 
+GIVEN = '{"verb": "override", "scope": "home-bat", "reason": "t", "owner": "kim"'
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        '{"verb": "override", "scope": "home-bat", "hi_kw": 1, "reason": "t", "for_s": 1e999}',
-        '{"verb": "override", "scope": "home-bat", "hi_kw": 1, "reason": "t", "for_s": NaN}',
-        '{"verb": "override", "scope": "home-bat", "hi_kw": 1' + "0" * 400 + ', "reason": "t"}',
+        f'{GIVEN}, "hi_kw": 1, "for_s": 1e999}}',
+        f'{GIVEN}, "hi_kw": 1, "for_s": NaN}}',
+        f'{GIVEN}, "hi_kw": 1{"0" * 400}}}',
         '{"verb": ' + "[" * 30_000,
     ],
     ids=lambda line: line[-30:],
