@@ -13,6 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PATHS = {
+    "/healthz": "whether ticks complete in time: 200, else 503 and why",
+    "/readyz": "whether the portfolio is under control: 200, else 503 and what is missing",
+    "/metrics": "everything measured, as Prometheus text",
+}
 
 
 class Health(Protocol):
@@ -32,7 +37,10 @@ class Health(Protocol):
 
 
 def application(health: Health) -> Starlette:
-    """The three routes over one daemon. They show state and change none."""
+    """The three routes over one daemon, which ``/`` names. They show state and change none."""
+
+    async def index(_: Request) -> Response:
+        return JSONResponse({"paths": PATHS})
 
     async def healthz(_: Request) -> Response:
         return _verdict("healthy", health.ills())
@@ -45,11 +53,17 @@ def application(health: Health) -> Starlette:
 
     return Starlette(
         routes=[
+            Route("/", index),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-        ]
+        ],
+        exception_handlers={404: _nothing_there},
     )
+
+
+async def _nothing_there(request: Request, _: Exception) -> Response:
+    return JSONResponse({"error": f"there is no {request.url.path}", "paths": PATHS}, 404)
 
 
 def _verdict(name: str, reasons: Sequence[str]) -> Response:

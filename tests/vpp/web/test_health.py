@@ -46,7 +46,17 @@ async def test_a_well_daemon_answers_all_three() -> None:
         assert await get(port, "/healthz") == (200, b'{"healthy":true,"because":[]}')
         assert (await get(port, "/readyz"))[0] == 200
         assert await get(port, "/metrics") == (200, b"vpp_ticks_total 3\n")
-        assert (await get(port, "/nothing"))[0] == 404
+
+
+async def test_the_root_and_a_wrong_path_name_what_can_be_asked() -> None:
+    async with serving(application(Patient()), host="127.0.0.1", port=0) as port:
+        status, body = await get(port, "/")
+        assert status == 200
+        paths = json.loads(body)["paths"]
+        assert [(await get(port, path))[0] for path in paths] == [200, 200, 200]
+        status, body = await get(port, "/nothing")
+        assert (status, json.loads(body)["paths"]) == (404, paths)
+        assert json.loads(body)["error"] == "there is no /nothing"
 
 
 async def test_what_is_wrong_is_said_with_503() -> None:
