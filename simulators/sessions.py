@@ -9,7 +9,8 @@ class EvSession:
     """One plugged-in stay: what the car needs, what it can draw, and what it tells.
 
     ``energy_wh`` is what it takes at the connector until it is content; ``min_w`` is what it draws
-    at 6 A on its phases, below which it does not charge; times are aware UTC.
+    at 6 A on its phases, below which it does not charge; ``max_w`` what the connector's conductors
+    and its own charger can carry on these phases; times are aware UTC.
     """
 
     id: str

@@ -109,6 +109,9 @@ class ChargerLife:
         energy = parameters()["energy"]
         wanted_kwh = energy["median_kwh"] * float(np.exp(energy["sigma"] * energy_score))
         phases = min(car["phases"], self.charger.phases)
+        per_phase_w = min(
+            self.charger.max_w / self.charger.phases, 1000 * car["max_kw"] / car["phases"]
+        )
         announces_departure, announces_need = draw.random(2)
         session = EvSession(
             id=name,
@@ -116,8 +119,8 @@ class ChargerLife:
             arrival=arrival,
             departure=departure,
             energy_wh=min(wanted_kwh, energy["highest_kwh"]) * 1000,
-            min_w=self.charger.floor_w * phases / self.charger.phases,
-            max_w=min(self.charger.max_w, car["max_kw"] * 1000),
+            min_w=self.charger.floor_w / self.charger.phases * phases,
+            max_w=round(phases * per_phase_w),
             phases=phases,
             announces_departure=bool(announces_departure < self.charger.announces_departure),
             announces_need=bool(announces_need < self.charger.announces_need),

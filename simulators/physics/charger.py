@@ -78,7 +78,8 @@ class ChargerUnit:
     """One connector; watts, always consuming.
 
     An offer lapses to the station's safe state: ``floor``, ``zero``, or full power where it is
-    ``autonomous``. An offer below the car's floor is no offer.
+    ``autonomous``. An offer below the car's floor is no offer. An offer is power of the car that is
+    there; the safe state is a current, of which a car on fewer phases draws its part.
     """
 
     def __init__(self, plant: Charger, start: datetime, upcoming: Upcoming) -> None:
@@ -91,9 +92,9 @@ class ChargerUnit:
         self.safe_offer_w = safe_offer_w.get(plant.safe, plant.max_w)
         self._start = start
         self._upcoming = upcoming
-        self._accepted: Armed[float] = Armed(self.safe_offer_w)
-        self._acting_w = self.safe_offer_w
-        self._queue: deque[tuple[float, float]] = deque()
+        self._accepted: Armed[float | None] = Armed(None)
+        self._acting_w: float | None = None
+        self._queue: deque[tuple[float, float | None]] = deque()
         self._next = upcoming(start)
         self._catch_up()
 
@@ -104,8 +105,9 @@ class ChargerUnit:
 
     @property
     def offer_w(self) -> float:
-        """The limit that the station offers the car."""
-        return self._accepted.value
+        """The limit that the station offers the car; its safe state's is that on all phases."""
+        offered_w = self._accepted.value
+        return self.safe_offer_w if offered_w is None else offered_w
 
     @property
     def reversion_left_s(self) -> float | None:
@@ -121,8 +123,8 @@ class ChargerUnit:
 
     def release(self) -> None:
         """Back to the station's safe state."""
-        self._accepted = Armed(self.safe_offer_w)
-        self._queue.append((self.now_s + DEAD_TIME_S, self.safe_offer_w))
+        self._accepted = Armed(None)
+        self._queue.append((self.now_s + DEAD_TIME_S, None))
 
     def advance(self, now_s: float) -> None:
         """Moves to ``now_s``, stopping where a car comes or goes or an offer begins or ends."""
@@ -148,8 +150,8 @@ class ChargerUnit:
             self._acting_w = self._queue.popleft()[1]
         if self._accepted.expires_s <= self.now_s:
             self._queue.clear()
-            self._accepted = Armed(self.safe_offer_w)
-            self._acting_w = self.safe_offer_w
+            self._accepted = Armed(None)
+            self._acting_w = None
         if self.session and self._city_s(self.session.departure) <= self.now_s:
             self._unplug()
         if self.session is None and self._next and self._city_s(self._next.arrival) <= self.now_s:
@@ -188,5 +190,6 @@ class ChargerUnit:
         session.delivered_wh += energy_wh
 
     def _wanted_w(self, session: Session) -> float:
-        offered = min(self._acting_w, session.max_w)
+        safe_w = self.safe_offer_w * session.phases / self.plant.phases
+        offered = min(safe_w if self._acting_w is None else self._acting_w, session.max_w)
         return 0.0 if offered < session.min_w else min(offered, session.accepts_w())

@@ -60,6 +60,22 @@ def test_without_an_offer_the_station_is_in_its_safe_state(safe: str, power_w: f
     assert unit.power_w == power_w
 
 
+@pytest.mark.parametrize(
+    ("safe", "power_w"), [("floor", 1380), ("zero", 0), ("autonomous", 11e3 / 3)]
+)
+def test_in_the_safe_state_a_car_on_one_phase_draws_the_current_of_one(
+    safe: str, power_w: float
+) -> None:
+    unit = station(car(phases=1, min_w=1380, max_w=11e3 / 3), safe=safe)
+    unit.advance(120)
+    assert unit.power_w == pytest.approx(power_w)
+    unit.offer(3000, 60)
+    unit.advance(150)
+    assert unit.power_w == pytest.approx(3000)
+    unit.advance(200)
+    assert unit.power_w == pytest.approx(power_w)
+
+
 def test_an_offer_is_followed_within_five_seconds() -> None:
     unit = station(car())
     unit.advance(120)
