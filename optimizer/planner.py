@@ -16,6 +16,7 @@ from optimizer.model.splitting import split
 from optimizer.side_goals import SideGoals, side_goals
 from optimizer.solving.kept import KeptSolver, SizedSolver
 from optimizer.solving.mathopt import MathOptSolver
+from optimizer.solving.program import Solver
 from optimizer.solving.residuals import violation
 from optimizer.stages.exact import LOSS, as_good, excluded
 from optimizer.stages.exclusion import Repaired, overlaps, shift
@@ -35,8 +36,8 @@ from vpp.domain.problem import Problem
 
 SOLVING_PART = 0.8
 """Of the deadline; the rest is for building, proving and handing over."""
-BINARIES_PART = 0.5
-"""Of the time that is left; the rest is for the way out where they find nothing."""
+EXCLUDING_PART = 0.7
+"""Of the time that is left, for binaries; the rest is for the way out where there is no point."""
 SMALL = 15_000
 """Columns up to which GLOP with a kept model was the faster engine."""
 
@@ -57,12 +58,13 @@ class _Solved:
 class LpPlanner:
     """Entry point ``lp`` of ``vpp.planners``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, mixed: Solver | None = None) -> None:
+        """``mixed`` solves programs with binaries; SCIP where none is given."""
         highs, glop = MathOptSolver("HIGHS"), MathOptSolver("GLOP")
         self._stages = StagedSolver(
             SizedSolver(KeptSolver(), highs, SMALL), SizedSolver(highs, glop, SMALL)
         )
-        self._mixed = MathOptSolver("GSCIP")
+        self._mixed = mixed or MathOptSolver("GSCIP")
 
     def plan(self, problem: Problem) -> Plan:
         """The plan of one pool.
@@ -89,9 +91,9 @@ class LpPlanner:
         decisions = split(problem, whole, repaired.decisions)
         if decisions is None:
             return None
-        run.notes.append(
-            f"{len(whole.battery)} batteries were planned as {len(set(whole.battery))}"
-        )
+        count, left = len(whole.battery), len(set(whole.battery))
+        if left < count:
+            run.notes.append(f"{count} batteries were planned as {left}")
         return _Solved(run=run, planned=repaired, decisions=decisions, battery=whole.battery)
 
     def _apart(self, problem: Problem, deadline: float) -> _Solved:
@@ -109,9 +111,9 @@ class LpPlanner:
         for elastic in (True,) if run.model.elastic else (False, True):
             if elastic is not run.model.elastic:
                 run = self._stages.run(problem, _left(deadline), elastic=True)
-            found = excluded(run, self._stages, self._mixed, _left(deadline) * BINARIES_PART)
+            found = excluded(run, self._stages, self._mixed, _left(deadline) * EXCLUDING_PART)
             if found is not None:
-                return found, Repaired(decisions=found.model.decisions(found.x), shifted=0)
+                return found, _without_overlaps(found)
         repaired = shift(problem, run.model.decisions(run.x))
         if violation(run.model.program, run.model.point(repaired.decisions)) <= LOSS:
             run.notes.append("the shift costs an earlier stage; binaries found no better in time")
@@ -119,7 +121,11 @@ class LpPlanner:
         notes = [*run.notes, "burning energy would keep a limit better, which the schedule may not"]
         run = self._stages.within(one_way(run.model, repaired.decisions), _left(deadline))
         run.notes[:0] = notes
-        return run, Repaired(decisions=run.model.decisions(run.x), shifted=0)
+        return run, _without_overlaps(run)
+
+
+def _without_overlaps(run: Run) -> Repaired:
+    return Repaired(decisions=run.model.decisions(run.x), shifted=0)
 
 
 def _left(deadline: float) -> float:

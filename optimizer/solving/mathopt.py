@@ -157,6 +157,7 @@ def asked(
     parameters = parameters_pb2.SolveParametersProto()
     if whole:
         parameters.relative_gap_tolerance = parameters.absolute_gap_tolerance = 1e-9
+        parameters.gscip.real_params["numerics/feastol"] = 1e-9
     else:
         # Refused together with whole columns.
         parameters.lp_algorithm = parameters_pb2.LP_ALGORITHM_DUAL_SIMPLEX

@@ -12,16 +12,20 @@ from optimizer.solving.program import LinearProgram, Solution, Solver, Status
 from optimizer.solving.residuals import violation
 from optimizer.stages.exclusion import overlaps
 from optimizer.stages.objectives import TIES, Stage
-from optimizer.stages.one_way import barred
+from optimizer.stages.one_way import barred, one_way
 from optimizer.stages.order import Run, StagedSolver
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.errors import PlannerFailed
 
 ROUNDS = 3
 """An excluded overlap may come up elsewhere: then the places are widened, at last to all."""
+FEW = 100
+"""Places in all, up to which they are widened to all at once: that takes no longer than a few."""
 KEPT = 1e-8
 """By how much a later stage may miss a former optimum, over its size: cap rows, not faces."""
 LOSS = 1e-6
+BINARIES_PART = 0.5
+"""Of the time; the rest is for the linear programs, and for the way out where they find nothing."""
 LEAST_S = 0.01
 """For one stage, when the time is over."""
 PREFERENCES = ("S0", "S1", "S2")
@@ -56,27 +60,34 @@ def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float
     """The stages once more, in which a battery goes one way wherever the relaxation went both.
 
     Mixed-integer programs decide the ways, in the order of the stages and as far as they are solved
-    in time, all told. Linear programs decide the rest: the ways are bounds there, so that nothing
-    is left of the tolerance to which whole numbers are whole.
+    in half of the time, all told. Linear programs decide the rest: the ways are bounds there, so
+    that nothing is left of the tolerance to which whole numbers are whole.
 
-    None if there is no point at all, or none without overlaps.
+    None if there is no point at all.
     """
-    model, deadline = run.model, time.monotonic() + time_limit_s
+    model, found, begun = run.model, None, time.monotonic()
     places = overlaps(model.decisions(run.x))
     for left in reversed(range(ROUNDS)):
         program, notes = _with_switches(model, places), list[str]()
-        x = _ordered(run, program, engine, deadline, notes)
+        x = _ordered(run, program, engine, begun + BINARIES_PART * time_limit_s, notes)
         if x is None:
-            return None
-        found = _within_ways(run, stages, places, x[program.whole] > 0.5, deadline)
+            break
+        ways = _going(model, places, x[program.whole] > 0.5)
+        found = _within(run, stages, ways, begun + time_limit_s)
         if found is None:
-            return None
+            break
+        found.notes[:0] = [*run.notes, _said(places), *notes]
         more = overlaps(found.model.decisions(found.x))
         if not more.any():
-            found.notes[:0] = [*run.notes, _said(places), *notes]
             return found
-        places = places | more if left > 1 else np.ones_like(places)
-    return None
+        places = places | more if left > 1 and places.size > FEW else np.ones_like(places)
+    if found is None:
+        return None
+    ways = one_way(found.model, found.model.decisions(found.x))
+    last = _within(run, stages, ways, begun + time_limit_s)
+    if last is not None:
+        last.notes[:0] = [*found.notes, "elsewhere, time was over for more binaries"]
+    return last
 
 
 def _said(places: Bools) -> str:
@@ -86,18 +97,21 @@ def _said(places: Bools) -> str:
     )
 
 
-def _within_ways(
-    run: Run, stages: StagedSolver, places: Bools, charges: Bools, deadline: float
-) -> Run | None:
-    """The stages as linear programs, batteries at these places going the ways decided."""
+def _going(model: PoolModel, places: Bools, charges: Bools) -> PoolModel:
+    """The program in which batteries at these places may only go the ways decided."""
     charge, discharge = np.zeros((2, *places.shape), dtype=bool)
     charge[places], discharge[places] = ~charges, charges
-    model = barred(run.model, charge=charge, discharge=discharge)
-    left_s = max(deadline - time.monotonic(), LEAST_S)
+    return barred(model, charge=charge, discharge=discharge)
+
+
+def _within(run: Run, stages: StagedSolver, model: PoolModel, deadline: float) -> Run | None:
+    """The stages as linear programs; what the engines took so far is carried on in ``run``."""
     try:
-        return stages.within(model, left_s, run.cpu_s)
+        found = stages.within(model, max(deadline - time.monotonic(), LEAST_S), run.cpu_s)
     except PlannerFailed:
         return None
+    run.cpu_s = found.cpu_s
+    return found
 
 
 def _with_switches(model: PoolModel, places: Bools) -> LinearProgram:

@@ -89,12 +89,10 @@ class StagedSolver:
         one that fails leaves the point of the former, and a note that the order is not complete.
         """
         program = run.model.program
-        stages = [*(service_stages(run.model) if run.model.elastic else ())]
-        needed = len(stages) + 1
-        stages += ordered_stages(run.model)
-        for index, stage in enumerate(stages):
-            if not stage.cost.any():
-                continue
+        service = [*(service_stages(run.model) if run.model.elastic else ())]
+        ordered = [stage for stage in ordered_stages(run.model) if stage.cost.any()]
+        needed = len(service) + 1
+        for index, stage in enumerate([*service, *ordered]):
             solution = self._solve(run, program, stage, deadline)
             if solution.status is not Status.OPTIMAL:
                 run.notes.append(f"{stage.name} was not solved: {solution.status}")

@@ -24,6 +24,8 @@ from vpp.ports.planner import Planner
 
 PLANNERS: tuple[Planner, ...] = (LpPlanner(), RulePlanner())
 START = datetime(2026, 6, 1, 6, tzinfo=UTC)
+PATIENT_S = 300.0
+"""A deadline that binaries never meet: what is proven then does not hang on the machine's load."""
 KINDS = (
     "plain",
     "negative prices",

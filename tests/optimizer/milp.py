@@ -1,24 +1,29 @@
 """The dispatch problem a second time: row by row, with binaries that exclude what physics excludes.
 
 Written apart from the planner and solved by another door (scipy), so that a wrong sign or a wrong
-relaxation cannot be wrong in both. Only data are shared: the hard bounds of the nodes and the
-segments of the terminal value.
+relaxation cannot be wrong in both. Only data are shared: the hard bounds of the nodes, the segments
+of the terminal value and the weights of the order ``grid``.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import lil_array
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csr_array, lil_array
 
 from optimizer.model.terminal import TerminalValue
+from optimizer.stages.objectives import grid_weights
 from vpp.domain.arrays import Floats
 from vpp.domain.plan_check import flow_bounds
 from vpp.domain.problem import Problem
 
 Row = dict[str, float]
 BIG = 200.0
+SCALE = 1000.0
+"""Of costs: HiGHS ends within 1e-6 of the optimum, whatever relative gap is asked."""
+KEEN: Any = {"primal_feasibility_tolerance": 1e-10}
 TRIES = ((1e-8, True), (1e-8, False), (1e-6, True), (1e-6, False))
 """By how much former optima may be missed, and whether to presolve: HiGHS keeps rows to 1e-6 and
 often calls a program with tighter caps infeasible."""
@@ -35,6 +40,7 @@ class Exact:
         self._whole: list[int] = []
         self._rows: list[tuple[Row, float, float]] = []
         self._caps: list[int] = []
+        self._x = np.zeros(0)
         self.hours = problem.grid.hours
         self._storage()
         self._sun_and_cars()
@@ -54,21 +60,13 @@ class Exact:
 
     def minimise(self, cost: Mapping[str, float]) -> float:
         """The optimum, which every later call keeps (see ``TRIES``)."""
-        width = len(self._low)
-        matrix = lil_array((len(self._rows), width))
-        for i, (terms, _, _) in enumerate(self._rows):
-            for name, factor in terms.items():
-                matrix[i, self._index[name]] += factor
-        vector = np.zeros(width)
-        for name, factor in cost.items():
-            vector[self._index[name]] += factor
+        vector, rows = self._vector(cost), self._matrix()
         low, high = (np.array([row[side] for row in self._rows]) for side in (1, 2))
-        rows = matrix.tocsr()
         said = []
         for missed, presolve in TRIES:
             high[self._caps] = [self._rows[i][2] + missed for i in self._caps]
             found = milp(
-                vector,
+                vector * SCALE,
                 constraints=LinearConstraint(rows, low, high),
                 bounds=Bounds(self._low, self._high),
                 integrality=np.array(self._whole),
@@ -76,10 +74,50 @@ class Exact:
             )
             if found.status == 0:
                 self._caps.append(len(self._rows))
-                self.row(cost, -np.inf, float(found.fun))
-                return float(found.fun)
+                self._x = found.x
+                self.row(cost, -np.inf, float(vector @ found.x))
+                return float(vector @ found.x)
             said.append(found.message)
         raise AssertionError("; ".join(said))
+
+    def reachable(self) -> float:
+        """What the last call's whole numbers reach where former optima are missed by 1e-9 alone.
+
+        A small slack may be worth much to a later stage: ``minimise`` is a bound there.
+        """
+        whole = np.array(self._whole, dtype=bool)[: len(self._x)]
+        low, high = np.array(self._low), np.array(self._high)
+        low[whole] = high[whole] = np.round(self._x[whole])
+        matrix, optimum = self._matrix().toarray(), np.inf
+        least, most = (np.array([row[side] for row in self._rows]) for side in (1, 2))
+        most[self._caps] = np.inf
+        for cap in self._caps:
+            above, below = np.isfinite(most), np.isfinite(least)
+            found = linprog(
+                matrix[cap],
+                A_ub=np.vstack([matrix[above], -matrix[below]]),
+                b_ub=np.concatenate([most[above], -least[below]]),
+                bounds=list(zip(low.tolist(), high.tolist(), strict=True)),
+                method="highs-ds",
+                options=KEEN,
+            )
+            assert found.status == 0, found.message
+            optimum = float(matrix[cap] @ found.x)
+            most[cap] = optimum + 1e-9
+        return optimum
+
+    def _vector(self, cost: Mapping[str, float]) -> Floats:
+        vector = np.zeros(len(self._low))
+        for name, factor in cost.items():
+            vector[self._index[name]] += factor
+        return vector
+
+    def _matrix(self) -> csr_array:
+        matrix = lil_array((len(self._rows), len(self._low)))
+        for i, (terms, _, _) in enumerate(self._rows):
+            for name, factor in terms.items():
+                matrix[i, self._index[name]] += factor
+        return matrix.tocsr()
 
     def _storage(self) -> None:
         fleet = self.problem.batteries
@@ -152,18 +190,27 @@ class Exact:
             terms[f"ev{v},{t}"] = 1.0
         return terms, float(problem.load_kw[s, t])
 
+    def _beneath(self, node: int) -> list[int]:
+        """Sites whose way up to the pool's node goes through this one."""
+        found = []
+        for s in range(len(self.problem.sites)):
+            at = int(self.problem.site_node[s])
+            while at not in (node, -1):
+                at = int(self.problem.nodes.parent[at])
+            if at == node:
+                found.append(s)
+        return found
+
     def _network(self) -> None:
         nodes = self.problem.nodes
         lower, upper = flow_bounds(self.problem)
+        import_cap, export_cap = self._cap_kw(1), self._cap_kw(-1)
+        beneath = [self._beneath(n) for n in range(len(nodes.ids))]
         for t in range(len(self.hours)):
             for n in range(len(nodes.ids)):
                 terms, load = dict[str, float](), 0.0
-                for s in (
-                    np.flatnonzero(self.problem.site_node == n)
-                    if n
-                    else range(len(self.problem.sites))
-                ):
-                    part, demand = self._site(int(s), t)
+                for s in beneath[n]:
+                    part, demand = self._site(s, t)
                     terms |= part
                     load += demand
                 flow = self.var(f"F{n},{t}", max(lower[n, t], -BIG), min(upper[n, t], BIG))
@@ -173,8 +220,8 @@ class Exact:
                     ("rating", -1, nodes.export_kw),
                     ("contract", 1, nodes.contract_import_kw),
                     ("contract", -1, nodes.contract_export_kw),
-                    ("margin", 1, self._cap_kw(1)),
-                    ("margin", -1, self._cap_kw(-1)),
+                    ("margin", 1, import_cap),
+                    ("margin", -1, export_cap),
                 ):
                     over = self.var(f"{kind}{way}{n},{t}", 0, BIG)
                     self.row({flow: way, over: -1.0}, -np.inf, min(limit[n, t], BIG))
@@ -196,7 +243,7 @@ class Exact:
         fleet, plants, cars = problem.batteries, problem.pv, problem.sessions
         contract = nodes.contract_import_kw if way > 0 else nodes.contract_export_kw
         margin = nodes.margin_import_kw if way > 0 else nodes.margin_export_kw
-        fixed = [not free for free in plants.curtailable]
+        fixed = ~np.array(plants.curtailable, dtype=bool)
         site = np.zeros(problem.load_kw.shape)
         for s in range(len(site)):
             site[s] = problem.load_kw[s]
@@ -208,12 +255,7 @@ class Exact:
                 site[s] += cars.max_kw[cars.site == s].sum(0)
                 site[s] += fleet.charge_kw[fleet.site == s].sum()
                 site[s] -= plants.available_kw[(plants.site == s) & fixed].sum(0)
-        rigid = np.stack(
-            [
-                way * (site[problem.site_node == n] if n else site).sum(0)
-                for n in range(len(nodes.ids))
-            ]
-        )
+        rigid = np.stack([way * site[self._beneath(n)].sum(0) for n in range(len(nodes.ids))])
         return np.asarray(
             np.minimum(contract, np.maximum(contract - margin, np.maximum(rigid, 0.0)))
         )
@@ -228,15 +270,16 @@ class Exact:
             terms[self.var(f"w{k}", 0, length)] = -1.0
         self.row(terms, base, base)
 
-    def service(self) -> None:
-        """Ratings, contracts, cars, reserve: each at its least before the next."""
-        for kind in ("rating", "contract", "margin"):
-            self.beyond(kind)
+    def service(self) -> dict[str, float]:
+        """Ratings, contracts, cars, reserve: each at its least before the next; kWh, the last one
+        kWh h."""
+        least = {kind: self.beyond(kind) for kind in ("rating", "contract", "margin")}
         names = list(self._index)
-        self.minimise({n: 1.0 for n in names if n.startswith("unmet")})
-        self.minimise(
+        least["unmet"] = self.minimise({n: 1.0 for n in names if n.startswith("unmet")})
+        least["reserve"] = self.minimise(
             {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(("short", "over"))}
         )
+        return least
 
     def beyond(self, kind: str) -> float:
         """Least kWh beyond limits of a kind."""
@@ -260,6 +303,27 @@ class Exact:
             cost[self._peak()] = prices.peak_per_kw
         for k, slope in enumerate(terminal.slope):
             cost[f"w{k}"] = -slope * terminal.price
+        return self.minimise(cost)
+
+    def weighted(self, terminal: TerminalValue) -> float:
+        """The order ``grid``; its weights are data here."""
+        weights, cost = grid_weights(self.problem), dict[str, float]()
+        buy, sell = weights.import_weight(self.problem), weights.export_weight(self.problem)
+        highest, power = self.var("highest", 0, 5 * BIG), list[Row]()
+        cost[highest] = weights.highest
+        for t, h in enumerate(self.hours):
+            cost[f"I{t}"], cost[f"X{t}"] = h * buy[t], -h * sell[t]
+            self.row({highest: 1, f"I{t}": -1}, 0, np.inf)
+            power.append({f"I{t}": 1.0, f"X{t}": -1.0})
+        for t in range(1, len(power)):
+            step = {name: -factor for name, factor in power[t - 1].items()} | power[t]
+            ramp = self.var(f"ramp{t}", 0, 5 * BIG)
+            cost[ramp] = weights.ramp
+            for way in (1.0, -1.0):
+                self.row({ramp: 1.0} | {n: way * f for n, f in step.items()}, 0, np.inf)
+        mean = max(float(np.average(buy, weights=self.hours)), 0.0)
+        for k, slope in enumerate(terminal.slope):
+            cost[f"w{k}"] = -mean * slope
         return self.minimise(cost)
 
     def _peak(self) -> str:

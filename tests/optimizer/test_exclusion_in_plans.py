@@ -59,11 +59,11 @@ def test_where_binaries_run_out_of_time_the_best_point_found_is_used(with_point:
     stages = StagedSolver(MathOptSolver("HIGHS"), MathOptSolver("GLOP"))
     run = stages.run(random_problem(73), 20.0)
     first = run.solved[0].stage.cost
-    found = excluded(run, stages, Impatient(first, with_point=with_point), 5.0)
+    found = excluded(run, stages, Impatient(first, with_point=with_point), 40.0)
     assert found is not None
     assert not overlaps(found.model.decisions(found.x)).any()
     assert violation(run.model.program, found.x) < 1e-6
-    exact = excluded(run, stages, MathOptSolver("GSCIP"), 5.0)
+    exact = excluded(run, stages, MathOptSolver("GSCIP"), 40.0)
     assert exact is not None
     assert float(first @ found.x) == pytest.approx(float(first @ exact.x), abs=1e-6)
     said = "the best that was found in time" if with_point else "their order ends before it"

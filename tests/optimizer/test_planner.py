@@ -15,7 +15,7 @@ from optimizer.model.pool import build
 from optimizer.planner import LpPlanner
 from optimizer.stages.objectives import local_stage
 from tests.optimizer.cases import PLANNERS, random_problem
-from tests.optimizer.pieces import one_car
+from tests.optimizer.pieces import network, one_car
 from tests.thoroughness import examples
 from vpp.domain.arrays import Floats
 from vpp.domain.ids import AssetId
@@ -78,6 +78,24 @@ def test_a_pool_without_anything_to_steer_gets_a_plan(order: Order) -> None:
     for planner in PLANNERS:
         plan = planner.plan(bare)
         assert plan.schedule.grid_kw == pytest.approx(bare.load_kw.sum(0))
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_a_pool_of_nothing_but_a_car_gets_a_plan_where_its_need_cannot_be_met(order: Order) -> None:
+    """Without a load nothing has a value without storage, so that ``grid`` has no weights."""
+    problem = random_problem(0, order)
+    slots = len(problem.grid)
+    problem = replace(
+        problem,
+        load_kw=np.zeros(problem.load_kw.shape),
+        pv=replace(problem.pv, available_kw=np.zeros(problem.pv.available_kw.shape)),
+        batteries=replace(problem.batteries, energy_kwh=problem.batteries.min_kwh),
+        nodes=network(slots, import_kw=1.0),
+        sessions=one_car(problem, need_kwh=3.0 * slots, max_kw=9.0, until=slots),
+    )
+    plan = LpPlanner().plan(problem)
+    assert plan.schedule.grid_kw.max() == pytest.approx(1.0)
+    assert plan.explanation.slacks
 
 
 @pytest.mark.parametrize("seed", [0, 10, 20, 30, 40])
