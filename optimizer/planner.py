@@ -18,7 +18,7 @@ from optimizer.solving.kept import KeptSolver, SizedSolver
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.solving.program import Solver
 from optimizer.solving.residuals import violation
-from optimizer.stages.exact import LOSS, as_good, excluded
+from optimizer.stages.exact import FEW, LOSS, as_good, excluded
 from optimizer.stages.exclusion import Repaired, overlaps, shift
 from optimizer.stages.one_way import one_way
 from optimizer.stages.order import Run, StagedSolver
@@ -38,6 +38,8 @@ SOLVING_PART = 0.8
 """Of the deadline; the rest is for building, proving and handing over."""
 EXCLUDING_PART = 0.7
 """Of the time that is left, for binaries; the rest is for the way out where there is no point."""
+WITHOUT_BINARIES = "binaries found nothing in time; batteries go the ways of the shift"
+UNBURNT = "burning energy would keep a limit better, which the schedule may not"
 SMALL = 15_000
 """Columns up to which GLOP with a kept model was the faster engine."""
 
@@ -53,6 +55,16 @@ class _Solved:
     """Of the problem that was asked."""
     battery: Ints
     """In which of the run's batteries each of the problem's is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Relaxed:
+    """The stages without binaries."""
+
+    run: Run
+    repaired: Repaired
+    enough: bool
+    """Whether the shift, if any was needed, costs no earlier stage."""
 
 
 class LpPlanner:
@@ -87,7 +99,12 @@ class LpPlanner:
         whole = merged(problem)
         if whole is None:
             return None
-        run, repaired = self._excluding(whole.problem, deadline)
+        relaxed = self._relaxed(whole.problem, deadline)
+        few = len(problem.batteries.ids) * len(problem.grid) <= FEW
+        if not relaxed.enough and few:
+            # What is planned as one goes one way; its members need not.
+            return None
+        run, repaired = self._excluding(whole.problem, relaxed, deadline)
         decisions = split(problem, whole, repaired.decisions)
         if decisions is None:
             return None
@@ -97,17 +114,26 @@ class LpPlanner:
         return _Solved(run=run, planned=repaired, decisions=decisions, battery=whole.battery)
 
     def _apart(self, problem: Problem, deadline: float) -> _Solved:
-        run, repaired = self._excluding(problem, deadline)
+        relaxed = self._relaxed(problem, deadline)
+        run, repaired = self._excluding(problem, relaxed, deadline)
         each = np.arange(len(problem.batteries.ids))
         return _Solved(run=run, planned=repaired, decisions=repaired.decisions, battery=each)
 
-    def _excluding(self, problem: Problem, deadline: float) -> tuple[Run, Repaired]:
-        """Stages, certificate, shift; and binaries where the shift would cost an earlier stage."""
+    def _relaxed(self, problem: Problem, deadline: float) -> _Relaxed:
+        """Stages, certificate, shift."""
         run = self._stages.run(problem, _left(deadline))
         repaired = shift(problem, run.model.decisions(run.x))
         steered = problem.foreseen is not None
-        if not repaired.shifted or as_good(run, repaired.decisions, steered=steered):
-            return run, repaired
+        enough = not repaired.shifted or as_good(run, repaired.decisions, steered=steered)
+        return _Relaxed(run=run, repaired=repaired, enough=enough)
+
+    def _excluding(
+        self, problem: Problem, relaxed: _Relaxed, deadline: float
+    ) -> tuple[Run, Repaired]:
+        """Binaries where the shift would cost an earlier stage."""
+        run = relaxed.run
+        if relaxed.enough:
+            return run, relaxed.repaired
         for elastic in (True,) if run.model.elastic else (False, True):
             if elastic is not run.model.elastic:
                 run = self._stages.run(problem, _left(deadline), elastic=True)
@@ -115,11 +141,10 @@ class LpPlanner:
             if found is not None:
                 return found, _without_overlaps(found)
         repaired = shift(problem, run.model.decisions(run.x))
-        if violation(run.model.program, run.model.point(repaired.decisions)) <= LOSS:
-            run.notes.append("the shift costs an earlier stage; binaries found no better in time")
-            return run, repaired
-        notes = [*run.notes, "burning energy would keep a limit better, which the schedule may not"]
-        run = self._stages.within(one_way(run.model, repaired.decisions), _left(deadline))
+        kept = violation(run.model.program, run.model.point(repaired.decisions)) <= LOSS
+        notes = [*run.notes, WITHOUT_BINARIES if kept else UNBURNT]
+        ways = one_way(run.model, repaired.decisions, crowded=not kept)
+        run = self._stages.within(ways, _left(deadline))
         run.notes[:0] = notes
         return run, _without_overlaps(run)
 

@@ -83,7 +83,7 @@ def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float
         places = places | more if left > 1 and places.size > FEW else np.ones_like(places)
     if found is None:
         return None
-    ways = one_way(found.model, found.model.decisions(found.x))
+    ways = one_way(found.model, found.model.decisions(found.x), crowded=False)
     last = _within(run, stages, ways, begun + time_limit_s)
     if last is not None:
         last.notes[:0] = [*found.notes, "elsewhere, time was over for more binaries"]

@@ -16,13 +16,16 @@ from vpp.domain.plan_check import node_flows
 from vpp.domain.problem import Problem
 
 
-def one_way(model: PoolModel, decisions: Decisions) -> PoolModel:
+def one_way(model: PoolModel, decisions: Decisions, *, crowded: bool) -> PoolModel:
     """The same program, in which every battery goes in every slot the way that decisions go.
 
-    Where more is exported than a limit wants, it charges: there the relaxation burns energy to
-    export less.
+    Args:
+        model: Of the relaxation.
+        decisions: Of what is charged and discharged at once the net counts.
+        crowded: Whether batteries charge wherever more is exported than a limit wants. There the
+            relaxation burns energy to export less, and what is left of it says little.
     """
-    charges = _charging(model.problem, decisions)
+    charges = _charging(model.problem, decisions, crowded=crowded)
     return barred(model, charge=~charges, discharge=charges)
 
 
@@ -37,13 +40,14 @@ def barred(model: PoolModel, *, charge: Bools, discharge: Bools) -> PoolModel:
     return replace(model, program=replace(model.program, upper=upper))
 
 
-def _charging(problem: Problem, decisions: Decisions) -> Bools:
+def _charging(problem: Problem, decisions: Decisions, *, crowded: bool) -> Bools:
     fleet, power_kw = problem.batteries, decisions.charge - decisions.discharge
     idle = np.zeros(power_kw.shape)
     site_kw = replace(decisions, charge=idle, discharge=idle).site_kw(problem)
-    flow_kw = node_flows(problem, site_kw)
-    most_kw = np.minimum(problem.nodes.export_kw, contract_caps(problem).export_kw)
-    beyond = (flow_kw < -most_kw).T @ sites_beneath(problem)
     surplus = site_kw[fleet.site] < 0.0
-    crowded = beyond.T[fleet.site]
-    return np.asarray(crowded | (power_kw > 0.0) | ((power_kw == 0.0) & surplus))
+    charges = (power_kw > 0.0) | ((power_kw == 0.0) & surplus)
+    if crowded:
+        most_kw = np.minimum(problem.nodes.export_kw, contract_caps(problem).export_kw)
+        beyond = node_flows(problem, site_kw) < -most_kw
+        charges |= (beyond.T @ sites_beneath(problem)).T[fleet.site]
+    return np.asarray(charges)

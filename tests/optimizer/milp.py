@@ -24,15 +24,16 @@ BIG = 200.0
 SCALE = 1000.0
 """Of costs: HiGHS ends within 1e-6 of the optimum, whatever relative gap is asked."""
 KEEN: Any = {"primal_feasibility_tolerance": 1e-10}
-TRIES = ((1e-8, True), (1e-8, False), (1e-6, True), (1e-6, False))
-"""By how much former optima may be missed, and whether to presolve: HiGHS keeps rows to 1e-6 and
-often calls a program with tighter caps infeasible."""
+MISSED = (1e-8, 1e-6)
+"""By how much former optima may be missed: HiGHS keeps rows to 1e-6 and at times calls a program
+with tighter caps infeasible."""
 
 
 class Exact:
     """Variables by name; stages by cap rows."""
 
-    def __init__(self, problem: Problem, terminal: TerminalValue) -> None:
+    def __init__(self, problem: Problem, terminal: TerminalValue, *, presolve: bool = True) -> None:
+        """Presolved, HiGHS now and then takes a point for the best that is not: look twice."""
         self.problem = problem
         self._index: dict[str, int] = {}
         self._low: list[float] = []
@@ -40,6 +41,7 @@ class Exact:
         self._whole: list[int] = []
         self._rows: list[tuple[Row, float, float]] = []
         self._caps: list[int] = []
+        self._presolve = presolve
         self._x = np.zeros(0)
         self.hours = problem.grid.hours
         self._storage()
@@ -59,18 +61,18 @@ class Exact:
         self._rows.append((dict(terms), low, high))
 
     def minimise(self, cost: Mapping[str, float]) -> float:
-        """The optimum, which every later call keeps (see ``TRIES``)."""
+        """The optimum, which every later call keeps (see ``MISSED``)."""
         vector, rows = self._vector(cost), self._matrix()
         low, high = (np.array([row[side] for row in self._rows]) for side in (1, 2))
         said = []
-        for missed, presolve in TRIES:
+        for missed in MISSED:
             high[self._caps] = [self._rows[i][2] + missed for i in self._caps]
             found = milp(
                 vector * SCALE,
                 constraints=LinearConstraint(rows, low, high),
                 bounds=Bounds(self._low, self._high),
                 integrality=np.array(self._whole),
-                options={"mip_rel_gap": 0.0, "presolve": presolve},
+                options={"mip_rel_gap": 0.0, "presolve": self._presolve},
             )
             if found.status == 0:
                 self._caps.append(len(self._rows))

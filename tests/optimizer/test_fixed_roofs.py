@@ -136,7 +136,7 @@ class EndsInTime:
 
 
 @pytest.mark.parametrize("solved", [0, 6])
-@pytest.mark.parametrize("seed", ONCE_REFUSED)
+@pytest.mark.parametrize("seed", [*ONCE_REFUSED, 124, 144])
 def test_where_binaries_find_nothing_in_time_there_is_a_plan_at_least_as_good_as_the_rule(
     seed: int, solved: int
 ) -> None:

@@ -13,7 +13,7 @@ from optimizer.levelling import levelled
 from optimizer.planner import LpPlanner
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.stages.order import StagedSolver
-from tests.optimizer.cases import random_problem
+from tests.optimizer.cases import KINDS, random_problem
 from tests.thoroughness import examples
 from vpp.domain.ids import AssetId
 from vpp.domain.order import Order
@@ -21,14 +21,21 @@ from vpp.domain.plan import Plan, Schedule, StageValue
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.problem import Problem
 
-WITHOUT_TIES = (0, 2, 4, 5, 7, 8)
-"""Kinds of cases without a fee, whose batteries begin inside their windows."""
+WITHOUT_TIES = (
+    "plain",
+    "export above import price",
+    "energy outside its window",
+    "EV sessions",
+    "feeder below base load",
+    "contract and demand charge",
+)
+"""Kinds of cases that are looked at as fleets, whose batteries begin inside their windows."""
 
 
 def fleet(seed: int, order: Order = Order.LOCAL, **changes: Any) -> Problem:
     """A random case whose batteries are of two kinds, six in all, with what is in them drawn."""
-    kind = WITHOUT_TIES[seed % len(WITHOUT_TIES)]
-    rng, problem = np.random.default_rng(seed), random_problem(10 * seed + kind, order)
+    kind = KINDS.index(WITHOUT_TIES[seed % len(WITHOUT_TIES)])
+    rng, problem = np.random.default_rng(seed), random_problem(len(KINDS) * seed + kind, order)
     batteries, count = problem.batteries, 6
     kinds = np.arange(count) % 2
     size = np.where(kinds == 0, 1.0, rng.uniform(0.5, 2.0))
