@@ -6,6 +6,7 @@ from dataclasses import replace
 import structlog
 
 from vpp.control.inputs import Alarm
+from vpp.domain.errors import VppError
 from vpp.domain.proposal import Ending, Proposal
 from vpp.ports.sources import Source
 
@@ -41,10 +42,12 @@ class Proposing:
         try:
             self._last[name] = source.proposals()
         except Exception as fault:  # noqa: BLE001 - sources come from anywhere
+            known = isinstance(fault, VppError)
             if name not in self._failing:
-                _log.error("source failed", source=name, exc_info=fault)
-            self._failing[name] = repr(fault)
+                _log.error("source failed", source=name, exc_info=None if known else fault)
+            self._failing[name] = str(fault) if known else repr(fault)
             self._last[name] = [replace(p, alive=False) for p in self._last.get(name, ())]
         else:
-            self._failing.pop(name, None)
+            if self._failing.pop(name, None) is not None:
+                _log.info("source is back", source=name)
         return self._last.get(name, ())

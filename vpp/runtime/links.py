@@ -120,12 +120,16 @@ def check_watchdogs(city: City, ports: Mapping[DeviceId, DevicePort], timing: Ti
     mistakes = [
         city.mistake(
             city.path("devices", device),
-            f"its watchdog of {port.facts.watchdog_s:g} s is shorter than two refreshes of"
+            f"its watchdog {wants} {within_s:g} s, which is shorter than two refreshes of"
             f" {timing.refresh_s:g} s at this speed",
             "a lower --speed",
         )
         for device, port in ports.items()
-        if port.facts.watchdog_s is not None and port.facts.watchdog_s < 2 * timing.refresh_s
+        for wants, within_s in (
+            ("wants to be written within", port.facts.watchdog_s),
+            ("wants another heartbeat within", port.facts.heartbeat_s),
+        )
+        if within_s is not None and within_s < 2 * timing.refresh_s
     ]
     if mistakes:
         raise ConfigurationError(mistakes)

@@ -8,7 +8,6 @@ import stat
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +20,7 @@ from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.errors import ConfigurationError, InvariantError, VppError
 from vpp.domain.plain_words import LONGEST, stated
 from vpp.domain.proposal import Ending, Proposal, Rank
-from vpp.domain.text import read_text
+from vpp.domain.text import TextTree, read_text
 from vpp.ports.clock import Clock
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.damage import make_way, set_aside
@@ -67,20 +66,24 @@ class _Standing:
 class FileProposals(_Standing):
     """What ``proposals.yaml`` in the state directory says, read again when it changes.
 
-    A file that is wrong changes nothing: the last good one stands, with one line in the log. It is
-    no heartbeat: no limit leaves its failsafe by it.
+    A file that is wrong changes nothing: the last good one stands.
     """
 
     def __init__(self, request: SourceRequest) -> None:
         super().__init__(request.city)
         self._request, self._path = request, request.state_dir / FILE
         self._seen: tuple[int, int] | None = None
-        self._wrong = False
+        self._fault: ConfigurationError | None = None
 
     def proposals(self) -> Sequence[Proposal]:
-        """What the file said last; while it is wrong, without a sign of life."""
-        standing = super().proposals()
-        return [replace(p, alive=False) for p in standing] if self._wrong else standing
+        """What the file says.
+
+        Raises:
+            ConfigurationError: it is wrong; with every mistake and its line.
+        """
+        if self._fault is not None:
+            raise self._fault
+        return super().proposals()
 
     async def watch(self, health: Health) -> None:
         while True:
@@ -93,17 +96,18 @@ class FileProposals(_Standing):
         try:
             status = self._path.stat()
         except FileNotFoundError:
-            self.found, self._seen, self._wrong = (), None, False
+            self.found, self._seen, self._fault = (), None, None
             return
         if (stamp := (status.st_mtime_ns, status.st_size)) == self._seen:
             return
         self._seen = stamp
         try:
-            self.found = self._read(status)
-            self._wrong = False
+            self.found, self._fault = self._read(status), None
+        except ConfigurationError as fault:
+            self._fault = fault
         except (OSError, *WRONG) as fault:
-            self._wrong = True
-            _log.warning("proposals file not used", file=str(self._path), why=str(fault))
+            whole = TextTree(file=str(self._path), value=None, lines={})
+            self._fault = ConfigurationError([whole.mistake("", str(fault))])
 
     def _read(self, status: os.stat_result) -> tuple[Proposal, ...]:
         if not stat.S_ISREG(status.st_mode):
@@ -111,17 +115,23 @@ class FileProposals(_Standing):
         size = status.st_size
         if size > LARGEST_FILE:
             raise InvariantError(f"{size} bytes are more than the {LARGEST_FILE} that are read")
-        tree = read_text(self._path.read_text(), FILE)
-        if tree.mistakes:
-            raise ConfigurationError(tree.mistakes[:1])
+        tree = read_text(self._path.read_text(), str(self._path))
         given = tree.value or []
-        if not isinstance(given, list):
+        if not tree.mistakes and not isinstance(given, list):
             raise InvariantError("expected a list of proposals")
+        mistakes, found = list(tree.mistakes), list[Proposal]()
+        for place, one in enumerate(() if mistakes else given):
+            try:
+                found.append(self._proposal(one))
+            except WRONG as fault:
+                mistakes.append(tree.mistake((place,), str(fault)))
+        if mistakes:
+            raise ConfigurationError(mistakes)
+        return tuple(found)
+
+    def _proposal(self, given: Mapping[str, Any]) -> Proposal:
         portfolio, city = self._request.portfolio, self._request.city
-        return tuple(
-            read_proposal(one, portfolio=portfolio, city=city, rank=Rank.GRID_OPERATOR)
-            for one in given
-        )
+        return read_proposal(given, portfolio=portfolio, city=city, rank=Rank.GRID_OPERATOR)
 
 
 class OperatorProposals(_Standing):

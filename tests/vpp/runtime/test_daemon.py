@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.soak.sample import series
 from vpp.config.city import load_city
 from vpp.config.examples import example_city
+from vpp.domain.errors import ConfigurationError
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.daemon import Options, running
@@ -119,6 +121,42 @@ async def test_a_daemon_whose_lock_nobody_can_see_is_not_ready_and_goes_on(tmp_p
         directory.unlink()
         away.rename(directory)
         assert any("is not heard" in lack for lack in daemon.lacks())
+
+
+HOUSE = {"options: {unit: 1}}": "options: {unit: 1, heartbeat_s: 20}}"}
+HYBRID = {
+    "{id: apt-05-pv, ": "{id: apt-05-pv, curtailable: true, ",
+    "{asset: apt-05-pv}]": "{asset: apt-05-pv, writes: true}]",
+    "ac_rating_kw: 50}": "ac_rating_kw: 50, watchdog_s: 30}",
+}
+
+
+@pytest.mark.parametrize(
+    ("city", "edits", "device", "wants"),
+    [
+        ("one-house", HOUSE, "house-ess", "wants another heartbeat within 20 s"),
+        ("city-20", HYBRID, "apt-05-hybrid", "wants to be written within 30 s"),
+    ],
+)
+async def test_a_speed_at_which_a_watchdog_would_fire_is_refused(
+    tmp_path: Path, city: str, edits: Mapping[str, str], device: str, wants: str
+) -> None:
+    text, file = example_city(city).read_text(), tmp_path / "city.yaml"
+    for usual, given in edits.items():
+        assert text.count(usual) == 1
+        text = text.replace(usual, given)
+    file.write_text(text)
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if f"{{id: {device}," in one)
+    clocks = Clocks(city=CityClock(WireClock(), speed=600.0, start=DAWN), wire=WireClock())
+    with pytest.raises(ConfigurationError) as refused:
+        async with running(load_city(file), Options(state_dir=tmp_path), clocks):
+            pytest.fail("it runs")
+    (mistake,) = refused.value.mistakes
+    assert (mistake.file, mistake.line) == (str(file), line)
+    assert mistake.problem == (
+        f"its watchdog {wants}, which is shorter than two refreshes of 120 s at this speed"
+    )
+    assert mistake.remedy == "a lower --speed"
 
 
 def damage(history: Path) -> None:

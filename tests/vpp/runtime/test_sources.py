@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.vpp.control.planning.cities import two_sites
+from vpp.control.proposing import Proposing
 from vpp.domain.audit import AuditRecord
 from vpp.domain.errors import VppError
 from vpp.domain.plain_words import LONGEST
@@ -115,11 +116,38 @@ def test_a_wrong_file_changes_nothing(
     tmp_path: Path, write: Callable[[Any], None], wrong: dict[str, object]
 ) -> None:
     source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    heard = Proposing({"file": source})
     write([limit()])
     source.look()
-    write([limit(**wrong)])
+    assert [p.hi_kw for p in heard.all(0.0)] == [20.0]
+    assert heard.alarms() == ()
+    write([limit(id="right"), limit(**wrong)])
     source.look()
-    assert [p.hi_kw for p in source.proposals()] == [20.0]
+    assert [p.hi_kw for p in heard.all(0.0)] == [20.0]
+    (alarm,) = heard.alarms()
+    assert (alarm.code, alarm.subject) == ("SOURCE_FAILED", "file")
+    assert alarm.text.startswith(str(tmp_path / FILE))
+
+
+def test_every_wrong_entry_of_the_file_is_told_with_its_line(
+    tmp_path: Path, write: Callable[[Any], None]
+) -> None:
+    (tmp_path / FILE).write_text(
+        "- {scope: banana, until: 2026-07-15T13:00:00Z, reason: one}\n"
+        "- {scope: street, until: 2026-07-15T13:00:00Z, reason: two}\n"
+        "- {scope: street, until: 2026-07-15T13:00:00Z}\n"
+    )
+    source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    source.look()
+    heard = Proposing({"file": source})
+    assert heard.all(0.0) == ()
+    first, second = heard.alarms()[0].text.splitlines()
+    assert first.startswith(f"{tmp_path / FILE}:1: [0]: nothing is called 'banana'")
+    assert second.startswith(f"{tmp_path / FILE}:3: [2]: ")
+    (tmp_path / FILE).unlink()
+    source.look()
+    heard.all(0.0)
+    assert heard.alarms() == ()
 
 
 async def test_an_override_holds_for_its_time_and_over_a_restart(tmp_path: Path) -> None:
@@ -302,10 +330,11 @@ async def test_the_range_of_a_wider_scope_is_finite(tmp_path: Path, scope: str) 
 
 def test_a_wrong_file_is_no_sign_of_life(tmp_path: Path, write: Callable[[Any], None]) -> None:
     source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    heard = Proposing({"file": source})
     for content, alive in (([limit()], True), ([limit(hi_kv=3)], False), ([limit()], True)):
         write(content)
         source.look()
-        assert [p.alive for p in source.proposals()] == [alive]
+        assert [p.alive for p in heard.all(0.0)] == [alive]
 
 
 @pytest.mark.parametrize(
@@ -324,15 +353,17 @@ def test_a_file_of_garbage_leaves_the_last_word_without_a_sign_of_life(
     tmp_path: Path, write: Callable[[Any], None], content: bytes | None
 ) -> None:
     source = FileProposals(request(tmp_path, CommandSocket(tmp_path), StandingClock()))
+    heard = Proposing({"file": source})
     write([limit()])
     source.look()
+    heard.all(0.0)
     if content is None:
         (tmp_path / FILE).unlink()
         (tmp_path / FILE).mkdir()
     else:
         (tmp_path / FILE).write_bytes(content)
     source.look()
-    assert [(p.hi_kw, p.alive) for p in source.proposals()] == [(20.0, False)]
+    assert [(p.hi_kw, p.alive) for p in heard.all(0.0)] == [(20.0, False)]
 
 
 def set_aside(folder: Path) -> list[Path]:
