@@ -13,6 +13,7 @@ import structlog
 
 from vpp.control.billing import RunningImport, ratchet_months
 from vpp.control.coupling import Coupling, Room
+from vpp.control.input_watch import InputWatch
 from vpp.control.inputs import Alarm
 from vpp.control.outlook import SLOT_S, Record, recorded
 from vpp.control.planning_outlook import Outlook
@@ -92,7 +93,7 @@ class Replanner:
         self._portfolio, self._planning, self._history = portfolio, planning, history
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
         self._coupling, self._running = Coupling(portfolio), RunningImport(portfolio)
-        self._weather_watch = WeatherWatch()
+        self._input_watch, self._weather_watch = InputWatch(portfolio), WeatherWatch()
         self.plans: Mapping[PoolId, Plan] = {}
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
@@ -116,13 +117,14 @@ class Replanner:
     def alarms(self) -> tuple[Alarm, ...]:
         """``NO_PLAN`` of every pool whose last plan could not be made anew, with the cause.
 
-        ``WEATHER_LOST`` while forecasts have to do without the weather that the city wants.
+        ``FORECAST_MISSING`` while a pool's forecasts stand on nothing or on old measurements,
+        ``WEATHER_LOST`` while they have to do without the weather that the city wants.
         """
         lost = (
             Alarm(code="NO_PLAN", subject=pool, text=f"no new plan: {trouble.text}")
             for pool, trouble in self.troubles.items()
         )
-        return (*lost, *self._weather_watch.alarms())
+        return (*lost, *self._input_watch.alarms(), *self._weather_watch.alarms())
 
     def observe(self, snapshot: Snapshot, held: Mapping[PoolId, Held] | None = None) -> None:
         """Take note of the newest snapshot; cheap. Wakes the planner if it is due.
@@ -170,6 +172,7 @@ class Replanner:
             troubles = {p: Trouble(pool=p, text=str(fault)) for p in self._portfolio.pools}
         else:
             self._weather_watch.observe(record.weather, snapshot.at)
+            self._input_watch.observe(expected)
             self.forecasts = {(one.subject, one.quantity): one for one in expected}
             made, troubles = await self._each(seen, grid, record, Room())
             if (room := self._coupling.room(made)).binds:

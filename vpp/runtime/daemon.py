@@ -55,7 +55,6 @@ from vpp.runtime.reason_log import ReasonLog
 from vpp.runtime.score import Score
 from vpp.runtime.scorekeeper import Scorekeeper
 from vpp.runtime.source_plugins import open_sources
-from vpp.runtime.unrecorded import UnrecordedNotice
 from vpp.runtime.view import View
 from vpp.runtime.weather import kept_weather
 from vpp.runtime.worker import PlanningWorker
@@ -104,8 +103,7 @@ class Daemon:
         self._mirror = Mirror(store, lambda: self.view.fields() if self.view else {})
         self._metrics = DaemonMetrics(room.gate.ledger.written, room.outcomes.ended)
         self._fleet = FleetMetrics(city.portfolio, room.table.layout)
-        notice = UnrecordedNotice(city.portfolio, lambda: replanner.forecasts)
-        self._listeners: list[Callable[[View], None]] = [notice.observe]
+        self._listeners: list[Callable[[View], None]] = []
         self._speed_listeners: list[Callable[[float, float], None]] = []
         self._governor = _governor(clocks, room.pace.timing)
         self._ticked_s = clocks.wire.monotonic()

@@ -10,6 +10,7 @@ import numpy as np
 
 from vpp.config.city import City
 from vpp.config.findings import instead
+from vpp.control.input_watch import unrecorded
 from vpp.control.replanning import Replanner, Rhythm
 from vpp.domain.assets import Battery
 from vpp.domain.batch import Batch
@@ -28,7 +29,6 @@ from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.model_registry import MODELS
 from vpp.runtime.probe import Finding, measure_all
-from vpp.runtime.unrecorded import unrecorded
 from vpp.runtime.worker import PlanningWorker
 
 USUAL_SOC = 0.5
