@@ -33,7 +33,7 @@ def known_sessions(
             found.append((charger, session, leaves, max(need - session.delivered_kwh, 0.0)))
     most = [_stay(outlook, leaves, s.arrival) * s.most_kw(c) for c, s, leaves, _ in found]
     least = [
-        _until_served(np.minimum(m, c.guaranteed_kw), need, outlook.grid)
+        _until_served(np.minimum(m, max(c.guaranteed_kw, s.floor_kw(c))), need, outlook.grid)
         if s.departure is None
         else np.zeros(len(outlook.grid))
         for m, (c, s, _, need) in zip(most, found, strict=True)

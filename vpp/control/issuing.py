@@ -11,6 +11,7 @@ import numpy as np
 from vpp.control.compiled import CompiledPool
 from vpp.control.inputs import Decision, Timing
 from vpp.domain.arrays import Bools, Floats
+from vpp.domain.assets import EvCharger
 from vpp.domain.capability import Form
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import SafeState
@@ -129,9 +130,9 @@ def told(pool: CompiledPool, at: int, power_kw: float) -> How:
 
 
 def _safe(pool: CompiledPool, at: int, state: SafeState) -> How:
-    forms = pool.forms[at]
+    forms, asset = pool.forms[at], pool.asset[at]
     if state is SafeState.AUTONOMOUS and Form.RELEASE in forms:
         return float("-inf"), float("inf"), Form.RELEASE
-    if state is SafeState.FLOOR and pool.car[at]:
-        return told(pool, at, float(pool.car_floor_kw[at]))
+    if state is SafeState.FLOOR and isinstance(asset, EvCharger):
+        return told(pool, at, asset.floor_kw)
     return (0.0, 0.0, Form.STOP) if Form.STOP in forms else told(pool, at, 0.0)

@@ -4,9 +4,6 @@ Meters give the magnitude of a current. Its direction is the one with which the 
 to the power that the same node's meter measures; where several fit, the worse one counts.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -17,37 +14,10 @@ from vpp.control.rows import Currents, totals
 from vpp.control.safety import Range
 from vpp.control.sight import Sight
 from vpp.domain.arrays import Bools, Floats
-from vpp.domain.ids import AssetId
-from vpp.domain.session import EvSession
 
 DIRECTIONS = np.array(list(product((1.0, -1.0), repeat=3)))
 FITS_PART = 0.05
 """Of the apparent power, by which directions may miss the measured power and still be believed."""
-
-
-def with_cars(pool: CompiledPool, sessions: Mapping[AssetId, EvSession | None]) -> CompiledPool:
-    """The pool with the currents of cars that charge on fewer phases than their stations have.
-
-    Which these are is not known, so they count on each, as an unknown single phase does.
-    """
-    if not len(pool.phases):
-        return pool
-    fewer = (
-        (at, session.fewer_phases(charger))
-        for at, charger in pool.chargers
-        if (session := sessions.get(charger.id)) is not None
-    )
-    changed = tuple((at, phases) for at, phases in fewer if phases is not None)
-    return _rewired(pool, changed) if changed else pool
-
-
-@lru_cache(maxsize=64)
-def _rewired(pool: CompiledPool, cars: tuple[tuple[int, int], ...]) -> CompiledPool:
-    """Once for each set of cars, given by position and phases, for much else is kept per pool."""
-    phases, a_per_kw = pool.phases, pool.phases.a_per_kw.copy()
-    for at, count in cars:
-        a_per_kw[phases.member == at] = 1.0 / (count * PHASE_KV)
-    return replace(pool, phases=replace(phases, a_per_kw=a_per_kw))
 
 
 def left(pool: CompiledPool, sight: Sight, recall: Recall, steered: Bools) -> Currents:

@@ -12,6 +12,7 @@ from vpp.control import (
     blind_spots,
     departures,
     phase_currents,
+    present_cars,
     residual,
     standing,
     start_ramp,
@@ -67,7 +68,7 @@ class Scene:
 
 def observe(state: ControlState, inputs: TickInputs) -> Scene:
     timing, snapshot = inputs.model.timing, inputs.snapshot
-    pool = phase_currents.with_cars(inputs.model.compiled, snapshot.sessions)
+    pool = present_cars.with_cars(inputs.model.compiled, snapshot.sessions)
     state = fitted(state, pool, snapshot.now_s)
     sight = look(pool, snapshot)
     dt_s = max(sight.now_s - state.last_s, 0.0)

@@ -31,6 +31,7 @@ class EvSession:
     """Energy wanted over the whole session, at the AC side."""
     delivered_kwh: float = 0.0
     min_kw: float = 0.0
+    """Below it the car takes nothing; 0 where nobody said."""
     max_kw: float = 0.0
     """0 where nobody said."""
     phases: int | None = None
@@ -46,3 +47,7 @@ class EvSession:
     def most_kw(self, charger: EvCharger) -> float:
         """What it takes at most: as said, else what the charger gives on as many phases."""
         return self.max_kw or charger.max_kw * (self.fewer_phases(charger) or 3) / 3
+
+    def floor_kw(self, charger: EvCharger) -> float:
+        """The least that may be offered beside nothing: the station's floor, or its own above."""
+        return min(max(charger.floor_kw, self.min_kw), charger.max_kw)

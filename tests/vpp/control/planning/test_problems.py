@@ -142,6 +142,12 @@ def test_a_car_that_says_nothing_gets_the_guaranteed_power_until_the_stations_de
     np.testing.assert_allclose(sessions.guaranteed_kw[0, :3], [4.1, 3.9, 0.0])
 
 
+def test_a_car_that_takes_nothing_below_its_own_minimum_is_guaranteed_that() -> None:
+    car = session(departure=None, need_kwh=None, delivered_kwh=5.0, min_kw=6.0)
+    sessions = build(two_sites(), POOL, with_car(car)).sessions
+    np.testing.assert_allclose(sessions.guaranteed_kw[0, :3], [6.0, 6.0, 6.0])
+
+
 def test_expected_arrivals_are_demand_only_while_the_connector_is_free() -> None:
     without = build(two_sites(), POOL, outlook()).load_kw
     np.testing.assert_allclose(without[1], 6.5)

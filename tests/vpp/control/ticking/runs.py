@@ -34,11 +34,12 @@ def proposal(name: str, kind: ScopeKind, scope: str, rank: Rank, **rest: Any) ->
 
 def session(
     run: Run, asset: str, need_kwh: float | None, hours: float | None, *,
-    max_kw: float = 11.0, phases: int | None = None,
+    min_kw: float = 0.0, max_kw: float = 11.0, phases: int | None = None,
 ) -> None:  # fmt: skip
     at = run.plant.at
     run.plant.sessions[AssetId(asset)] = EvSession(
-        id="s1", asset=AssetId(asset), arrival=at, need_kwh=need_kwh, max_kw=max_kw, phases=phases,
+        id="s1", asset=AssetId(asset), arrival=at, need_kwh=need_kwh, phases=phases,
+        min_kw=min_kw, max_kw=max_kw,
         departure=None if hours is None else at + timedelta(hours=hours),
     )  # fmt: skip
 

@@ -34,6 +34,25 @@ def test_a_car_of_unknown_departure_gets_its_guaranteed_minimum_at_once() -> Non
     assert run.plant.power[1] == pytest.approx(4.1)
 
 
+@pytest.mark.parametrize("hours", [None, 8.0])
+def test_a_car_that_takes_nothing_below_its_own_minimum_is_offered_it_or_nothing(
+    hours: float | None,
+) -> None:
+    run = Run(Plant(city=city([House(cars=[(4.1, 11.0)])]), load=always(-5.0)))
+    session(run, "car0-0", need_kwh=16.0, hours=hours, min_kw=5.8)
+    run.ticks(600)
+    offered = {round(d.setpoint.hi_kw, 6) for _, d in run.plant.log}
+    assert max(offered) == pytest.approx(5.8)
+    assert offered <= {0.0, 5.8}
+
+
+def test_a_minimum_above_what_the_station_gives_is_all_that_it_gives() -> None:
+    run = Run(Plant(city=city([House(cars=[(4.1, 11.0)])]), load=always(2.0)))
+    session(run, "car0-0", need_kwh=30.0, hours=1.0, min_kw=99.0, max_kw=99.0)
+    run.ticks(60)
+    assert run.plant.power[1] == pytest.approx(11.0)
+
+
 def test_below_the_floor_a_car_charges_in_blocks_and_loses_no_energy() -> None:
     of = city(
         [House(cars=[(4.1, 11.0)])],
