@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vpp.cli.console import console
-from vpp.cli.exits import CONFIGURATION, UNSAFE, faults_as_exits, say_wrong
+from vpp.cli.exits import CONFIGURATION, FAILED, UNSAFE, faults_as_exits, say_wrong
 from vpp.cli.named import CityFile
 from vpp.cli.probe_table import show
 from vpp.config.advice import advice
@@ -50,6 +50,7 @@ def check(
 
     With --probe, also ask every device who it is and what it measures; nothing is written. What a
     running daemon of the portfolio has, and what shares a link with that, is named and left alone.
+    Exit code 1 where a device does not answer as it should, 5 where a rating does not hold.
 
     Example: vpp check city.yaml --probe
     """
@@ -75,9 +76,11 @@ def check(
     today = datetime.now(ZoneInfo(city.portfolio.time_zone)).date()
     for note in advice(city, {**measures, **told}, today=today):
         out.print(f"[yellow]look at:[/] {escape(str(note))}", soft_wrap=True)
-    out.print(_verdict(rows, broken, found, silent))
+    out.print(_of_ratings(rows, broken), soft_wrap=True)
+    if found:
+        out.print(_of_devices(found, silent), soft_wrap=True)
     if broken or silent:
-        raise typer.Exit(UNSAFE)
+        raise typer.Exit(UNSAFE if broken else FAILED)
 
 
 def _check_simulation(city: City, file: Path, base_port: int | None) -> None:
@@ -88,23 +91,32 @@ def _check_simulation(city: City, file: Path, base_port: int | None) -> None:
         raise typer.Exit(CONFIGURATION)
 
 
-def _verdict(
-    rows: Sequence[Row], broken: Sequence[Row], found: Sequence[Finding], silent: Sequence[Finding]
-) -> str:
-    """One last line: how many hold, how many do not, and what to do."""
+def _of_ratings(rows: Sequence[Row], broken: Sequence[Row]) -> str:
+    """Whether they hold, and what to do."""
     said = f"{len(rows) - len(broken)} of {len(rows)} ratings hold with the controller dead"
+    if not broken:
+        return f"[bold green]ok:[/] {said}"
+    remedy = "raise the rating, or choose a safe state that takes less (--terms: the sums)"
+    return f"[bold red]unsafe:[/] {said}; {remedy}"
+
+
+def _of_devices(found: Sequence[Finding], silent: Sequence[Finding]) -> str:
+    """Whether they answer, and what to do."""
     asked = [finding for finding in found if not finding.held]
+    said = []
     if asked:
-        said += f", {len(asked) - len(silent)} of {len(asked)} devices answer as they should"
+        said.append(f"{len(asked) - len(silent)} of {len(asked)} devices answer as they should")
     if others := len(found) - len(asked):
-        said += f", {others} left to the daemon that runs"
-    if broken:
-        said += "; raise the rating, or choose a safe state that takes less (--terms: the sums)"
-    if silent:
-        said += f"; look at {', '.join(one.device for one in silent[:5])}"
-        said += f" and {len(silent) - 5} more" if len(silent) > 5 else ""
-    colour = "bold red" if broken or silent else "bold green"
-    return f"[{colour}]{'unsafe' if broken or silent else 'ok'}:[/] {said}"
+        said.append(f"{others} left to the daemon that runs")
+    if not silent:
+        return f"[bold green]ok:[/] {', '.join(said)}"
+    names = ", ".join(one.device for one in silent[:5])
+    names += f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+    return (
+        f"[bold red]not ready:[/] {', '.join(said)}; why {names} did not stands above: see to"
+        " power, cable, address, and to who else is connected, then probe again; until then 'vpp"
+        " run' counts them at their worst and controls the others"
+    )
 
 
 def _summary(city: City) -> str:

@@ -66,6 +66,16 @@ def test_check_ends_with_a_verdict(home: dict[str, str], tmp_path: Path) -> None
     assert "--terms" in unsafe.stdout
 
 
+def test_a_device_that_does_not_answer_is_not_called_unsafe(home: dict[str, str]) -> None:
+    done = vpp(home, "check", "one-house", "--probe", "--base-port", 1)
+    assert done.returncode == exits.FAILED
+    assert "unsafe" not in done.stdout
+    ratings, devices = done.stdout.splitlines()[-2:]
+    assert ratings == "ok: 4 of 4 ratings hold with the controller dead"
+    assert devices.startswith("not ready: 0 of 3 devices answer as they should; why house-ess")
+    assert "probe again" in devices
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path", "remedy"),
     [
