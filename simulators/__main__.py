@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -296,10 +296,21 @@ def _city(arguments: argparse.Namespace) -> City:
 
 
 def _aware(instant: datetime | None, city: City) -> datetime | None:
-    """A time without offset is local time of the city."""
+    """A time without offset is local time of the city: the first, where its clocks show it twice.
+
+    A day whose midnight they skip begins where they go on.
+    """
     if instant is None or instant.tzinfo is not None:
         return instant
-    return instant.replace(tzinfo=ZoneInfo(city.time_zone))
+    zone = ZoneInfo(city.time_zone)
+    found = instant.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone)
+    if found.replace(tzinfo=None) != instant.replace(fold=0) and instant.time() != time.min:
+        before = instant.replace(tzinfo=zone, fold=1).astimezone(UTC).astimezone(zone)
+        raise UsageError(
+            f"the clocks of {zone} skip {instant.isoformat()}: write {before.isoformat()} or"
+            f" {found.isoformat()}"
+        )
+    return found
 
 
 def _stop_on(stop: asyncio.Event) -> None:

@@ -121,8 +121,8 @@ def backtest(
             recording = part_of(
                 recording,
                 sites=names,
-                since=None if begin is None else local(begin, zone),
-                until=None if end is None else local(end, zone),
+                since=None if begin is None else local(begin, zone, "--from"),
+                until=None if end is None else local(end, zone, "--to"),
             )
             if portfolio is not None and names:
                 portfolio = part_of_city(portfolio, recording.sites)

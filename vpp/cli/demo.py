@@ -128,7 +128,7 @@ def _speed(text: str) -> float:
 
 def _start(asked: str | None, city: City) -> datetime:
     if asked is not None:
-        return local(moment(asked, "--start"), city.portfolio.time_zone)
+        return local(moment(asked, "--start"), city.portfolio.time_zone, "--start")
     return _own_start(city)
 
 

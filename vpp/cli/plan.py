@@ -73,7 +73,7 @@ def plan(
             forecaster=forecaster,
             soc=stated,
             offline=offline,
-            at=local(moment(at, "--at"), city.portfolio.time_zone) if at else None,
+            at=local(moment(at, "--at"), city.portfolio.time_zone, "--at") if at else None,
         )
         made = asyncio.run(plan_once(city, request))
     if as_json:

@@ -2,9 +2,11 @@
 
 import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import typer
+
+from vpp.cli.exits import as_usage
+from vpp.domain.local_time import instant
 
 _UNITS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(min|s|m|h|d)")
@@ -21,9 +23,10 @@ def seconds(text: str, option: str) -> float:
     return found
 
 
-def local(at: datetime, zone: str) -> datetime:
+def local(at: datetime, zone: str, option: str) -> datetime:
     """The instant itself. Without an offset it is local time of ``zone``."""
-    return at.replace(tzinfo=ZoneInfo(zone)) if at.tzinfo is None else at
+    with as_usage(option):
+        return instant(at, zone) if at.tzinfo is None else at
 
 
 def moment(text: str, option: str) -> datetime:

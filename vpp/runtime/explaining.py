@@ -17,6 +17,7 @@ import numpy as np
 from vpp.domain.audit import Event
 from vpp.domain.devices import Authority
 from vpp.domain.errors import InvariantError, StoreUnavailable
+from vpp.domain.local_time import instant
 from vpp.domain.points import Quantity
 from vpp.ports.store import History
 from vpp.runtime.audit_file import NAME as AUDIT
@@ -127,7 +128,8 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
     Without an offset the moment is local time of the asset's city.
 
     Raises:
-        InvariantError: no asset is called that, or nothing is on record of that time.
+        InvariantError: no asset is called that, or nothing is on record of that time, or no clock
+            shows it.
         StoreUnavailable: the reasons cannot be read.
     """
     path = directory / NAME
@@ -135,7 +137,7 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             asset, place = _place(database, asset)
             if at is not None and at.tzinfo is None:
-                at = at.replace(tzinfo=ZoneInfo(place["time_zone"]))
+                at = instant(at, place["time_zone"])
             decided_at, reasons = _decided(database, place, at)
             told = last_told(directory / AUDIT, asset, at)
             newest = decided_at if told is None else max(decided_at, told.at)

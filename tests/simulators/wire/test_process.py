@@ -185,6 +185,16 @@ def test_a_right_city_is_checked_without_a_word(city_file: Path, tmp_path: Path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_time_that_the_citys_clocks_skip_is_refused_with_its_neighbours(
+    city_file: Path, tmp_path: Path
+) -> None:
+    city_file.write_text(HOUSE.replace("Asia/Seoul", "Europe/Berlin"))
+    span = ("--from", "2026-03-29T02:30", "--to", "2026-03-29T04:00")
+    done = run_in(tmp_path, city_file.name, "--export", "truth", *span)
+    assert done.returncode == 2
+    assert "2026-03-29T01:30:00+01:00 or 2026-03-29T03:30:00+02:00" in done.stderr
+
+
 def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "simulators", str(city_file), "--export", str(tmp_path / "truth"),
