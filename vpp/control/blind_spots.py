@@ -36,7 +36,11 @@ class Rest:
     """
     rise_kw: Floats
     band_lo_kw: Floats
-    """What the residual of a row may be by forecast, shape (rows,); only where it is needed."""
+    """What the residual of a row may be, shape (rows,); only where it is needed.
+
+    Loads and sun by forecast, and what no forecast of a site has: the batteries and cars that
+    nobody steers, measured or at their worst.
+    """
     band_hi_kw: Floats
     freshness_s: float
 
@@ -65,13 +69,14 @@ def rest(
     most = np.where(sight.power.good, sight.power.values, pool.hi_kw)
     least = np.where(sight.power.good, sight.power.values, pool.lo_kw)
     free = doubtful & ~controlled
+    beside = (pool.battery | pool.car) & ~controlled
     return Rest(
         lo_kw=np.where(controlled, 0.0, lo),
         hi_kw=np.where(controlled, 0.0, hi),
         fall_kw=np.where(free, np.minimum(pool.lo_kw - most, 0.0), 0.0),
         rise_kw=np.where(free, np.maximum(pool.hi_kw - least, 0.0), 0.0),
-        band_lo_kw=band[0],
-        band_hi_kw=band[1],
+        band_lo_kw=band[0] + pool.rows.sums(np.where(beside, lo, 0.0)),
+        band_hi_kw=band[1] + pool.rows.sums(np.where(beside, hi, 0.0)),
         freshness_s=freshness_s,
     )
 
@@ -94,7 +99,7 @@ def forecast_band(
     at: datetime,
     needed: Bools,
 ) -> tuple[Floats, Floats]:
-    """10 to 90 % of the residual of each needed row, shape (rows,).
+    """10 to 90 % of what loads less sun make of each needed row, shape (rows,).
 
     Where a site has no forecast, its ratings.
     """

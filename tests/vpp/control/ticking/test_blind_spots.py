@@ -5,8 +5,9 @@ import pytest
 
 from tests.vpp.control.ticking.city import City, House, Store, city
 from tests.vpp.control.ticking.plant import NOON, Plant, Run
-from tests.vpp.control.ticking.runs import codes, houses, proposal, surplus
+from tests.vpp.control.ticking.runs import codes, houses, proposal, session, surplus
 from tests.vpp.control.ticking.weather import always
+from vpp.domain.devices import Authority
 from vpp.domain.forecast import Forecast
 from vpp.domain.ids import SiteId
 from vpp.domain.ladder import Rung
@@ -109,3 +110,33 @@ def test_no_override_charges_a_battery_under_a_stale_meter() -> None:
     at_least = proposal("op", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, lo_kw=7.0, hi_kw=9.0)
     run.proposals = (at_least,)
     assert run.ticks(8).battery_kw()[-8:, 0].max() == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_car_that_nobody_steers_counts_where_a_meter_is_lost(heard: bool) -> None:
+    """It plugs in while the site's meter says nothing: no forecast has it, its station has."""
+    of = city([House(stores=[Store()], cars=[(4.1, 11.0)]), *houses(3)], boundary=False)
+    run = surplus(of, 10.0)
+    run.plant.authority = {"car0-0": Authority.OBSERVE}
+    run.forecasts = forecasts(of, -12.0, -2.0)
+    run.ticks(60)
+    run.plant.stale_meters = {"meter0"}
+    session(run, "car0-0", need_kwh=20.0, hours=8.0)
+    if not heard:
+        run.plant.offline = {"car0-0"}
+    run.ticks(19)
+    drawn_kw = 4.1 if heard else 11.0
+    assert run.last.served_kw == pytest.approx(-30.0 - 2.8 + 0.9 * drawn_kw, abs=1.0)
+
+
+def test_a_car_that_is_steered_counts_once_where_a_meter_is_lost() -> None:
+    of = city([House(stores=[Store()], cars=[(4.1, 11.0)]), *houses(3)], boundary=False)
+    run = surplus(of, 10.0)
+    run.forecasts = forecasts(of, -12.0, -2.0)
+    session(run, "car0-0", need_kwh=20.0, hours=8.0)
+    run.ticks(60)
+    run.plant.stale_meters = {"meter0"}
+    run.ticks(19)
+    drawn_kw = run.plant.power[run.plant.pool.car].sum()
+    assert drawn_kw >= 4.1
+    assert run.last.served_kw == pytest.approx(-30.0 - 2.8 + drawn_kw, abs=1.0)
