@@ -30,6 +30,8 @@ class Overloads:
     stuck: Bools
     """It would be so whatever was told to what is beneath."""
     alarming: Bools
+    awaited: Bools
+    """A meter of the row, or an asset beneath, has not spoken yet nor had the time to do so."""
 
     def remembered(self, memory: RowMemory) -> RowMemory:
         return replace(memory, over_since_s=self.since_s)
@@ -52,7 +54,8 @@ def found(scene: Scene, reach: Reach, power_kw: Floats) -> Overloads:
     movable = steered & ~scene.standing.memory.unknown
     room_kw = np.where(movable, np.maximum(told_kw - reach.fresh.lo_kw, 0.0), 0.0)
     over_kw = np.maximum(scene.ground.hi_kw + pool.rows.sums(told_kw) - most_kw, 0.0)
-    over_kw = np.where(_awaited(scene), np.minimum(over_kw, _measured(scene, most_kw)), over_kw)
+    awaited = _awaited(scene)
+    over_kw = np.where(awaited, np.minimum(over_kw, _measured(scene, most_kw)), over_kw)
     slack_kw = _slack_kw(pool, most_kw, steered)
     over = over_kw > slack_kw
     stuck = over_kw - pool.rows.sums(room_kw) > slack_kw
@@ -60,7 +63,11 @@ def found(scene: Scene, reach: Reach, power_kw: Floats) -> Overloads:
     lasts = scene.sight.now_s - since_s > _patience_s(scene, steered)
     at_once = stuck & ~_fixed(scene, reach.limit_kw)
     return Overloads(
-        over_kw=over_kw, since_s=since_s, stuck=stuck, alarming=over & (at_once | lasts)
+        over_kw=over_kw,
+        since_s=since_s,
+        stuck=stuck,
+        alarming=over & (at_once | lasts),
+        awaited=awaited,
     )
 
 

@@ -143,7 +143,11 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
             *wording.of_dark(pool, scene.ground.memory.blind),
         ),
         rungs=rungs,
-        alarms=wording.alarms(scene, overloads.alarms(scene, reach, over), reach.overruled),
+        alarms=wording.alarms(
+            scene,
+            overloads.alarms(scene, reach, over),
+            reach.overruled & ~pool.rows.below(over.awaited),
+        ),
         served_kw=chosen.served.net_kw,
         request=request,
         held=scene.stored.held(pool.assets),

@@ -105,7 +105,7 @@ def alarms(scene: Scene, overloads: Iterable[Alarm], overruled: Bools) -> tuple[
     Args:
         scene: What the tick stands on.
         overloads: Of rows that are over their limits.
-        overruled: Assets whose proposals give way to a row above them.
+        overruled: Assets whose proposals give way to what is known of a row above them.
     """
     pool, sight, memory = scene.pool, scene.sight, scene.standing.memory
     rows = scene.ground.memory

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tests.vpp.control.ticking.city import city
+from tests.vpp.control.ticking.city import House, Store, city
 from tests.vpp.control.ticking.plant import Plant, Run
 from tests.vpp.control.ticking.runs import codes, houses, proposal, surplus
 from tests.vpp.control.ticking.weather import always
@@ -58,6 +59,24 @@ def test_a_grid_limit_ends_an_override_that_is_already_followed() -> None:
     run.ticks(4)
     assert run.plant.nets().sum() <= 3.0 + 1e-6
     assert any(a.code == "CONFLICT" and "grid" in a.text for a in run.last.alarms)
+
+
+def test_an_override_that_stands_at_a_start_contradicts_no_meter_that_had_no_time_to_speak() -> (
+    None
+):
+    of = city([House(stores=[Store()], rating_kw=15.0, load_kw=40.0)], boundary=False)
+    run = Run(Plant(city=of, load=always(3.0)))
+    wanted = proposal("op", ScopeKind.ASSET, "bat0-0", Rank.OVERRIDE, lo_kw=2.0, hi_kw=2.0)
+    run.proposals = (wanted,)
+    run.plant.stale_meters = {"meter0"}
+    run.plant.frozen_meters["meter0"] = (float("nan"), -np.inf)
+    for _ in range(round(of.model.timing.freshness_s)):
+        assert not codes(run.ticks(1))
+    assert run.battery_kw().max() == 0, "the load counts at its worst meanwhile"
+    assert "CONFLICT" in codes(run.ticks(2))
+    run.plant.stale_meters = set()
+    assert not codes(run.ticks(40))
+    assert run.battery_kw()[-1] == pytest.approx([2.0])
 
 
 def test_a_limit_that_ends_falls_to_its_failsafe_until_a_fresh_one_comes() -> None:
