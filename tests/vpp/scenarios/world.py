@@ -114,6 +114,8 @@ class World:
     def live(self) -> None:
         """Up to now."""
         now_s = self._clock.monotonic()
+        if self.nets and now_s - self.now_s < 1e-9:
+            return
         while self.now_s < now_s - 1e-9:
             for cell in self.cells.values():
                 cell.settle(self.now_s)
