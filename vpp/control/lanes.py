@@ -51,7 +51,9 @@ class Lanes:
         """The part of what is asked for which every lane has room, 0..1, shape (assets,)."""
         sums = self.sums(asked_kw)
         some = sums > CLOSE
-        part = np.where(some, np.clip(room, 0.0, sums) / np.where(some, sums, 1.0), 1.0)
+        part = np.where(
+            some, np.minimum(np.maximum(room, 0.0), sums) / np.where(some, sums, 1.0), 1.0
+        )
         return np.minimum(self.least(part), 1.0)
 
     def admitted(self, order: Ints, whole_kw: Floats, room: Floats) -> Bools:

@@ -64,6 +64,6 @@ def planned_bounds(pool: CompiledPool, nets: Bounds, plan: Plan | None, at: date
 
 def _inside(outer: Bounds, least: Floats, most: Floats) -> Bounds:
     return Bounds(
-        least_kw=np.clip(least, outer.least_kw, outer.most_kw),
-        most_kw=np.clip(most, outer.least_kw, outer.most_kw),
+        least_kw=np.minimum(np.maximum(least, outer.least_kw), outer.most_kw),
+        most_kw=np.minimum(np.maximum(most, outer.least_kw), outer.most_kw),
     )

@@ -70,12 +70,12 @@ def _settled(
     rows, looks = pool.rows, recall.net_s[-LOOKS:][::-1]
     unsure = recall.unsure(LOOKS)
     unsure = unsure[controlled[unsure]]
+    each = np.arange(len(looks))[:, None] * len(rows)
     doubt_kw = np.zeros(looks.shape)
     for row in rows.chain[:, unsure]:
-        assets, here = unsure[row >= 0], row[row >= 0]
-        for k, net_s in enumerate(looks):
-            guessed_kw = recall.doubt_kw(assets, net_s[here], slack_s)
-            doubt_kw[k] += totals(here, guessed_kw, len(rows))
+        assets, here = np.tile(unsure[row >= 0], len(looks)), row[row >= 0]
+        guessed_kw = recall.doubt_kw(assets, looks[:, here].ravel(), slack_s)
+        doubt_kw += totals((here + each).ravel(), guessed_kw, looks.size).reshape(looks.shape)
     rated_kw = rows.sums(np.where(controlled, pool.rating_kw, 0.0))
     drift_kw = DRIFT_PART_S * np.maximum(rated_kw, 1.0) * (sight.now_s - looks)
     at, every = len(recall.times) - 1 - (doubt_kw + drift_kw).argmin(axis=0), np.arange(len(rows))

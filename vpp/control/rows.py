@@ -125,8 +125,9 @@ class Rows:
         high = totals(self.asset_row, hi_kw, count)
         for rows in self._levels:
             bottom, top = low[rows], high[rows]
-            high[rows] = np.clip(most_kw[rows], bottom, top)
-            low[rows] = np.minimum(np.clip(least_kw[rows], bottom, top), high[rows])
+            high[rows] = np.minimum(np.maximum(most_kw[rows], bottom), top)
+            least = np.minimum(np.maximum(least_kw[rows], bottom), top)
+            low[rows] = np.minimum(least, high[rows])
             inner = rows[self.parent[rows] != NONE]
             np.add.at(low, self.parent[inner], low[inner])
             np.add.at(high, self.parent[inner], high[inner])

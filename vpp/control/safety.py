@@ -32,12 +32,13 @@ class Range:
         Where they do not meet, this range's end nearest to them.
         """
         return Range(
-            lo_kw=np.clip(lo_kw, self.lo_kw, self.hi_kw),
-            hi_kw=np.clip(hi_kw, self.lo_kw, self.hi_kw),
+            lo_kw=self.clip(lo_kw),
+            hi_kw=self.clip(hi_kw),
         )
 
     def clip(self, power_kw: Floats) -> Floats:
-        return np.asarray(np.clip(power_kw, self.lo_kw, self.hi_kw))
+        # np.clip takes four times as long for a site's few assets
+        return np.asarray(np.minimum(np.maximum(power_kw, self.lo_kw), self.hi_kw))
 
 
 def ratings(pool: CompiledPool, sight: Sight) -> Range:
@@ -156,4 +157,6 @@ def without_overload(
 def _part(room: Floats, asked: Floats) -> Floats:
     """The part of what is asked that there is room for, 0..1."""
     some = asked > 1e-9
-    return np.where(some, np.clip(room, 0.0, asked) / np.where(some, asked, 1.0), 1.0)
+    return np.where(
+        some, np.minimum(np.maximum(room, 0.0), asked) / np.where(some, asked, 1.0), 1.0
+    )

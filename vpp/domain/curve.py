@@ -47,20 +47,13 @@ class ValueCurve:
         Beyond the axes the last segment's slope goes on in energy, and the nearest power counts.
         """
         levels, cost = self.energy_kwh, self.cost[slot]
-        i = np.clip(np.searchsorted(levels, energy_kwh, side="right") - 1, 0, len(levels) - 2)
+        i = _segment(levels, energy_kwh)
         a = (energy_kwh - levels[i]) / (levels[i + 1] - levels[i])
         if len(self.grid_kw) == 1:
             return np.asarray((1 - a) * cost[0, i] + a * cost[0, i + 1])
-        k = np.clip(
-            np.searchsorted(self.grid_kw, grid_kw, side="right") - 1,
-            0,
-            len(self.grid_kw) - 2,
-        )
-        b = np.clip(
-            (grid_kw - self.grid_kw[k]) / (self.grid_kw[k + 1] - self.grid_kw[k]),
-            0.0,
-            1.0,
-        )
+        k = _segment(self.grid_kw, grid_kw)
+        b = (grid_kw - self.grid_kw[k]) / (self.grid_kw[k + 1] - self.grid_kw[k])
+        b = np.minimum(np.maximum(b, 0.0), 1.0)
         low = (1 - a) * cost[k, i] + a * cost[k, i + 1]
         high = (1 - a) * cost[k + 1, i] + a * cost[k + 1, i + 1]
         return np.asarray((1 - b) * low + b * high)
@@ -120,6 +113,11 @@ class SlotCosts:
         flatten = self.flatten[slot] * taken**2
         beyond = np.maximum(taken - self.peak_threshold_kw[slot], 0.0)
         return np.asarray(energy + side_weight * (flatten + self.peak_weight[slot] * beyond))
+
+
+def _segment(axis: Floats, at: Floats) -> Ints:
+    """Of a rising axis that in which each place lies; the first or last beyond its ends."""
+    return np.asarray(axis[1:-1].searchsorted(at, side="right"))
 
 
 def surplus_rule_curve(grid: SlotGrid, *, capacity_kwh: float, worth: float = 0.5) -> ValueCurve:

@@ -1,6 +1,7 @@
 """The two clocks: ``wire`` is real, ``city`` runs some times as fast; they meet at one anchor."""
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ class CityClock:
         self._begin = start or wire.now()
         self._begin_s = wire.monotonic()
         self._anchor = _Anchor(self._begin_s, self._begin_s)
-        self._naps: set[asyncio.Task[None]] = set()
+        self._naps: set[asyncio.Timeout] = set()
 
     @property
     def speed(self) -> float:
@@ -74,8 +75,9 @@ class CityClock:
         wire_s = self._wire.monotonic()
         self._anchor = _Anchor(wire_s, self._at_s(wire_s))
         self._speed = wanted
-        for nap in self._naps:
-            nap.cancel()
+        naps, self._naps = self._naps, set()
+        for nap in naps:
+            nap.reschedule(-math.inf)
 
     def now(self) -> datetime:
         if self._follows_wall:
@@ -98,14 +100,21 @@ class CityClock:
 
         Whoever slept on at the old speed would wake too late by as much as the city runs faster.
         """
-        nap = asyncio.create_task(self._wire.sleep(wire_s))
-        self._naps.add(nap)
+        nap = asyncio.timeout(None)
         try:
-            await asyncio.wait([nap])
+            async with nap:
+                self._naps.add(nap)
+                await self._wire.sleep(wire_s)
+        except TimeoutError:
+            return False
         finally:
             self._naps.discard(nap)
-            nap.cancel()
-        return not nap.cancelled()
+        return True
+
+
+def speed_of(clock: Clock) -> float:
+    """City seconds per wire second, now; 1 where the clock has none of its own."""
+    return clock.speed if isinstance(clock, CityClock) else 1.0
 
 
 def _checked(speed: float) -> float:
