@@ -16,7 +16,8 @@ from simulators.wire.free_ports import free_base_port
 from tests.keeping_pace import keep_pace
 from tests.ticked import ticked_until
 from tests.vpp.control.living.fakes import FakeAudit
-from tests.vpp.scenarios.street import InProcess, Remembering
+from tests.vpp.runtime.remembering import Remembering
+from tests.vpp.scenarios.street import InProcess
 from vpp.config.city import load_city
 from vpp.control import state, tick
 from vpp.control.control_room import Brain, ControlRoom, Services

@@ -20,7 +20,8 @@ from vpp.domain.command import WriteClass
 from vpp.domain.outcome import Outcome
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
-from vpp.runtime.daemon import Options, running
+from vpp.runtime.composition import running
+from vpp.runtime.outside import Options
 from vpp.web.health import application
 from vpp.web.server import serving
 

@@ -32,10 +32,12 @@ from vpp.domain.errors import ConfigurationError, VppError
 from vpp.domain.ids import PortfolioId
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import FASTEST, CityClock, WireClock
-from vpp.runtime.daemon import Daemon, Options, running
+from vpp.runtime.composition import running
+from vpp.runtime.daemon import Daemon
 from vpp.runtime.history_sqlite import SqliteHistory
 from vpp.runtime.logs import to_file
 from vpp.runtime.one_plan import HISTORY
+from vpp.runtime.outside import Options
 from vpp.runtime.simulated_city import SimulatedCity, export, simulators
 from vpp.runtime.state_home import state_dir
 from vpp.web.health import application

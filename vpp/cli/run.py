@@ -22,10 +22,12 @@ from vpp.config.city import City, load_city
 from vpp.control.control_room import OnExit
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
-from vpp.runtime.daemon import Daemon, Options, running
+from vpp.runtime.composition import running
+from vpp.runtime.daemon import Daemon
 from vpp.runtime.lease import holder
 from vpp.runtime.logs import to_file
 from vpp.runtime.outlet import is_behind
+from vpp.runtime.outside import Options
 from vpp.runtime.score import Reached
 from vpp.runtime.state_home import state_dir
 from vpp.runtime.view import View

@@ -11,6 +11,7 @@ from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
 
+AUDIT_BLOCKED = "AUDIT_BLOCKED"
 NOT_OBEYING = "NOT_OBEYING"
 _OF_OUTCOME = {
     Outcome.NOT_OBEYING: (NOT_OBEYING, "does not do what it was told"),
@@ -107,7 +108,7 @@ class OutcomeAlarms:
 
     def audit_blocked(self, why: str) -> None:
         """Commands do not leave, because their record cannot be written."""
-        self._audit_blocked = Alarm(code="AUDIT_BLOCKED", subject="audit", text=why)
+        self._audit_blocked = Alarm(code=AUDIT_BLOCKED, subject="audit", text=why)
 
     def left(self, asset: AssetId, *, discretionary: bool) -> None:
         """A command of the asset has left; a ``discretionary`` one only if the record works."""

@@ -1,7 +1,7 @@
 """Opens every link of a city through its adapter, found by name."""
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from vpp.config.city import City
@@ -41,6 +41,20 @@ async def open_links(
     if mistakes:
         raise ConfigurationError(mistakes)
     return links
+
+
+@asynccontextmanager
+async def open_ports(
+    city: City, clocks: Clocks, epoch: int
+) -> AsyncIterator[Mapping[DeviceId, DevicePort]]:
+    """Every device of the city, while entered.
+
+    Raises:
+        ConfigurationError: as of ``open_links``.
+    """
+    async with AsyncExitStack() as stack:
+        links = await open_links(city, clocks, stack, epoch=epoch)
+        yield {d.id: links[d.link].port(d.id) for d in city.portfolio.devices.values()}
 
 
 def check_links(city: City) -> Mapping[DeviceId, frozenset[Point]]:

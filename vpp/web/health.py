@@ -28,7 +28,10 @@ class Health(Protocol):
         ...
 
     def lacks(self) -> Sequence[str]:
-        """What is missing before it is ready: devices not read, no tick yet; empty when ready."""
+        """What is missing before it is ready; empty when ready.
+
+        No tick yet, devices not heard, a record of writes that blocks them.
+        """
         ...
 
     def metrics(self) -> bytes:

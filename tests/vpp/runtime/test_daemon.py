@@ -15,7 +15,8 @@ from vpp.config.examples import example_city
 from vpp.domain.errors import ConfigurationError
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
-from vpp.runtime.daemon import Options, running
+from vpp.runtime.composition import running
+from vpp.runtime.outside import Options
 from vpp.runtime.view import View
 
 DAWN = datetime(2026, 7, 14, 20, 30, tzinfo=UTC)

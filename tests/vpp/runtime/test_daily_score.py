@@ -17,8 +17,10 @@ from vpp.domain.points import Quantity
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
 from vpp.runtime.command_socket import ask
-from vpp.runtime.daemon import Daemon, Options, running
+from vpp.runtime.composition import running
+from vpp.runtime.daemon import Daemon
 from vpp.runtime.history_sqlite import SqliteHistory
+from vpp.runtime.outside import Options
 from vpp.runtime.score_book import NAME
 from vpp.runtime.view import View
 

@@ -23,8 +23,9 @@ from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId, PoolId
 from vpp.ports.clock import Clocks
 from vpp.runtime.clocks import CityClock, WireClock
-from vpp.runtime.daemon import Options, running
+from vpp.runtime.composition import running
 from vpp.runtime.memory_file import NAME, Memory
+from vpp.runtime.outside import Options
 from vpp.runtime.view import View
 
 HOUSE = load_city(example_city("one-house"))

@@ -11,8 +11,8 @@ import pytest
 from tests.vpp.control.living.fakes import LoopClock
 from tests.vpp.control.planning.cities import two_sites
 from tests.vpp.domain.days import HOURS, LOAD_KW, SUN_KW
+from tests.vpp.runtime.remembering import Remembering
 from tests.vpp.runtime.test_foreseen import plan_for, planned
-from tests.vpp.scenarios.street import Remembering
 from vpp.control.supervision import Supervisor
 from vpp.domain.arrays import Floats
 from vpp.domain.day import Cause, DayScore, MeasuredDay

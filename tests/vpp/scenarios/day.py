@@ -1,23 +1,26 @@
 """What happens in the street on one day, and what is left to look at in the evening."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from tests.vpp.scenarios.street import WINDOW, Note, Street, portfolio, street
+from tests.vpp.scenarios.street import WINDOW, Note, Street, street
 from tests.vpp.scenarios.world import DAY_MINUTES, ETA, LEAD_S, SITES, new_cells
 from vpp.backtest.data import Recording
 from vpp.backtest.rules_run import Run
-from vpp.control.parting import Left
 from vpp.domain.arrays import Floats, frozen
 from vpp.domain.command import Command
-from vpp.domain.day import DayScore, MeasuredDay
-from vpp.domain.judging import judge
-from vpp.domain.proposal import Proposal, Rank, Scope, ScopeKind
+from vpp.domain.history import Mean
+from vpp.domain.points import Quantity
 from vpp.domain.rules import Storage
 from vpp.domain.slots import SlotGrid
-from vpp.runtime.scorekeeper import GRACE_S, Scorekeeper
+from vpp.runtime.command_socket import ask
+from vpp.runtime.one_plan import HISTORY
+from vpp.runtime.scorekeeper import GRACE_S
 
 DIES_H, RETURNS_H = 10.0, 12.0
 """The battery of house b cannot be reached in between."""
@@ -27,15 +30,17 @@ OVERRIDE_H, OVER_H, OVERRIDE_KW = 20.0, 20.5, 0.5
 """The battery of house c is held at this power in between: from others, at a loss."""
 
 
+Means = dict[tuple[str, Quantity], dict[float, Mean]]
+"""Of each subject and quantity its quarter hours, by their start."""
+
+
 @dataclass
 class Day:
     """A day that is over."""
 
     street: Street
-    left: tuple[Left, ...]
-    """How every asset was left."""
-    keeper: Scorekeeper
-    """Who has judged it, ten minutes after its end."""
+    means: Means
+    """On record."""
 
     def notes(self, from_h: float, to_h: float) -> list[Note]:
         """Of the ticks in between."""
@@ -82,19 +87,19 @@ class Day:
 
     @property
     def run(self) -> Run:
-        """What the control room made of it."""
+        """What the daemon made of it."""
         world = self.street.world
         return Run(
-            name="control room",
+            name="the daemon",
             battery_kw=frozen(world.minutes[:, :3].T),
             stored_kwh=frozen(np.array(world.stored[: DAY_MINUTES + 1]).T),
             ev_kw=np.zeros((3, DAY_MINUTES)),
         )
 
 
-async def lived(state_dir: Path) -> Day:
+async def lived(home: Path) -> Day:
     """From a minute before midnight until the day is judged."""
-    async with street(state_dir) as made:
+    async with street(home) as made:
         await made.until(DIES_H)
         made.wired("b-ess").alive = False
         await made.until(RETURNS_H)
@@ -104,27 +109,24 @@ async def lived(state_dir: Path) -> Day:
         await made.until(SEES_H)
         made.wired("a-meter").alive = True
         await made.until(OVERRIDE_H)
-        made.desk.wanted.append(_override(made))
-        await made.until(24.0 + (GRACE_S + LEAD_S) / 3600)
-        keeper = Scorekeeper(
-            portfolio(), history=made.history, judge=_judged, city=made.clock, state_dir=state_dir
-        )
-        await keeper.catch_up()
-        left = await made.room.stop(made.room.on_exit)
-    return Day(made, left, keeper)
+        given = {
+            "verb": "override", "scope": "asset:c-bat", "lo_kw": OVERRIDE_KW, "hi_kw": OVERRIDE_KW,
+            "for_s": (OVER_H - OVERRIDE_H) * 3600, "owner": "operator",
+            "reason": "a look at the inverter",
+        }  # fmt: skip
+        await ask(home, given)
+        await made.until(24.0 + (GRACE_S + 2 * LEAD_S) / 3600)
+    return Day(made, _on_record(home))
 
 
-async def _judged(day: MeasuredDay) -> DayScore:
-    return judge(day)
-
-
-def _override(made: Street) -> Proposal:
-    return Proposal(
-        id="override-1",
-        scope=Scope(kind=ScopeKind.ASSET, id="c-bat"),
-        owner="operator",
-        rank=Rank.OVERRIDE,
-        wish_kw=OVERRIDE_KW,
-        reason="a look at the inverter",
-        valid_until_s=made.clock.monotonic() + (OVER_H - OVERRIDE_H) * 3600,
-    )
+def _on_record(home: Path) -> Means:
+    with closing(sqlite3.connect(home / HISTORY)) as history:
+        means: Means = {}
+        for subject, quantity, step_s, start_s, value, coverage in history.execute(
+            "SELECT subject, quantity, step_s, start_s, value, coverage FROM mean"
+        ):
+            means.setdefault((subject, Quantity(quantity)), {})[start_s] = Mean(
+                subject=subject, quantity=Quantity(quantity), step_s=step_s, value=value,
+                start=datetime.fromtimestamp(start_s, UTC), coverage=coverage,
+            )  # fmt: skip
+    return means

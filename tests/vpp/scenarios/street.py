@@ -1,52 +1,53 @@
-"""The three houses as a portfolio, and the control room around them, all in virtual time."""
+"""The three houses as a portfolio, and the daemon that runs them, all in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
-
 from optimizer.forecasting.persistence import PersistenceForecaster
 from optimizer.planner import LpPlanner
-from tests.vpp.control.living.fakes import FakeAudit, LoopClock
+from tests.vpp.control.living.fakes import LoopClock
 from tests.vpp.control.living.small_city import city_of, device_of
 from tests.vpp.scenarios.devices import BatteryPort, MeterPort, PvPort, StationPort, Wired
 from tests.vpp.scenarios.world import ETA, LEAD_S, SITES, SUN_KW, World, new_cells
-from vpp.control import state, tick
-from vpp.control.control_room import Brain, ControlRoom, OnExit, Services
+from vpp.config.city import City
+from vpp.control.control_room import OnExit
 from vpp.control.inputs import Timing
-from vpp.control.loop import TickView
-from vpp.control.pace import Pace
-from vpp.control.replanning import Replanner, Rhythm
-from vpp.control.state import ControlState
-from vpp.control.tenure import Tenure
-from vpp.domain.arrays import Floats
+from vpp.control.replanning import Rhythm
 from vpp.domain.assets import Asset, Battery, EvCharger, Load, Pv
+from vpp.domain.audit import AuditRecord
 from vpp.domain.capability import Capability, Form
+from vpp.domain.day import DayScore, MeasuredDay
 from vpp.domain.devices import Carried, Device, SafeState
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.forecast import Forecast, ForecastRequest
-from vpp.domain.history import Mean
 from vpp.domain.ids import AssetId, DeviceId, MeterId, PoolId, SiteId
+from vpp.domain.judging import judge
 from vpp.domain.ladder import Rung
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.problem import Problem
-from vpp.domain.proposal import Proposal
+from vpp.domain.text import read_text
 from vpp.ports.clock import Clock, Clocks
 from vpp.ports.device import DevicePort
+from vpp.runtime.audit_log import AuditLog
 from vpp.runtime.clocks import CityClock
+from vpp.runtime.composition import running
+from vpp.runtime.daemon import Daemon
+from vpp.runtime.outside import Options, Outside
+from vpp.runtime.view import View
 
 MIDNIGHT = datetime(2026, 6, 1, 15, 0, tzinfo=UTC)
 """Of the second of June in the street's time zone."""
 POOL = PoolId("feeder")
-SPEED = 10.0
-"""City seconds per second of the loop, which is the wire's."""
-TIMING = Timing.at_speed(SPEED, wire_period_s=1.0)
+SPEED, WIRE_PERIOD_S = 20.0, 0.5
+"""City seconds per second of the loop, which is the wire's; fastest tick, wire seconds."""
+TIMING = Timing.at_speed(SPEED, WIRE_PERIOD_S)
 """Ticks of ten seconds."""
 WINDOW = (0.1, 0.95)
 """State of charge that the batteries' owners allow."""
@@ -69,36 +70,16 @@ class InProcess:
         return self._forecaster.forecast(request)
 
 
-@dataclass
-class Remembering:
-    """A history in memory."""
+class InStep(AuditLog):
+    """On disk as in production; the loop's clock stands while a record is on its way there."""
 
-    means: dict[tuple[str, Quantity], dict[float, Mean]] = field(default_factory=dict)
-
-    async def append(self, means: Sequence[Mean]) -> None:
-        for mean in means:
-            kept = self.means.setdefault((mean.subject, mean.quantity), {})
-            kept[mean.start.timestamp()] = mean
-
-    async def read(
-        self, subject: str, quantity: Quantity, start: datetime, end: datetime, step_s: float
-    ) -> Floats:
-        found = np.full(round((end - start).total_seconds() / step_s), np.nan)
-        for at_s, mean in self.means.get((subject, quantity), {}).items():
-            slot = round((at_s - start.timestamp()) / step_s)
-            if 0 <= slot < len(found) and mean.coverage >= 0.5:
-                found[slot] = mean.value
-        return found
-
-
-@dataclass
-class Desk:
-    """A source of proposals that an operator fills."""
-
-    wanted: list[Proposal] = field(default_factory=list)
-
-    def proposals(self) -> Sequence[Proposal]:
-        return self.wanted
+    async def intend(self, record: AuditRecord) -> None:
+        known = threading.Event()
+        asyncio.get_running_loop().run_in_executor(None, known.wait)
+        try:
+            await super().intend(record)
+        finally:
+            known.set()
 
 
 @dataclass(frozen=True)
@@ -121,21 +102,25 @@ class Street:
     clock: CityClock
     world: World
     ports: Mapping[DeviceId, Wired | StationPort]
-    room: ControlRoom[ControlState]
     planning: InProcess
-    replanner: Replanner
-    history: Remembering
-    desk: Desk
+    daemon: Daemon
+    home: Path
+    """What is on disk."""
     notes: list[Note] = field(default_factory=list)
+
+    @property
+    def view(self) -> View:
+        """Of the newest tick."""
+        assert self.daemon.view is not None
+        return self.daemon.view
 
     def wired(self, name: str) -> Wired:
         port = self.ports[DeviceId(name)]
         assert isinstance(port, Wired)
         return port
 
-    def observe(self, view: TickView[ControlState]) -> None:
-        self.replanner.observe(view.snapshot, view.held)
-        plan = self.replanner.plans.get(POOL)
+    def observe(self, view: View) -> None:
+        plan = view.plans.get(POOL)
         self.notes.append(
             Note(
                 hour=(view.snapshot.at - MIDNIGHT).total_seconds() / 3600,
@@ -157,56 +142,52 @@ def portfolio() -> Portfolio:
 
 @asynccontextmanager
 async def street(
-    state_dir: Path,
+    home: Path,
     *,
     observe: bool = False,
-    city: Portfolio | None = None,
+    of: Portfolio | None = None,
     steady: bool = False,
     on_exit: OnExit = OnExit.SAFE,
     after: Street | None = None,
+    audit: type[InStep] = InStep,
 ) -> AsyncIterator[Street]:
-    """The control room at work, left as ``on_exit`` says.
+    """The daemon at work, left as ``on_exit`` says.
 
-    ``steady``: as of a ``World``. ``after``: it succeeds that one's control room, in its world.
+    ``steady``: as of a ``World``. ``after``: it succeeds that one's daemon, in its world.
     """
-    wire, city, planning = LoopClock(), city or portfolio(), InProcess()
+    wire, planning = LoopClock(), InProcess()
+    city = City(
+        portfolio=of or portfolio(), simulation={}, tree=read_text("", "street"), positions={}
+    )
     clock = CityClock(wire, speed=SPEED, start=MIDNIGHT - timedelta(seconds=LEAD_S))
     world = World(clock, steady=steady)
     if after is not None:
         clock, world = after.clock, after.world
     world.live()
-    ports = _ports(world, city, clock)
-    clocks, desk = Clocks(city=clock, wire=wire), Desk()
-    history = Remembering() if after is None else after.history
-    replanner = Replanner(
-        city,
-        planning=planning,
-        history=history,
-        clocks=clocks,
+    ports = _ports(world, city.portfolio, clock)
+    outside = Outside(
+        devices=lambda *_: nullcontext[Mapping[DeviceId, DevicePort]](ports),
+        planning=lambda *_: nullcontext(planning),
+        judge=_judged,
+        audit=audit,
+        draw=lambda: 0.5,
+    )
+    options = Options(
+        state_dir=home,
+        observe=observe,
+        on_exit=on_exit,
+        wire_period_s=WIRE_PERIOD_S,
         rhythm=Rhythm(horizon_s=4 * 3600.0),
     )
-    services = Services(
-        audit=FakeAudit(),
-        history=history,
-        guidance=replanner,
-        state_dir=state_dir,
-        tenure=Tenure(epoch=1),
-        sources={"desk": desk},
-    )
-    devices: dict[DeviceId, DevicePort] = {**ports}
-    brain = Brain(step=tick.step, start=lambda model, now: state.start(model.compiled, now))
-    pace = Pace(clocks=clocks, timing=TIMING, speed=lambda: SPEED, draw=lambda: 0.5)
-    room = ControlRoom(city, devices, services, brain, pace, observe=observe)
-    room.on_exit = on_exit
-    made = Street(clock, world, ports, room, planning, replanner, history, desk)
-    room.loop.on_tick(made.observe)
-    async with room:
-        replans = asyncio.create_task(replanner.run())
-        try:
-            yield made
-        finally:
-            replans.cancel()
+    async with running(city, options, Clocks(city=clock, wire=wire), outside) as daemon:
+        made = Street(clock, world, ports, planning, daemon, home)
+        daemon.on_view(made.observe)
+        yield made
     world.live()
+
+
+async def _judged(day: MeasuredDay, _: Path) -> DayScore:
+    return judge(day)
 
 
 def _assets() -> list[Asset]:

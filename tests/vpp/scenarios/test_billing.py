@@ -45,7 +45,7 @@ def charged() -> Portfolio:
 
 async def test_a_battery_that_fails_within_the_quarter_hour(tmp_path: Path) -> None:
     """All batteries are empty, so that the street imports its load."""
-    async with street(tmp_path, city=charged()) as made:
+    async with street(tmp_path, of=charged()) as made:
         for cell in made.world.cells.values():
             cell.stored_kwh = 0.1 * cell.capacity_kwh
         await made.until(FAILS_MIN / 60)
@@ -67,5 +67,5 @@ async def test_a_battery_that_fails_within_the_quarter_hour(tmp_path: Path) -> N
     contract_kw = problem.nodes.contract_import_kw[0]
     assert contract_kw[0] == pytest.approx(left_kw)
     assert set(contract_kw[1:]) == {CONTRACT_KW}
-    plan = made.replanner.plans[POOL]
+    plan = made.view.plans[POOL]
     assert plan.grid.edges_s[0] == edges_s[1] - 900.0

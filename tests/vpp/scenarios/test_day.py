@@ -1,5 +1,6 @@
-"""A day of the control room in three houses: planner, tick, gate and outcomes as in production."""
+"""A day of the daemon in three houses: as in production but for clocks, devices and processes."""
 
+import json
 from datetime import date, timedelta
 
 import numpy as np
@@ -16,15 +17,21 @@ from tests.vpp.scenarios.day import (
     Day,
 )
 from tests.vpp.scenarios.street import MIDNIGHT, POOL, STATION, WINDOW
-from tests.vpp.scenarios.world import ETA, new_cells
+from tests.vpp.scenarios.world import DAY_MINUTES, ETA, new_cells
 from vpp.backtest.rules_run import run_rule
 from vpp.backtest.score import pool_nets, score
 from vpp.control.parting import Ending
+from vpp.domain.audit import Event
 from vpp.domain.capability import Form
 from vpp.domain.day import Cause
 from vpp.domain.ladder import Rung
 from vpp.domain.points import Quantity
 from vpp.domain.rules import community, inverter
+from vpp.runtime.audit_chain import verify
+from vpp.runtime.audit_file import NAME as AUDIT
+from vpp.runtime.audit_file import reserve_of
+from vpp.runtime.memory_file import NAME as MEMORY
+from vpp.runtime.score import HOLD_S
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -66,14 +73,16 @@ def test_a_plan_begins_with_every_slot(day: Day) -> None:
     assert [slot for slot in slots if slot not in begun] == []
     late_h = [begun[slot] - (slot - MIDNIGHT).total_seconds() / 3600 for slot in slots]
     assert max(late_h) < MINUTE
-    assert day.street.replanner.troubles == {}
+    assert not any(
+        alarm.startswith("NO_PLAN") for note in day.notes(0.0, 24.0) for alarm in note.alarms
+    )
 
 
 def test_a_day_has_96_slots_on_record_and_what_was_not_measured_is_missing(day: Day) -> None:
     slots = [MIDNIGHT.timestamp() + 900.0 * slot for slot in range(96)]
-    stored = day.street.history.means["c-bat", Quantity.SOC]
+    stored = day.means["c-bat", Quantity.SOC]
     assert [at_s for at_s in slots if at_s in stored] == slots
-    nets = day.street.history.means[POOL, Quantity.POWER_KW]
+    nets = day.means[POOL, Quantity.POWER_KW]
     blind = [slot for slot, at_s in enumerate(slots) if at_s not in nets]
     dark = {int(4 * BLIND_H), int(4 * BLIND_H) + 1}
     assert set(blind) <= dark
@@ -130,7 +139,7 @@ def test_an_override_holds_and_ends(day: Day) -> None:
 
 def test_it_is_on_record_when_and_why_the_plan_did_not_have_a_battery(day: Day) -> None:
     def hours(battery: str, why: Quantity) -> list[float]:
-        parts = day.street.history.means.get((battery, why), {})
+        parts = day.means.get((battery, why), {})
         return [(at_s - MIDNIGHT.timestamp()) / 3600 for at_s, p in parts.items() if p.value > 0.5]
 
     gone = hours("b-bat", Quantity.OFFLINE)
@@ -142,9 +151,9 @@ def test_it_is_on_record_when_and_why_the_plan_did_not_have_a_battery(day: Day) 
 
 
 def test_the_day_is_scored_by_what_is_on_record_of_it(day: Day) -> None:
-    (scored,) = day.keeper.newest.values()
+    (scored,) = day.street.view.scores.values()
     assert (scored.pool, scored.date) == (POOL, date(2026, 6, 2))
-    nets = day.street.history.means[POOL, Quantity.POWER_KW]
+    nets = day.means[POOL, Quantity.POWER_KW]
     slots = [MIDNIGHT.timestamp() + 900.0 * slot for slot in range(96)]
     known = [slot for slot, at_s in enumerate(slots) if at_s in nets and nets[at_s].coverage >= 0.5]
     assert scored.completeness == len(known) / 96
@@ -172,10 +181,46 @@ def test_the_car_leaves_with_what_it_needs(day: Day) -> None:
 
 
 def test_every_device_is_left_safe(day: Day) -> None:
-    assert {left.asset for left in day.left} == {"a-bat", "b-bat", "c-bat", "c-cp"}
-    batteries = [left for left in day.left if left.device != STATION]
+    assert {left.asset for left in day.street.daemon.left} == {"a-bat", "b-bat", "c-bat", "c-cp"}
+    batteries = [left for left in day.street.daemon.left if left.device != STATION]
     assert {left.ending for left in batteries} == {Ending.READ_BACK}
     for device in ("a-ess", "b-ess", "c-ess"):
         assert day.street.wired(device).written[-1][1].setpoint.form is Form.STOP
     assert [cell.told_kw for cell in day.street.world.cells.values()] == [0.0] * 3
     assert day.street.world.car.offered_kw == pytest.approx(4.1)
+
+
+def test_nothing_was_written_without_its_record_on_disk(day: Day) -> None:
+    record = day.street.home / AUDIT
+    verdict = verify(record, reserve_of(record))
+    assert verdict.broken is None
+    assert not verdict.unfinished
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    intended = {line["command"] for line in lines if line["event"] == Event.INTENT}
+    written = [c.id for p in day.street.ports.values() for _, c in getattr(p, "written", ())]
+    assert len(set(written)) > 200
+    assert intended >= set(written)
+    assert not any(line["late"] for line in lines)
+    lived = [line["why"] for line in lines if line["event"] == Event.LIFECYCLE]
+    assert [why.partition(" with ")[0] for why in lived] == ["started", "stopped: safe"]
+    given = [line for line in lines if line["event"] == Event.OVERRIDE]
+    assert [(one["subject"], one["who"]) for one in given] == [("c-bat", "operator")]
+
+
+def test_the_running_score_leaves_out_what_was_not_measured(day: Day) -> None:
+    reached = day.street.view.reached
+    gone_s = (RETURNS_H - DIES_H + SEES_H - BLIND_H) * 3600
+    assert gone_s - 2 * HOLD_S - 60 < reached.unmeasured_s < gone_s + 1800
+    hour, sun_kw = np.arange(DAY_MINUTES) / 60, day.recording.pv_kw.sum(axis=0)
+    gone = (hour >= DIES_H) & (hour < RETURNS_H + 0.5) | (hour >= BLIND_H) & (hour < SEES_H + 0.1)
+    held = gone & (hour >= DIES_H + HOLD_S / 3600 + MINUTE) & (hour < RETURNS_H)
+    least_kwh, most_kwh = (sun_kw[~left_out].sum() / 60 for left_out in (gone, held))
+    assert 0.99 * least_kwh < reached.renewable_kwh < 1.01 * most_kwh
+
+
+def test_what_must_outlive_the_daemon_is_kept(day: Day) -> None:
+    kept = json.loads((day.street.home / MEMORY).read_text())
+    assert kept["unseen_s"] == 0, "an orderly end"
+    assert kept["writes"].keys() == {"a-ess", "b-ess", "c-ess", STATION}
+    (account,) = kept["pools"].values()
+    assert account["ledger"]["days"] != []

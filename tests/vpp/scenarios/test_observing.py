@@ -15,10 +15,9 @@ pytestmark = pytest.mark.virtual_time
 async def test_nothing_is_written_while_everything_is_planned(tmp_path: Path) -> None:
     async with street(tmp_path, observe=True) as watched:
         await watched.until(0.5)
-        left = await watched.room.stop(watched.room.on_exit)
     writable = [p for p in watched.ports.values() if isinstance(p, BatteryPort | StationPort)]
     assert [port.written for port in writable] == [[]] * 4
-    assert {one.ending for one in left} == {Ending.NOT_WRITTEN}
-    assert watched.replanner.rounds >= 3
-    assert POOL in watched.replanner.plans
+    assert {one.ending for one in watched.daemon.left} == {Ending.NOT_WRITTEN}
+    assert watched.view.plan_rounds >= 3
+    assert POOL in watched.view.plans
     assert {note.rungs["b-bat"] for note in watched.notes} == {Rung.SAFE_STATE}
