@@ -1,7 +1,7 @@
 """What must outlive the daemon, in one small file: accounts of the day and year, and limits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +14,7 @@ import structlog
 from vpp.control import durable
 from vpp.control.control_room import ControlRoom
 from vpp.control.gate_ledger import GateLedger
-from vpp.control.inputs import PoolModel
+from vpp.control.inputs import Alarm, PoolModel
 from vpp.control.lasting import PoolAccount, account_of, resumed, unseen_writes
 from vpp.control.loop import TickView
 from vpp.control.pace import Pace
@@ -26,7 +26,7 @@ from vpp.domain.ids import DeviceId, PoolId
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.proposal import Proposal, Rank
 from vpp.ports.device import DevicePort
-from vpp.runtime.damage import make_way, set_aside
+from vpp.runtime.damage import make_way, remedy, set_aside
 from vpp.runtime.given_proposal import read_proposal, write_proposal
 
 NAME = "memory.json"
@@ -75,7 +75,11 @@ class Memory:
         self.limits: Mapping[str, Proposal] = {one.id: one for one in self._limits()}
         """That must not lapse, by proposal id."""
         self._states: Mapping[PoolId, ControlState] = {}
-        self._failing = False
+        self._unkept: Alarm | None = None
+
+    def alarms(self) -> Sequence[Alarm]:
+        """``MEMORY_UNKEPT`` from a try to keep it that fails to the next that does not."""
+        return () if self._unkept is None else (self._unkept,)
 
     def start(self, model: PoolModel, now_s: float) -> ControlState:
         """The state with which a pool's ticks begin."""
@@ -92,6 +96,7 @@ class Memory:
         """Let the gate go on with what was spent, and keep all until left, after the room."""
         self.resume(room.gate.ledger, _facts(ports))
         room.loop.on_tick(self._observe)
+        room.board.hear(self.alarms)
 
         async def work(health: Health) -> None:
             await self._run(health, room.gate.ledger, ports)
@@ -119,7 +124,7 @@ class Memory:
         looks, seen = 0, None
         while True:
             news = self._news(ledger, _facts(ports))
-            if news != seen or looks >= KEEP_S / LOOK_S:
+            if news != seen or looks >= KEEP_S / LOOK_S or self._unkept is not None:
                 looks, seen = 0, news
                 await self.keep(ledger)
             looks += 1
@@ -127,7 +132,7 @@ class Memory:
             await self._pace.wire.sleep(LOOK_S)
 
     async def keep(self, ledger: GateLedger, *, ended: bool = False) -> None:
-        """On disk on return, or the log says why not, once.
+        """On disk on return, or log and alarm say why not.
 
         Args:
             ledger: Of the gate.
@@ -140,11 +145,11 @@ class Memory:
         unseen_s += 0.0 if self._states else self._kept.unseen_s
         try:
             await asyncio.to_thread(self._put, spent, day, self._states, unseen_s)
-            self._failing = False
+            self._unkept = None
         except (OSError, ValueError, ArithmeticError) as fault:
-            if not self._failing:
+            if self._unkept is None:
                 _log.warning("memory not kept", file=str(self._path), why=str(fault))
-            self._failing = True
+            self._unkept = _unkept(self._path, fault)
 
     def _news(self, ledger: GateLedger, facts: Mapping[DeviceId, DeviceFacts]) -> object:
         """What is worth a write to the disk at once: of budgets and limits, where there are any."""
@@ -218,6 +223,13 @@ class Memory:
             except (VppError, ValueError, LookupError, TypeError) as fault:
                 _log.warning("limit not taken up", limit=str(one), why=str(fault))
         return found
+
+
+def _unkept(path: Path, fault: Exception) -> Alarm:
+    cure = remedy(fault) if isinstance(fault, OSError) else ""
+    lost = "a daemon that dies now takes the day's budgets and new limits with it"
+    text = f"{path} cannot be written: {fault}; {cure or 'repair the disk'}: {lost}"
+    return Alarm(code="MEMORY_UNKEPT", subject="memory", text=text)
 
 
 def _require_sense(kept: _Kept) -> None:

@@ -138,6 +138,41 @@ async def test_writes_of_the_day_and_the_ledger_go_on(tmp_path: Path) -> None:
     assert house["ledger"]["days"][0] == {"day": 20647, "given_up_kwh": 1.5, "import_kwh": 20.0}
 
 
+def full(disk: Path) -> None:
+    disk.symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize(
+    ("obstruct", "clear", "words"),
+    [
+        (Path.mkdir, Path.rmdir, "memory.new'; move away what stands in its place"),
+        (full, Path.unlink, "No space left on device; free space on that disk"),
+    ],
+    ids=["a folder", "a full disk"],
+)
+async def test_what_cannot_be_kept_is_an_alarm_until_it_can(
+    tmp_path: Path, obstruct: Callable[[Path], None], clear: Callable[[Path], None], words: str
+) -> None:
+    obstacle = tmp_path / "memory.new"
+    obstruct(obstacle)
+    alarms, cleared = list[Alarm](), asyncio.Event()
+
+    def look(view: View) -> None:
+        found = [one for one in view.alarms if one.code == "MEMORY_UNKEPT"]
+        if found and not alarms:
+            alarms.extend(found)
+            clear(obstacle)
+        if alarms and not found:
+            cleared.set()
+
+    async with running(HOUSE, Options(state_dir=tmp_path), beginning(DAWN).clocks) as daemon:
+        daemon.on_view(look)
+        await asyncio.wait_for(cleared.wait(), 60)
+        assert memory(tmp_path)["unseen_s"] > 0
+    (alarm,) = alarms
+    assert words in alarm.text
+
+
 async def test_a_damaged_file_is_set_aside_under_an_alarm(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("{")
     view = await lived(tmp_path, DAWN)
