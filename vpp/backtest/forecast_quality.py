@@ -20,6 +20,8 @@ from vpp.ports.planner import Forecaster
 LOAD, SUN, NET, POOL = "site load", "site sun", "site net", "pool net"
 SUBJECTS = (LOAD, SUN, NET, POOL)
 DAY_S = 86400.0
+LEAST_AFTER_S = 7 * DAY_S
+"""Learnt from before the first forecast: the yardstick of the week before needs it."""
 NO_WEATHER = "no weather"
 YESTERDAY, LAST_WEEK = "yesterday", "last week"
 DAYS_BEFORE = {YESTERDAY: 1, LAST_WEEK: 7}
@@ -57,6 +59,19 @@ class Comparison:
         return np.asarray(1.0 - self.of[name].mae_kw[subject] / np.maximum(base, 1e-12))
 
 
+def _too_short(lasts_s: float, plan: "Plan") -> str:
+    """What a record lacks, and what would do."""
+    least_s = LEAST_AFTER_S + plan.ahead_s
+    said = (
+        f"a record of {lasts_s / DAY_S:.1f} days has no room for a first forecast after"
+        f" {max(plan.after_s, LEAST_AFTER_S) / DAY_S:g} days (--after) that looks"
+        f" {plan.ahead_s / 3600.0:g} hours ahead (--leads)"
+    )
+    if lasts_s >= least_s:
+        return f"{said}: --after {LEAST_AFTER_S / DAY_S:g}d, the least, would do"
+    return f"{said}: {least_s / DAY_S:.3g} days are needed, with --after {LEAST_AFTER_S / DAY_S:g}d"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """When forecasts are made, and how far they look."""
@@ -86,11 +101,7 @@ def compare(
     )
     issues = range(max(after, 7 * truth.day), len(recording.grid) - ahead + 1, every)
     if not issues:
-        raise InvariantError(
-            f"a record of {len(recording.grid) * step_s / DAY_S:.1f} days has no room for a first"
-            f" forecast after {plan.after_s / DAY_S:g} days, at least a week, that looks"
-            f" {plan.ahead_s / 3600.0:g} hours ahead"
-        )
+        raise InvariantError(_too_short(len(recording.grid) * step_s, plan))
     tallies = {name: _Tally() for name in (*forecasters, *DAYS_BEFORE)}
     distance = np.arange(1, ahead + 1)
     for done, slot in enumerate(issues, start=1):

@@ -53,7 +53,11 @@ def _figures(found: Comparison, name: str, subject: str, slot: int) -> dict[str,
         "pinball_kw": of(quality.pinball_kw.get(subject)),
         "coverage": of(quality.coverage.get(subject)),
         "skill": {
-            other: of(found.skill(name, other, subject)) for other in found.of if other != name
+            other: of(found.skill(name, other, subject))
+            if quality_of.mae_kw[subject][slot]
+            else None
+            for other, quality_of in found.of.items()
+            if other != name
         },
     }
 

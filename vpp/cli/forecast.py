@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Forecasts of load, sun and the pools' net.")
 YARDSTICK = "ridge"
+FEW = timedelta(days=7)
+"""From the first forecast to the last: within less, one day's weather decides."""
 _FIGURES = {"MAE kW": "mae_kw", "pinball": "pinball_kw", "coverage": "coverage"}
 """Columns, and where their figures stand."""
 _LEAST_MISSED = ("last week", "pinball", "no weather", "coverage", "yesterday", "ridge")
@@ -148,10 +150,10 @@ def _compared(
     names = dict.fromkeys((forecast, YARDSTICK))
     plan = Plan(ahead_s=leads_s[-1], every_s=every_s, after_s=after_s)
     with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("forecasts")
+        task = progress.add_task("forecasts", visible=False)
 
         def done(count: int, total: int) -> None:
-            progress.update(task, completed=count, total=total)
+            progress.update(task, completed=count, total=total, visible=True)
 
         forecasters = {name: installed(forecaster=name).forecaster for name in names}
         if recording.weather is not None:
@@ -166,7 +168,8 @@ def _show(found: "Comparison", leads_s: list[float], forecast: str) -> None:
     others = [name for name in found.of if name != forecast]
     rows = [row for row in plain(found, leads_s)["figures"] if row["forecast"] == forecast]
     title = (
-        f"{forecast}: {found.issues} forecasts, {found.first:%Y-%m-%d} to {found.last:%Y-%m-%d},"
+        f"{forecast}: {found.issues} {'forecast' if found.issues == 1 else 'forecasts'},"
+        f" {found.first:%Y-%m-%d} to {found.last:%Y-%m-%d},"
         f" {found.sites} sites"
     )
     out, dropped, room = console(), 0, console().options.update(max_width=_UNBOUNDED)
@@ -175,6 +178,8 @@ def _show(found: "Comparison", leads_s: list[float], forecast: str) -> None:
         dropped += 1
         table = _table(title, rows, others, _LEAST_MISSED[:dropped])
     out.print(table)
+    if found.last - found.first < FEW:
+        out.print("made within less than a week: too few to rank forecasts by", style="yellow")
     if dropped:
         out.print("a wider terminal, --out and --json show more", style="dim")
 

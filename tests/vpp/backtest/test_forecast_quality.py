@@ -82,8 +82,14 @@ def test_a_forecaster_is_given_nothing_from_its_issue_on(recording: Recording) -
 
 
 def test_a_record_without_room_is_refused_in_words(recording: Recording) -> None:
-    with pytest.raises(InvariantError, match=r"12\.0 days has no room .* after 28 days"):
+    with pytest.raises(
+        InvariantError, match=r"12\.0 days has no room .* after 28 days .*would do$"
+    ):
         compared(recording, Plan())
+    with pytest.raises(
+        InvariantError, match=r"after 7 days .*: 13 days are needed, with --after 7d"
+    ):
+        compared(recording, Plan(ahead_s=6 * 86400.0, after_s=86400.0))
 
 
 def test_figures_and_page_tell_every_subject_and_lead(found: Comparison) -> None:

@@ -46,6 +46,7 @@ def test_figures_are_printed_beside_the_yardsticks(folder: Path, tmp_path: Path)
     assert told.exit_code == exits.OK, told.output
     assert "pool net" in told.stdout
     assert "12 h" in told.stdout
+    assert "too few to rank forecasts by" in told.stdout
     assert "skill against ridge, yesterday, last week" in told.stdout
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
