@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csr_array, lil_array
+from scipy.sparse import coo_array, csr_array
 
 from optimizer.model.terminal import TerminalValue
 from optimizer.stages.objectives import grid_weights
@@ -39,7 +39,8 @@ class Exact:
         self._low: list[float] = []
         self._high: list[float] = []
         self._whole: list[int] = []
-        self._rows: list[tuple[Row, float, float]] = []
+        self._rows: list[tuple[float, float]] = []
+        self._entries: list[tuple[int, int, float]] = []
         self._caps: list[int] = []
         self._presolve = presolve
         self._x = np.zeros(0)
@@ -58,15 +59,19 @@ class Exact:
         return name
 
     def row(self, terms: Mapping[str, float], low: float, high: float) -> None:
-        self._rows.append((dict(terms), low, high))
+        at = len(self._rows)
+        self._entries += [(at, self._index[name], factor) for name, factor in terms.items()]
+        self._rows.append((low, high))
 
     def minimise(self, cost: Mapping[str, float]) -> float:
         """The optimum, which every later call keeps (see ``MISSED``)."""
+        if not cost:
+            return 0.0
         vector, rows = self._vector(cost), self._matrix()
-        low, high = (np.array([row[side] for row in self._rows]) for side in (1, 2))
+        low, high = np.array(self._rows).T
         said = []
         for missed in MISSED:
-            high[self._caps] = [self._rows[i][2] + missed for i in self._caps]
+            high[self._caps] = [self._rows[i][1] + missed for i in self._caps]
             found = milp(
                 vector * SCALE,
                 constraints=LinearConstraint(rows, low, high),
@@ -91,7 +96,7 @@ class Exact:
         low, high = np.array(self._low), np.array(self._high)
         low[whole] = high[whole] = np.round(self._x[whole])
         matrix, optimum = self._matrix().toarray(), np.inf
-        least, most = (np.array([row[side] for row in self._rows]) for side in (1, 2))
+        least, most = np.array(self._rows).T
         most[self._caps] = np.inf
         for cap in self._caps:
             above, below = np.isfinite(most), np.isfinite(least)
@@ -115,11 +120,10 @@ class Exact:
         return vector
 
     def _matrix(self) -> csr_array:
-        matrix = lil_array((len(self._rows), len(self._low)))
-        for i, (terms, _, _) in enumerate(self._rows):
-            for name, factor in terms.items():
-                matrix[i, self._index[name]] += factor
-        return matrix.tocsr()
+        """Entries of the same place add up."""
+        row, column, factor = (np.array(part) for part in zip(*self._entries, strict=True))
+        shape = (len(self._rows), len(self._low))
+        return coo_array((factor, (row.astype(int), column.astype(int))), shape=shape).tocsr()
 
     def _storage(self) -> None:
         fleet = self.problem.batteries
@@ -206,7 +210,14 @@ class Exact:
     def _network(self) -> None:
         nodes = self.problem.nodes
         lower, upper = flow_bounds(self.problem)
-        import_cap, export_cap = self._cap_kw(1), self._cap_kw(-1)
+        limits = [
+            ("rating", 1, nodes.import_kw),
+            ("rating", -1, nodes.export_kw),
+            ("contract", 1, nodes.contract_import_kw),
+            ("contract", -1, nodes.contract_export_kw),
+        ]
+        if nodes.margin_import_kw.any() or nodes.margin_export_kw.any():
+            limits += [("margin", way, self._cap_kw(way)) for way in (1, -1)]
         beneath = [self._beneath(n) for n in range(len(nodes.ids))]
         for t in range(len(self.hours)):
             for n in range(len(nodes.ids)):
@@ -217,16 +228,10 @@ class Exact:
                     load += demand
                 flow = self.var(f"F{n},{t}", max(lower[n, t], -BIG), min(upper[n, t], BIG))
                 self.row({**terms, flow: -1.0}, -load, -load)
-                for kind, way, limit in (
-                    ("rating", 1, nodes.import_kw),
-                    ("rating", -1, nodes.export_kw),
-                    ("contract", 1, nodes.contract_import_kw),
-                    ("contract", -1, nodes.contract_export_kw),
-                    ("margin", 1, import_cap),
-                    ("margin", -1, export_cap),
-                ):
-                    over = self.var(f"{kind}{way}{n},{t}", 0, BIG)
-                    self.row({flow: way, over: -1.0}, -np.inf, min(limit[n, t], BIG))
+                for kind, way, limit in limits:
+                    if np.isfinite(limit[n, t]):
+                        over = self.var(f"{kind}{way}{n},{t}", 0, BIG)
+                        self.row({flow: way, over: -1.0}, -np.inf, limit[n, t])
             buy = self.var(f"I{t}", 0, BIG)
             sell = self.var(f"X{t}", 0, BIG)
             side = self.var(f"side{t}", 0, 1, whole=True)
