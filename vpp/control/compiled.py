@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -118,6 +119,17 @@ class CompiledPool:
         """A number of each asset's own, 0..1, the same for ever: so that not all begin at once."""
         digests = (hashlib.blake2b(asset.encode(), digest_size=4) for asset in self.assets)
         return np.array([int.from_bytes(digest.digest()) / 2.0**32 for digest in digests])
+
+    @cached_property
+    def turn(self) -> tuple[Ints, Ints]:
+        """Of each asset its place among those that its device carries, and how many these are."""
+        of = [int(device) for device in np.where(self.writable, self.device_of, NONE)]
+        counts = Counter(of)
+        place = [of[:at].count(device) for at, device in enumerate(of)]
+        return (
+            np.array([0 if d == NONE else p for d, p in zip(of, place, strict=True)], np.int64),
+            np.array([1 if d == NONE else counts[d] for d in of], np.int64),
+        )
 
     @cached_property
     def writable(self) -> Bools:

@@ -59,23 +59,26 @@ class DeviceWriter:
         check: Callable[[Pending], GateRefusal | None],
         report: Callable[[Dispatch, GateRefusal | None], None],
     ) -> None:
-        """``interval_s``: least city seconds between writes of an asset, but for protections."""
+        """``interval_s``: least city seconds from any write to the next, but for protections."""
         self.hand, self._intents, self._city = hand, intents, city
         self._interval_s, self._check, self._report = interval_s, check, report
         self._waiting: dict[AssetId, Pending] = {}
         self._arrived = asyncio.Event()
-        self._left_s: dict[AssetId, float] = {}
+        self._left_s = -float("inf")
         self._seq = 0
 
     def put(self, pending: Pending) -> None:
-        """Queue a command; what waits for the same asset gives way, unless it would go in vain."""
+        """Queue a command; what waits for the same asset gives way, unless it would go in vain.
+
+        The newer one has the older one's place in line.
+        """
         asset = pending.command.setpoint.asset
         if asset in self._waiting:
             refused = self._check(pending)
             if refused is not None:
                 self._refuse(pending, refused)
                 return
-        older = self._waiting.pop(asset, None)
+        older = self._waiting.get(asset)
         if older is not None and _only_prolongs(pending, older):
             first = older.command
             older.command = replace(pending.command, id=first.id, write_class=first.write_class)
@@ -113,8 +116,7 @@ class DeviceWriter:
     def _ready_s(self, pending: Pending) -> float:
         if pending.protects:
             return -float("inf")
-        left_s = self._left_s.get(pending.command.setpoint.asset, -float("inf"))
-        return left_s + self._interval_s
+        return self._left_s + self._interval_s
 
     async def _arrival(
         self, at_most_s: float | None, also: asyncio.Task[None] | None = None
@@ -182,7 +184,7 @@ class DeviceWriter:
             pending.command = replace(pending.command, seq=self._seq)
             began_s = self._city.monotonic()
             outcome, detail = await self._send(pending)
-        now_s = self._left_s[pending.command.setpoint.asset] = self._city.monotonic()
+        now_s = self._left_s = self._city.monotonic()
         self._tell(pending, outcome, detail, took_s=now_s - began_s)
 
     async def _send(self, pending: Pending) -> tuple[Outcome, str]:

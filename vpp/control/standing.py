@@ -30,6 +30,8 @@ class Standing:
     """Counts at its worst case: not heard, refusing or not obeying."""
     held_kw: Floats
     """Told, or measured where nothing is told."""
+    door: Bools
+    """No other asset of its device is written now."""
     free: Bools
     """May be written by interval and budget."""
     memory: AssetMemory
@@ -95,6 +97,7 @@ def stand(
         ),
         ready=ready,
     )
+    door, rested = _at_the_door(pool, sight.now_s, memory, timing)
     return Standing(
         controlled=controlled,
         first=first,
@@ -102,15 +105,18 @@ def stand(
         doubtful=(pool.battery | pool.car)
         & (~sight.power.good | (sight.now_s < memory.barred_until_s)),
         held_kw=np.where(np.isfinite(memory.told_kw), memory.told_kw, sight.power.values),
-        free=_free(pool, sight.now_s, memory, timing),
+        door=door,
+        free=door & rested & (memory.writes < pool.budget) & ~memory.unknown,
         memory=memory,
     )
 
 
-def _free(pool: CompiledPool, now_s: float, memory: AssetMemory, timing: Timing) -> Bools:
-    """Whose device has not been written for its interval, whose day's budget is not used up.
+def _at_the_door(
+    pool: CompiledPool, now_s: float, memory: AssetMemory, timing: Timing
+) -> tuple[Bools, Bools]:
+    """Whose turn it is among those that a device carries, and whose device may be written again.
 
-    And of whom nothing is unknown.
+    The assets of a device have its interval in turn.
     """
     written_s = np.full(len(pool.devices) + 1, -np.inf)
     np.maximum.at(written_s, pool.device_of, memory.sent_s)
@@ -118,4 +124,6 @@ def _free(pool: CompiledPool, now_s: float, memory: AssetMemory, timing: Timing)
     by_slots = ~np.isfinite(pool.refresh_s)
     interval_s = np.where(by_slots, np.maximum(interval_s, LONGEST_LIFE_S), interval_s)
     rested = now_s - written_s[pool.device_of] >= interval_s - 1e-6
-    return rested & (memory.writes < pool.budget) & ~memory.unknown
+    place, count = pool.turn
+    own = np.floor((now_s + 1e-6) / np.maximum(interval_s, timing.tick_s)) % count == place
+    return (count == 1) | (own & rested), rested

@@ -71,10 +71,11 @@ def _orders(scene: Scene, reach: Reach, chosen: Chosen, power: Floats) -> Orders
         memory.expires_s - scene.sight.now_s <= 2 * scene.timing.tick_s
     )
     new |= steered & ending
+    refresh = tells & reach.due & ~new & np.isfinite(memory.told_kw) & stood.door
     return Orders(
         power_kw=np.where(steered, power, held_back),
         new=new,
-        refresh=tells & reach.due & ~new & np.isfinite(memory.told_kw) & ~_put_off(scene, chosen),
+        refresh=refresh & ~_put_off(scene, chosen),
         urgent=chosen.urgent | (cut & (held_back > np.nan_to_num(memory.told_kw, nan=-np.inf))),
         safe=stood.leaving,
     )

@@ -2,17 +2,17 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.vpp.control.living.fakes import READS, FakeAudit, FakeBattery, LoopClock, pace
 from tests.vpp.control.living.small_city import (
     batch,
     battery,
-    battery_device,
     battery_facts,
     city_of,
+    device_of,
     point,
 )
 from vpp.control.dispatch import Dispatch
@@ -20,7 +20,7 @@ from vpp.control.inputs import Decision, Timing
 from vpp.control.state_table import StateTable
 from vpp.control.tenure import Tenure
 from vpp.control.write_gate import WriteGate
-from vpp.domain.devices import Authority
+from vpp.domain.devices import Authority, Carried
 from vpp.domain.facts import DeviceFacts
 from vpp.domain.ids import AssetId, DeviceId
 from vpp.domain.outcome import Outcome
@@ -67,10 +67,15 @@ async def gate_rig(
     port: FakeBattery | None = None,
     known: bool = True,
     timing: Timing | None = None,
+    assets: Sequence[str] = ("b1",),
 ) -> AsyncIterator[GateRig]:
+    """``assets``: that the one device carries."""
     facts, audit = facts or battery_facts(), audit or FakeAudit()
+    (ability,) = facts.capabilities.values()
+    facts = replace(facts, capabilities=dict.fromkeys(map(AssetId, assets), ability))
     port = port or FakeBattery(D1, AssetId("b1"), LoopClock(), facts)
-    portfolio = city_of([battery()], [battery_device()])
+    carried = (Carried(subject=AssetId(name), reads=READS, writes=True) for name in assets)
+    portfolio = city_of([battery(name) for name in assets], [device_of("d1", *carried)])
     authority = {D1: Authority.AUTO}
     beat = pace(timing)
     table = StateTable(portfolio, {D1: facts}, beat.timing, lambda device: authority[device])
@@ -88,6 +93,7 @@ async def gate_rig(
     if known:
         table.answers(D1)
         table.well(D1)
-        table.apply(batch("d1", {point("b1", quantity): 0.0 for quantity in READS}, at_s=0.0))
+        read = {point(name, quantity): 0.0 for name in assets for quantity in READS}
+        table.apply(batch("d1", read, at_s=0.0))
     async with gate:
         yield made

@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -242,6 +243,18 @@ async def test_the_newest_of_what_waits_wins_and_one_is_in_flight() -> None:
     assert made.outcomes == [Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.ACCEPTED]
     gap_s = made.port.written[1][0] - made.port.written[0][0]
     assert gap_s >= 5.0  # at most one write in five seconds
+
+
+async def test_assets_of_one_device_are_written_one_after_the_other() -> None:
+    async with gate_rig(assets=("b1", "b2", "b3")) as made:
+        for _ in range(2):
+            for name in ("b1", "b2", "b3"):
+                made.gate.submit(decide(1.0, asset=name, now_s=now()))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(20)
+    assert [command.setpoint.asset for _, command in made.port.written] == ["b1", "b2", "b3", "b1"]
+    times_s = [at_s for at_s, _ in made.port.written]
+    assert min(later - sooner for sooner, later in pairwise(times_s)) >= 5.0
 
 
 async def test_a_refresh_of_what_still_waits_lends_it_its_life_and_place_in_line() -> None:
