@@ -46,7 +46,8 @@ class LoopClock:
 
 def pace(timing: Timing | None = None, clock: Clock | None = None) -> Pace:
     clock = clock or LoopClock()
-    return Pace(clocks=Clocks(city=clock, wire=clock), timing=timing or Timing())
+    clocks = Clocks(city=clock, wire=clock)
+    return Pace(clocks=clocks, timing=timing or Timing(), draw=lambda: 0.5)
 
 
 @dataclass
