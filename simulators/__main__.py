@@ -23,7 +23,7 @@ from simulators.clock import FASTEST, checked_speed
 from simulators.entry import CityError, UsageError
 from simulators.examples import city_path
 from simulators.export import export
-from simulators.parent import listen
+from simulators.parent import end_with, listen
 from simulators.wire import BrokerAddress, SimulatedCity
 from simulators.wire.free_ports import free_base_port
 
@@ -57,12 +57,16 @@ TERMINAL = (signal.SIGINT, signal.SIGHUP)
 def main() -> None:
     arguments = _parser().parse_args()
     try:
+        if arguments.stop_with_parent:
+            _leave_terminal()
+        if arguments.stop_with_parent and (arguments.check or arguments.export):
+            end_with(sys.stdin.fileno())
         if arguments.check:
             read_city(arguments.city, arguments.base_port)
         elif arguments.export:
             _export(arguments)
         else:
-            _serve(arguments)
+            _loop_runner()(_served(arguments))
     except OverflowError as error:
         sys.stderr.write(f"simulators: a time is outside the calendar: {error}\n")
         sys.exit(WRONG_USE)
@@ -234,20 +238,14 @@ def _duration_s(text: str) -> float:
     return float(found[1]) * UNITS_S[found[2]]
 
 
-def _serve(arguments: argparse.Namespace) -> None:
-    if arguments.stop_with_parent:
-        _need_a_pipe()
-        for number in TERMINAL:
-            signal.signal(number, signal.SIG_IGN)
-        with suppress(PermissionError):  # it leads its session already
-            os.setsid()
-    _loop_runner()(_served(arguments))
-
-
-def _need_a_pipe() -> None:
+def _leave_terminal() -> None:
     kind = os.fstat(sys.stdin.fileno()).st_mode
     if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
         raise UsageError("--stop-with-parent needs the parent's pipe on standard input")
+    for number in TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(PermissionError):  # it leads its session already
+        os.setsid()
 
 
 def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 
 from simulators.clock import CityClock
@@ -31,6 +33,20 @@ def listen(pipe: int, clock: CityClock, ended: Callable[[], None]) -> None:
             _obey(line.decode(errors="replace"), clock)
 
     loop.add_reader(pipe, heard)
+
+
+def end_with(pipe: int) -> None:
+    """From now on this process is terminated when the parent's end of the pipe closes.
+
+    For work that runs on no loop.
+    """
+
+    def wait() -> None:
+        while os.read(pipe, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _obey(line: str, clock: CityClock) -> None:

@@ -88,19 +88,21 @@ async def check(city: Path, *arguments: str) -> str:
 
 
 async def _ended(city: Path, *arguments: str) -> tuple[int | None, bytes]:
-    """Exit code and words on standard error of a process that ends by itself."""
+    """Exit code and words on standard error of a process that ends by itself, or with this one."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "simulators", str(city), *arguments,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+        sys.executable, "-m", "simulators", str(city), "--stop-with-parent", *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
+    if process.stderr is None:
+        raise VppError("the simulators have no pipes")
     try:
-        _, words = await process.communicate()
+        words = await process.stderr.read()
+        return await process.wait(), words
     except asyncio.CancelledError:
         process.kill()
         await process.wait()
         raise
-    return process.returncode, words
 
 
 async def _ready(process: asyncio.subprocess.Process) -> SimulatedCity:

@@ -205,6 +205,22 @@ def test_it_exports_what_drives_the_city(city_file: Path, tmp_path: Path) -> Non
     assert meta["time_zone"] == "Asia/Seoul"
 
 
+def test_an_export_ends_with_its_parent(city_file: Path, tmp_path: Path) -> None:
+    ages = ("--from", "2016-01-01", "--to", "2026-01-01", "--step", "1min")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulators", str(city_file), "--stop-with-parent",
+         "--export", str(tmp_path / "truth"), *ages],
+        stdin=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.needs("mosquitto", "mosquitto")
 async def test_stations_call_in_at_another_broker_and_are_offline_there_afterwards(
     city_file: Path, tmp_path: Path
