@@ -1,7 +1,8 @@
 """The queue and the one hand through which a device is written.
 
-At most one write is in flight; what waits gives way to what is newer. A hung device or a slow disk
-holds up this device only.
+At most one write is in flight; what waits its turn gives way to what is newer. What waits for its
+record goes: else a disk slower than the decisions change would silence the device. A hung device or
+a slow disk holds up this device only.
 """
 
 import asyncio
@@ -150,26 +151,28 @@ class DeviceWriter:
             if not _durable(pending.intent):
                 self._intents.late(command)
             return True
-        while not pending.intent.done():
+        while (refused := self._check(pending)) is None and not pending.intent.done():
             self._arrived.clear()
             if self._gives_way(pending):
                 return False
             await self._arrival(None, also=pending.intent)
-        if not _durable(pending.intent):
-            self._refuse(pending, GateRefusal(rule=AUDIT, detail=str(pending.intent.exception())))
+        if refused is None and not _durable(pending.intent):
+            refused = GateRefusal(rule=AUDIT, detail=str(pending.intent.exception()))
+        if refused is not None:
+            self._refuse(pending, refused)
             return False
         return not self._gives_way(pending)
 
     def _gives_way(self, pending: Pending) -> bool:
-        """To a newer one for its asset for good, to a protection of the device for a moment."""
+        """To a protection: to one of its asset for good, to another of the device for a moment."""
+        if not any(waiting.protects for waiting in self._waiting.values()):
+            return False
         asset = pending.command.setpoint.asset
         if asset in self._waiting:
             self._tell(pending, Outcome.SUPERSEDED)
-            return True
-        if any(waiting.protects for waiting in self._waiting.values()):
+        else:
             self._waiting[asset] = pending
-            return True
-        return False
+        return True
 
     async def _carry(self, pending: Pending) -> None:
         async with self.hand.held:

@@ -122,7 +122,7 @@ async def test_without_a_certain_lease_nothing_leaves_not_even_what_was_queued()
         assert await made.rule_for(tell(5.0)) == "lease"
         await asyncio.sleep(5)
         assert made.port.written == []
-    assert made.outcomes == [Outcome.SUPERSEDED, Outcome.REFUSED]
+    assert made.outcomes == [Outcome.REFUSED, Outcome.REFUSED]
 
 
 async def test_what_would_be_refused_does_not_displace_what_waits() -> None:
@@ -230,6 +230,19 @@ async def test_a_protection_overtakes_a_command_that_waits_for_the_disk() -> Non
         await asyncio.sleep(10)
     assert made.sent_kw == [0.0]
     assert made.outcomes == [Outcome.SUPERSEDED, Outcome.ACCEPTED]
+
+
+async def test_a_disk_slower_than_the_decisions_change_does_not_silence_a_device() -> None:
+    async with gate_rig(audit=FakeAudit(delay_s=5.0)) as made:
+        for second in range(60):
+            made.gate.submit(tell(second % 7 + 1.0))
+            await asyncio.sleep(1)
+        await asyncio.sleep(20)
+    ages_s = [at_s - command.issued_s for at_s, command in made.port.written]
+    assert len(ages_s) >= 6, "one in an interval and a record"
+    assert max(ages_s) < 7.0, "the newest of its turn, and a record old"
+    assert made.sent_kw[-1] == 59 % 7 + 1
+    assert set(made.outcomes) == {Outcome.ACCEPTED, Outcome.SUPERSEDED}
 
 
 async def test_the_newest_of_what_waits_wins_and_one_is_in_flight() -> None:
