@@ -10,7 +10,7 @@ import numpy as np
 from vpp.control.compiled import CompiledPool
 from vpp.control.sight import Sight
 from vpp.control.standing import Standing
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 
 LASTING_S = 60.0
 """So long it must have drawn less, and have been offered what it is offered."""
@@ -34,7 +34,7 @@ def learned(pool: CompiledPool, sight: Sight, stood: Standing) -> tuple[Floats, 
     draws all.
     """
     memory, now_s, near = stood.memory, sight.now_s, near_kw(pool)
-    offered = np.nan_to_num(memory.told_kw)
+    offered = zero_if_nan(memory.told_kw)
     heard = stood.controlled & pool.car & sight.power.good & (offered > 0)
     drawn = np.where(heard, sight.power.values, 0.0)
     less = heard & (drawn < offered - near)

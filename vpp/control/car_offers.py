@@ -14,7 +14,7 @@ from vpp.control.reach import Reach
 from vpp.control.scene import DAY_S, Scene
 from vpp.control.sharing import Bounds, Fleet
 from vpp.control.state import SessionMemory
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 
 CHANGE_PART = 0.02
 """Of a car's rating: a smaller change is not worth a write."""
@@ -51,6 +51,8 @@ def offers(
         nets: Least and most net of each row.
     """
     pool, stood = scene.pool, scene.standing
+    if not pool.chargers:
+        return _none(wished)
     occasion = Occasion(
         at=scene.inputs.snapshot.at,
         now_s=scene.sight.now_s,
@@ -93,6 +95,22 @@ def offers(
     )
 
 
+def _none(wished: Floats) -> Cars:
+    """Where there is no station."""
+    nothing, endless = np.zeros_like(wished), np.full_like(wished, np.inf)
+    return Cars(
+        power_kw=nothing,
+        asked_kw=nothing,
+        guaranteed_kw=nothing,
+        fair_kw=wished,
+        shares_kw=nothing,
+        carried_kwh=nothing,
+        takes_kw=endless,
+        short_s=endless,
+        sessions={},
+    )
+
+
 def _shares(scene: Scene, terms: Terms, wanted: Wishes, wished: Floats, fleet: Fleet) -> Floats:
     pool, members = scene.pool, fleet.member
     surplus_kw = max(-(scene.ground.surplus_hi_kw + float(wished.sum())), 0.0)
@@ -127,8 +145,8 @@ def _line(scene: Scene, same: Bools, hungry: Bools, ask: Ask, fair_kw: Floats) -
     pool, stood = scene.pool, scene.standing
     memory, at = stood.memory, scene.inputs.snapshot.at
     told = np.isfinite(memory.told_kw)
-    on = pool.car & (np.nan_to_num(stood.held_kw) > car_turns.ON_KW)
-    missed_kw = np.where(told & ask.able, memory.fair_kw - np.nan_to_num(memory.told_kw), 0.0)
+    on = pool.car & (zero_if_nan(stood.held_kw) > car_turns.ON_KW)
+    missed_kw = np.where(told & ask.able, memory.fair_kw - zero_if_nan(memory.told_kw), 0.0)
     owed = np.where(same, memory.carried_kwh, 0.0) + missed_kw * scene.dt_s / 3600.0
     content = (fair_kw >= ask.kw - car_turns.ON_KW) & (fair_kw >= pool.car_floor_kw)
     owed = np.where(content, np.maximum(owed, 0.0), owed)
@@ -151,7 +169,7 @@ def _wanted(scene: Scene, ask: Ask, line: Line) -> Floats:
     kw = ask.kw + line.owed_kwh / car_turns.PAY_BACK_H
     kw = np.clip(kw, np.minimum(pool.car_floor_kw, ask.top_kw), ask.top_kw)
     least = np.maximum(pool.resolution_kw, CHANGE_PART * pool.rating_kw)
-    held = np.nan_to_num(stood.held_kw)
+    held = zero_if_nan(stood.held_kw)
     same = (np.abs(kw - held) <= least) & (held >= pool.car_floor_kw) & (held <= ask.top_kw)
     same &= scene.dt_s < car_turns.DWELL_S
     return np.where(same & line.on & ~stood.first, held, kw)
@@ -160,7 +178,7 @@ def _wanted(scene: Scene, ask: Ask, line: Line) -> Floats:
 def _room(scene: Scene, wished: Floats, fleet: Fleet, nets: Bounds) -> Room:
     """What cars may take of each row and phase; no storage is told to give for a phase's sake."""
     pool, stood = scene.pool, scene.standing
-    held = np.nan_to_num(stood.held_kw)
+    held = zero_if_nan(stood.held_kw)
     storages = pool.rows.sums(np.where(fleet.member, held, 0.0) + wished)
     mine = np.where(stood.controlled & pool.car, held, 0.0)
     ramp_kw = np.maximum(scene.ground.memory.ramp_kw - storages, pool.rows.sums(mine))

@@ -17,7 +17,7 @@ from vpp.control.scene import Scene
 from vpp.control.serving import Served, Slot, Store
 from vpp.control.sharing import Bounds
 from vpp.control.state import ControlState, Ledger
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 from vpp.domain.order import Order
 
 
@@ -54,7 +54,7 @@ def decided(scene: Scene, reach: Reach) -> Chosen:
     members = stood.controlled & pool.battery & ~directed
     capacity = pool_power.usable_kwh(members, scene.stored)
     terms = Terms.of(scene.inputs.plan, pool, at, capacity)
-    wished = np.where(directed, reach.fresh.clip(np.nan_to_num(scene.verdict.asset_wish_kw)), 0.0)
+    wished = np.where(directed, reach.fresh.clip(zero_if_nan(scene.verdict.asset_wish_kw)), 0.0)
     nets = limits.planned_bounds(pool, reach.nets, terms.plan, at)
     fleet = pool_power.fleet(scene, members, reach, terms)
     offered = offers(scene, reach, terms, wished, fleet, nets)
@@ -124,7 +124,7 @@ def _room(scene: Scene, nets: Bounds, other: Floats, members: Bools) -> Bounds:
     """What the storages may sum up to in each row, the ramp after a start counted."""
     pool, stood = scene.pool, scene.standing
     bounds = safety.room_left(pool, nets, scene.ground, other)
-    held = pool.rows.sums(np.where(members, np.nan_to_num(stood.held_kw), 0.0))
+    held = pool.rows.sums(np.where(members, zero_if_nan(stood.held_kw), 0.0))
     ramp = np.maximum(scene.ground.memory.ramp_kw - pool.rows.sums(other), held)
     return replace(bounds, most_kw=np.minimum(bounds.most_kw, ramp))
 

@@ -7,7 +7,7 @@ from vpp.control.deciding import Chosen
 from vpp.control.reach import Reach
 from vpp.control.safety import Flight
 from vpp.control.scene import Scene
-from vpp.domain.arrays import Floats
+from vpp.domain.arrays import Floats, zero_if_nan
 
 
 def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
@@ -17,7 +17,7 @@ def checked(scene: Scene, reach: Reach, chosen: Chosen) -> Floats:
     """
     pool, stood, memory = scene.pool, scene.standing, scene.standing.memory
     steered = stood.controlled & ~pool.pv
-    held = np.where(steered, np.nan_to_num(stood.held_kw), 0.0)
+    held = np.where(steered, zero_if_nan(stood.held_kw), 0.0)
     may = stood.free | stood.first | chosen.urgent
     wanted = np.where(may, chosen.power_kw, held)
     stays = (wanted == held) & (reach.keep.clip(held) == held)

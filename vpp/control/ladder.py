@@ -13,11 +13,12 @@ Which rung holds for the pool, for each site and each asset.
 """
 
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 
 from vpp.control.compiled import CompiledPool
-from vpp.domain.arrays import Bools
+from vpp.domain.arrays import Bools, frozen
 from vpp.domain.curve import SlotCosts, ValueCurve, surplus_rule_curve
 from vpp.domain.ladder import Rung
 from vpp.domain.plan import Plan
@@ -50,7 +51,13 @@ def plan_rung(plan: Plan | None, pool: str, at: datetime, usable_kwh: float) -> 
 
 def rule_slots(at: datetime, usable_kwh: float) -> tuple[SlotGrid, ValueCurve, SlotCosts]:
     """Grid, curve and costs of the measured-surplus rule: one slot, the one that is running."""
-    grid = SlotGrid.containing(at, count=1, step_s=SLOT_S)
+    return _rule_slots(at.timestamp() // SLOT_S * SLOT_S, usable_kwh)
+
+
+@lru_cache(maxsize=64)
+def _rule_slots(start_s: float, usable_kwh: float) -> tuple[SlotGrid, ValueCurve, SlotCosts]:
+    """Worked out once per slot and pool, unless its storages change."""
+    grid = SlotGrid(edges_s=frozen(start_s + SLOT_S * np.arange(2)))
     none, one = np.zeros(1), np.ones(1)
     costs = SlotCosts(
         unit="kWh of import",

@@ -4,7 +4,7 @@ A lane has room for so much; an asset takes its weight per kW of every lane it l
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -17,13 +17,18 @@ ROUNDS = 8
 CLOSE = 1e-9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Level:
     """Lanes of which each asset lies in one at most, arrays of shape (assets,)."""
 
     lane: Ints
     """-1 for none."""
     per_kw: Floats
+
+    @cached_property
+    def inside(self) -> Ints:
+        """Assets that lie in one."""
+        return np.flatnonzero(self.lane != NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,9 +42,8 @@ class Lanes:
         """What powers take of each lane, shape (lanes,)."""
         total = np.zeros(self.count)
         for level in self.levels:
-            inside = level.lane != NONE
-            weights = (power_kw * level.per_kw)[inside]
-            total += totals(level.lane[inside], weights, self.count)
+            weights = (power_kw * level.per_kw)[level.inside]
+            total += totals(level.lane[level.inside], weights, self.count)
         return total
 
     def least(self, of_lanes: Floats) -> Floats:

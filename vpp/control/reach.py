@@ -8,7 +8,7 @@ from vpp.control import corridors, issuing, limits, phase_currents, reversal, ru
 from vpp.control.safety import Range
 from vpp.control.scene import Scene
 from vpp.control.sharing import Bounds
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 
 TOLERANCE_KW = 1e-6
 
@@ -90,7 +90,7 @@ def reach_of(scene: Scene) -> Reach:
 def _inside_phases(scene: Scene) -> Range:
     """Cars that nobody directs take turns inside the phases, so none is bound by itself."""
     steered = scene.standing.controlled & ~scene.pool.pv
-    held = np.nan_to_num(scene.standing.held_kw)
+    held = zero_if_nan(scene.standing.held_kw)
     found = phase_currents.ranges(scene.pool, held, steered, scene.currents)
     turns = scene.pool.car & np.isnan(scene.verdict.asset_wish_kw)
     return Range(lo_kw=found.lo_kw, hi_kw=np.where(turns, np.inf, found.hi_kw))
@@ -98,7 +98,7 @@ def _inside_phases(scene: Scene) -> Range:
 
 def _running(scene: Scene, nets: Bounds) -> Range:
     pool, stood = scene.pool, scene.standing
-    held = np.where(stood.controlled & ~pool.pv, np.nan_to_num(stood.held_kw), 0.0)
+    held = np.where(stood.controlled & ~pool.pv, zero_if_nan(stood.held_kw), 0.0)
     left = safety.room_left(pool, nets, scene.ground, np.zeros(pool.count))
     sums = pool.rows.sums(held)
     beyond = (sums > left.most_kw + TOLERANCE_KW) | (sums < left.least_kw - TOLERANCE_KW)
@@ -121,7 +121,7 @@ def _overruled(scene: Scene, free: Range, nets: Bounds) -> Bools:
     asked = free.cut(verdict.asset_lo_kw, verdict.asset_hi_kw)
     wish = np.isfinite(verdict.asset_wish_kw)
     steered = scene.standing.controlled & ~pool.pv
-    least = np.where(wish, asked.clip(np.nan_to_num(verdict.asset_wish_kw)), asked.lo_kw)
+    least = np.where(wish, asked.clip(zero_if_nan(verdict.asset_wish_kw)), asked.lo_kw)
     most = np.where(wish, least, asked.hi_kw)
     left = safety.room_left(pool, nets, scene.ground, np.zeros(pool.count))
     over = pool.rows.sums(np.where(steered, least, 0.0)) > left.most_kw + TOLERANCE_KW

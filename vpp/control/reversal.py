@@ -4,7 +4,7 @@ import numpy as np
 
 from vpp.control.compiled import CompiledPool
 from vpp.control.safety import Range
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 
 IDLE_KW = 1e-6
 
@@ -20,7 +20,7 @@ def ranges(pool: CompiledPool, held_kw: Floats, before_kw: Floats) -> Range:
         before_kw: Power that may still flow beside it; NaN where that has been followed.
     """
     idle = ~(np.abs(held_kw) > np.maximum(pool.resolution_kw / 2, IDLE_KW))
-    way_kw = np.where(idle, np.nan_to_num(before_kw), held_kw)
+    way_kw = np.where(idle, zero_if_nan(before_kw), held_kw)
     return Range(
         lo_kw=np.where(pool.through_idle & (way_kw > 0), 0.0, -np.inf),
         hi_kw=np.where(pool.through_idle & (way_kw < 0), 0.0, np.inf),

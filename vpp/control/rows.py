@@ -69,8 +69,13 @@ class Rows:
         return chain
 
     @cached_property
+    def _holds(self) -> Bools:
+        """Where the chain names a row, of its shape."""
+        return np.asarray(self.chain != NONE)
+
+    @cached_property
     def _flat(self) -> tuple[Ints, Ints]:
-        at, assets = np.nonzero(self.chain != NONE)
+        at, assets = np.nonzero(self._holds)
         return self.chain[at, assets], assets
 
     @cached_property
@@ -85,12 +90,11 @@ class Rows:
 
     def below(self, marked: Bools) -> Bools:
         """Assets that lie in any marked row, shape (assets,)."""
-        found: Bools = (marked[self.chain] & (self.chain != NONE)).any(axis=0)
-        return found
+        return np.asarray((marked[self.chain] & self._holds).any(axis=0))
 
     def least(self, of_rows: Floats, start: float = np.inf) -> Floats:
         """Least value over the rows that hold each asset, shape (assets,)."""
-        held = np.where(self.chain != NONE, of_rows[self.chain], start)
+        held = np.where(self._holds, of_rows[self.chain], start)
         return np.asarray(held.min(axis=0))
 
     def gathered(self, own: Floats, known: Floats) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from vpp.control.compiled import CompiledPool
 from vpp.control.safety import Range
 from vpp.control.state import AssetMemory
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 
 ON_KW = 1e-6
 
@@ -35,7 +35,7 @@ def ranges(
 
 def remembered(memory: AssetMemory, told_kw: Floats, new: Bools, now_s: float) -> AssetMemory:
     """Starts and stops of this tick: powers newly told against those told before."""
-    was, is_on = np.abs(np.nan_to_num(memory.told_kw)) > ON_KW, np.abs(told_kw) > ON_KW
+    was, is_on = np.abs(zero_if_nan(memory.told_kw)) > ON_KW, np.abs(told_kw) > ON_KW
     return replace(
         memory,
         switched_s=np.where(new & (was != is_on), now_s, memory.switched_s),

@@ -12,7 +12,7 @@ import numpy as np
 from vpp.control.compiled import CompiledPool
 from vpp.control.standing import Standing
 from vpp.control.state import RowMemory
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 
 MINUTE_S = 60.0
 
@@ -47,7 +47,7 @@ def followed(
         return replace(memory, ramp_kw=none)
     minute_kw = per_min * feeders.rated_kw
     ramp_s = np.where(_begins(pool, stood, entered, now_s, minute_kw), now_s, memory.ramp_s)
-    held = np.where(stood.controlled & ~pool.pv, np.nan_to_num(stood.held_kw), 0.0)
+    held = np.where(stood.controlled & ~pool.pv, zero_if_nan(stood.held_kw), 0.0)
     held_kw = pool.rows.sums(held)
     joined_kw = pool.rows.sums(np.where(entered, held, 0.0))
     risen_kw = memory.ramp_kw + minute_kw * dt_s / MINUTE_S + joined_kw

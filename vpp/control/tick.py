@@ -29,7 +29,7 @@ from vpp.control.requesting import request_of
 from vpp.control.scene import Scene, observe
 from vpp.control.serving import Served
 from vpp.control.state import AssetMemory, ControlState
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, zero_if_nan
 from vpp.domain.ladder import Rung
 
 SAME_KW = 1e-6
@@ -97,13 +97,13 @@ def _ceilings(scene: Scene, reach: Reach, power: Floats) -> Floats:
     steered = np.where(stood.controlled & ~pool.pv, power, 0.0)
     room = scene.ground.lo_kw + pool.rows.sums(steered) - reach.nets.least_kw
     room = np.minimum(room, phase_currents.export_room_kw(pool, scene.currents, steered))
-    produced = np.where(able, np.maximum(-np.nan_to_num(scene.sight.power.values), 0.0), 0.0)
+    produced = np.where(able, np.maximum(-zero_if_nan(scene.sight.power.values), 0.0), 0.0)
     return -curtailment.ceilings(pool, able, produced, -stood.memory.told_kw, room, stood.free)
 
 
 def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickResult[ControlState]:
     pool, stood = scene.pool, scene.standing
-    memory = _remembering(scene, chosen, orders)
+    memory = _remembering(scene, reach, chosen, orders)
     told = np.where(np.isfinite(memory.told_kw), memory.told_kw, scene.trace[-1].measured_kw)
     fresh = orders.new | orders.safe
     newest = replace(
@@ -136,7 +136,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         state=state,
         commands=_decisions(scene, reach, chosen, orders),
         wanted_kw=_for_layout(scene, orders),
-        decided=frozenset(pool.devices[d] for d in np.unique(pool.device_of[stood.controlled])),
+        decided=frozenset(pool.devices[d] for d in set(pool.device_of[stood.controlled].tolist())),
         reasons=(
             wording.of_pool(pool, _said(scene, reach, chosen), chosen.terms),
             *wording.of_directed(pool, scene.verdict, orders.power_kw, chosen.terms.rung),
@@ -170,8 +170,9 @@ def _said(scene: Scene, reach: Reach, chosen: Chosen) -> Served:
 
 def _decisions(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> tuple[Decision, ...]:
     pool, now_s = scene.pool, scene.sight.now_s
-    lives = issuing.life_s(pool, scene.timing)
-    return issuing.decisions(pool, orders, now_s, lives, _voice(scene, reach, chosen, orders))
+    return issuing.decisions(
+        pool, orders, now_s, reach.lives_s, _voice(scene, reach, chosen, orders)
+    )
 
 
 def _voice(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> Voice:
@@ -203,11 +204,10 @@ def _voice(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> Voice:
     )
 
 
-def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
+def _remembering(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> AssetMemory:
     """What the next tick must know of this one's writes."""
     memory, now_s, stood = scene.standing.memory, scene.sight.now_s, scene.standing
     written = orders.new | orders.refresh | orders.safe
-    lives = issuing.life_s(scene.pool, scene.timing)
     pending = np.where(np.isfinite(memory.before_kw), memory.before_kw, stood.held_kw)
     further = np.abs(pending - orders.power_kw) >= np.abs(stood.held_kw - orders.power_kw)
     memory = running.remembered(memory, orders.power_kw, orders.new, now_s)
@@ -217,7 +217,7 @@ def _remembering(scene: Scene, chosen: Chosen, orders: Orders) -> AssetMemory:
         before_kw=np.where(orders.new, np.where(further, pending, stood.held_kw), memory.before_kw),
         told_s=np.where(orders.new, now_s, memory.told_s),
         sent_s=np.where(written, now_s, memory.sent_s),
-        expires_s=np.where(orders.new | orders.refresh, now_s + lives, memory.expires_s),
+        expires_s=np.where(orders.new | orders.refresh, now_s + reach.lives_s, memory.expires_s),
         writes=memory.writes + written,
         directed=chosen.spoken_for & stood.controlled,
         safe=(memory.safe & ~orders.new) | orders.safe,

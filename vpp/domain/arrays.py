@@ -28,6 +28,11 @@ def frozen_ints(values: npt.ArrayLike) -> Ints:
     return array
 
 
+def zero_if_nan(values: Floats) -> Floats:
+    """The values, 0 where they are not a number."""
+    return np.where(np.isnan(values), 0.0, values)
+
+
 def require_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
     """Raise InvariantError unless the array has exactly this shape."""
     if array.shape != shape:
