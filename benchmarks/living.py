@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -195,9 +195,7 @@ class Town:
             Brain(step=tick.step, start=lambda model, now_s: state.start(model.compiled, now_s)),
             Pace(
                 clocks=Clocks(city=clock, wire=wire),
-                timing=Timing(
-                    tick_s=turn_s, freshness_s=5 * turn_s + 5.0, start_ramp_per_min=100.0
-                ),
+                timing=replace(Timing.at_speed(turn_s, 1.0), start_ramp_per_min=100.0),
             ),
         )
         for device in self.portfolio.devices:

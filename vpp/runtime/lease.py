@@ -106,12 +106,17 @@ def hold(directory: Path, *, portfolio: str) -> Iterator[Lease]:
     Raises:
         AlreadyRunning: another process holds the lock; the message names it.
         ConfigurationError: the last epoch cannot be read.
-        VppError: the lock cannot be opened, or the next epoch not be written.
+        VppError: there is no such directory, the lock cannot be opened, or the next epoch not be
+            written.
     """
     try:
         lock = _locked(directory / LOCK)
     except BlockingIOError as error:
         raise _taken(directory, portfolio) from error
+    except FileNotFoundError as error:
+        raise VppError(
+            f"the state directory {directory} does not exist: make it, or name one that does"
+        ) from error
     except OSError as error:
         cure = remedy(error) or "remove it if no daemon runs"
         raise VppError(f"the lock of the portfolio cannot be taken: {error}; {cure}") from error

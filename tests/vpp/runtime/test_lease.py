@@ -136,6 +136,12 @@ def test_a_lock_that_cannot_be_opened_is_named_with_a_remedy(tmp_path: Path) -> 
         pass
 
 
+def test_a_state_directory_that_is_not_there_is_to_be_made(tmp_path: Path) -> None:
+    told = r"^the state directory .*/none does not exist: make it, or name one that does$"
+    with pytest.raises(VppError, match=told), hold(tmp_path / "none", portfolio="city"):
+        pass
+
+
 def test_whoever_took_a_lock_that_was_removed_has_it(tmp_path: Path) -> None:
     with hold(tmp_path, portfolio="city") as lease:
         (tmp_path / "lock").unlink()
