@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,22 +15,21 @@ from vpp.cli.console import console
 from vpp.cli.exits import FAILED, as_usage, errors, faults_as_exits
 from vpp.cli.live_view import kw
 from vpp.cli.named import CityFile, Forecaster, History, Planner
+from vpp.cli.plan_json import load_kw, plain
 from vpp.cli.spans import local, moment
 from vpp.config.city import City, load_city
-from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId
-from vpp.domain.plan import ForecastNote, Plan
+from vpp.domain.plan import Plan
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, check_stated, plan_once
 from vpp.runtime.state_home import state_dir
 
 JSON_HELP = (
     "Print the whole plan as JSON: notes, troubles (why a pool has no plan), unforecast (sites"
-    " without a load forecast, and the kW assumed), currency, and plans. Of each pool: issued_at,"
-    " order, slots (their starts, UTC) with slot_hours, grid_kw and load_kw, power_kw and"
-    " stored_kwh (at the slot's end) per asset, stages, slacks, forecasts, notes. Positive power"
-    " is into the asset; at the grid, import."
+    " without a load forecast, and the kW assumed), currency, and plans. Of each pool the schedule"
+    " by slot and all that the plan hands to the tick, with its explanation; every key stands in"
+    " docs/reference/plan.md. Positive power is into the asset; at the grid, import."
 )
 
 
@@ -77,7 +76,7 @@ def plan(
         )
         made = asyncio.run(plan_once(city, request))
     if as_json:
-        typer.echo(json.dumps(_plain(made, city.portfolio.currency), indent=1))
+        typer.echo(json.dumps(plain(made, city.portfolio.currency), indent=1))
     else:
         _show(city, made)
     for pool, trouble in made.troubles.items():
@@ -129,7 +128,7 @@ def _hours(city: City, one: Plan) -> Table:
         kind: [i for i, a in enumerate(one.schedule.assets) if isinstance(_of(city, a), kind)]
         for kind in (Pv, Battery, EvCharger)
     }
-    load_kw = _load_kw(one)
+    unsteered_kw = load_kw(one)
     for slot in range(0, len(one.grid), every):
         span = slice(slot, slot + every)
         powers = [
@@ -140,21 +139,11 @@ def _hours(city: City, one: Plan) -> Table:
         table.add_row(
             local_hour(city, one, slot),
             kw(float(one.schedule.grid_kw[span].mean())),
-            kw(float(load_kw[span].mean())),
+            kw(float(unsteered_kw[span].mean())),
             *map(kw, powers),
             f"{stored:,.0f} kWh",
         )
     return table
-
-
-def _load_kw(one: Plan) -> Floats:
-    """What nobody steers, shape (slots,): the grid's power less that of the planned assets."""
-    return np.asarray(one.schedule.grid_kw - one.schedule.power_kw.sum(axis=0))
-
-
-def _age_s(note: ForecastNote) -> float | None:
-    """JSON has no infinity, the age of a record that is empty."""
-    return note.input_age_s if np.isfinite(note.input_age_s) else None
 
 
 def local_hour(city: City, one: Plan, slot: int) -> str:
@@ -164,44 +153,3 @@ def local_hour(city: City, one: Plan, slot: int) -> str:
 
 def _of(city: City, asset: AssetId) -> object:
     return city.portfolio.assets.get(asset)
-
-
-def _plain(made: OnePlan, currency: str) -> dict[str, Any]:
-    return {
-        "currency": currency,
-        "unforecast": dict(made.unforecast),
-        "notes": list(made.notes),
-        "troubles": dict(made.troubles),
-        "plans": {pool: _plan(one) for pool, one in made.plans.items()},
-    }
-
-
-def _plan(one: Plan) -> dict[str, Any]:
-    schedule, explained = one.schedule, one.explanation
-    return {
-        "issued_at": one.issued_at.isoformat(),
-        "order": one.order,
-        "slots": [start.isoformat() for start in one.grid.starts],
-        "slot_hours": one.grid.hours.tolist(),
-        "load_kw": _load_kw(one).round(4).tolist(),
-        "grid_kw": schedule.grid_kw.round(4).tolist(),
-        "power_kw": {
-            asset: row.round(4).tolist()
-            for asset, row in zip(schedule.assets, schedule.power_kw, strict=True)
-        },
-        "stored_kwh": {
-            asset: row.round(4).tolist()
-            for asset, row in zip(schedule.assets, schedule.energy_kwh, strict=True)
-            if not np.isnan(row).any()
-        },
-        "stages": {stage.stage: [stage.value, stage.unit] for stage in explained.stages},
-        "slacks": [
-            [slack.what, slack.amount, slack.unit, slack.limited_by, slack.dual]
-            for slack in explained.slacks
-        ],
-        "forecasts": [
-            [note.subject, note.source, note.issued_at.isoformat(), _age_s(note)]
-            for note in explained.forecasts
-        ],
-        "notes": list(explained.notes),
-    }
