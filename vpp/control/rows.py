@@ -79,9 +79,11 @@ class Rows:
         return self.chain[at, assets], assets
 
     @cached_property
-    def _levels(self) -> tuple[Ints, ...]:
-        """Rows by depth, the deepest first."""
-        return tuple(np.flatnonzero(self.depth == d) for d in range(int(self.depth.max()), -1, -1))
+    def _levels(self) -> tuple[tuple[Ints, Ints, Ints], ...]:
+        """Rows by depth, the deepest first; those of them that have a parent, and their parents."""
+        levels = (np.flatnonzero(self.depth == d) for d in range(int(self.depth.max()), -1, -1))
+        inner = ((rows, rows[self.parent[rows] != NONE]) for rows in levels)
+        return tuple((rows, below, self.parent[below]) for rows, below in inner)
 
     def sums(self, values: Floats) -> Floats:
         """Sum of an asset array over each row, shape (rows,)."""
@@ -103,10 +105,9 @@ class Rows:
         ``known`` where it is a number, else ``own`` plus its children's.
         """
         total = own.copy()
-        for rows in self._levels:
+        for rows, inner, above in self._levels:
             total[rows] = np.where(np.isnan(known[rows]), total[rows], known[rows])
-            inner = rows[self.parent[rows] != NONE]
-            np.add.at(total, self.parent[inner], total[inner])
+            np.add.at(total, above, total[inner])
         return total
 
     def reach(
@@ -127,14 +128,13 @@ class Rows:
         count = len(self)
         low = totals(self.asset_row, lo_kw, count)
         high = totals(self.asset_row, hi_kw, count)
-        for rows in self._levels:
+        for rows, inner, above in self._levels:
             bottom, top = low[rows], high[rows]
             high[rows] = np.minimum(np.maximum(most_kw[rows], bottom), top)
             least = np.minimum(np.maximum(least_kw[rows], bottom), top)
             low[rows] = np.minimum(least, high[rows])
-            inner = rows[self.parent[rows] != NONE]
-            np.add.at(low, self.parent[inner], low[inner])
-            np.add.at(high, self.parent[inner], high[inner])
+            np.add.at(low, above, low[inner])
+            np.add.at(high, above, high[inner])
         return low, high
 
 

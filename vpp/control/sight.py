@@ -1,13 +1,14 @@
 """What one tick sees of its pool: the snapshot as arrays in the pool's own order."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from vpp.control.compiled import CompiledPool, Positions, positions
 from vpp.control.rows import NONE
-from vpp.domain.arrays import Bools, Floats, Ints
+from vpp.domain.arrays import Bools, Floats, Ints, frozen
 from vpp.domain.devices import Authority
 from vpp.domain.points import Quantity
 from vpp.domain.quality import Quality
@@ -85,11 +86,12 @@ def taken(column: Column | None, at: Ints) -> Seen:
     return Seen(values=values, good=good, at_s=column.measured_s[at])
 
 
+@lru_cache(maxsize=64)
 def _nothing(count: int) -> Seen:
+    never = np.zeros(count, dtype=np.bool_)
+    never.flags.writeable = False
     return Seen(
-        values=np.full(count, np.nan),
-        good=np.zeros(count, dtype=np.bool_),
-        at_s=np.full(count, -np.inf),
+        values=frozen(np.full(count, np.nan)), good=never, at_s=frozen(np.full(count, -np.inf))
     )
 
 
