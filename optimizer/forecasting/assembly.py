@@ -54,13 +54,14 @@ def forecasts(
     recorded = task.recorded
     asked = list(_asked(task.panel, fitted, recorded, series, request))
     running = np.array([np.nan if one.running_kw is None else one.running_kw for one in series])
-    middle, deviation = foreseen(task, fitted, recorded, request.grid, running)
+    middle, mean, deviation = foreseen(task, fitted, recorded, request.grid, running)
     errors = fitted.errors
     low, high = errors.quantiles[:, :, None] * deviation
     least = np.array([one.least_kw for one in asked])[:, None, None]
     bound = np.array([one.bound_kw for one in asked]).reshape(len(asked), 1, -1)
     values = np.stack([middle + low, middle, middle + high], axis=1)
     values = frozen(np.sort(np.clip(values, least, bound), axis=1))
+    mean = frozen(np.clip(mean, least[:, 0], bound[:, 0]))
     for row, one in enumerate(asked):
         if one.known:
             yield Forecast(
@@ -72,6 +73,7 @@ def forecasts(
                 source=source,
                 input_age_s=max(one.age_s, 0.0),
                 most_kw=one.most_kw,
+                mean_kw=mean[row],
                 deviation_kw=deviation[row],
                 persistence=float(errors.persistence[row]),
             )
@@ -120,8 +122,8 @@ def foreseen(
     recorded: Recorded,
     grid: SlotGrid,
     running_kw: Floats | None = None,
-) -> tuple[Floats, Floats]:
-    """Middle and standard deviation of loads, plants and nets, shape (rows, slots) each.
+) -> tuple[Floats, Floats, Floats]:
+    """Middle, mean and standard deviation of loads, plants and nets, shape (rows, slots) each.
 
     ``running_kw``: what is measured in the slot after the recorded ones, NaN where unknown, shape
     (series,).
@@ -141,7 +143,7 @@ def foreseen(
     newest = panel.with_sums(believed[:, day:], fitted.usable, fitted.size_kw)
     clock = local_days(starts_s, step_s, place.zone, place.country)
     drivers = _drivers(task, fitted, starts_s, end_s)
-    loads_kw, plants_kw = (
+    loads, plants = (
         np.maximum(
             foreseen_kw(one, rows, days.part(0, past), days.part(past, past + count), told), floor
         )
@@ -152,16 +154,19 @@ def foreseen(
     )
     hour = clock.place[past:] * HOURS // day
     distance_h: Floats = step_s / 3600.0 * np.arange(1, count + 1, dtype=np.float64)
-    middle = _rows(panel, loads_kw, plants_kw)
+    middle, mean = (_rows(panel, *both) for both in zip(loads, plants, strict=True))
     deviation = fitted.errors.ahead_kw(distance_h, hour)
     if known:
         measured = _rows(panel, *(rows[:, -1:] for rows in newest))
         told = np.isfinite(measured)
-        middle = np.concatenate([np.where(told, measured, middle[:, :1]), middle], axis=1)
+        middle, mean = (
+            np.concatenate([np.where(told, measured, one[:, :1]), one], axis=1)
+            for one in (middle, mean)
+        )
         deviation = np.concatenate([np.where(told, 0.0, deviation[:, :1]), deviation], axis=1)
         end_s -= step_s
-    found = (onto(grid, end_s, step_s, one) for one in (middle, deviation))
-    return next(found), frozen(next(found))
+    found = [onto(grid, end_s, step_s, one) for one in (middle, mean, deviation)]
+    return found[0], found[1], frozen(found[2])
 
 
 Drivers = tuple[Floats, Floats] | None

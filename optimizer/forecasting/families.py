@@ -73,7 +73,11 @@ class Family(Protocol):
     """How rows of one kind are foreseen."""
 
     regressions: int
-    """How many are made and mixed."""
+    """How many are made."""
+    mixed: int
+    """How many of them, the first ones, are mixed as they err least together."""
+    mean: int | None
+    """The regression that tells the expected value; None: the mix does."""
     weathered: int | None
     """The regression that stands on them, and is left out where nothing was told."""
 
@@ -93,6 +97,7 @@ class Family(Protocol):
 class _Unweathered:
     """Each regression corrects the tracker of its number, whatever the weather."""
 
+    mean: int | None = None
     weathered: int | None = None
 
     def base_kw(self, regression: int, ahead: Ahead) -> Floats:
@@ -103,6 +108,7 @@ class Loads(_Unweathered):
     """First the profile by kind of day, second that of all days."""
 
     regressions = 2
+    mixed = 2
 
     def trackers(self, rows: int, places: int) -> list[Tracker]:
         any_day = DayProfile(rows, places)
@@ -127,9 +133,16 @@ class Loads(_Unweathered):
 
 
 class Plants(_Unweathered):
-    """First the profile, second the envelope."""
+    """First the profile, second the envelope.
 
-    regressions = 1
+    What clouds take is skewed: a regression that errs least by the size of its errors foresees more
+    sun than there is in the mean. A second one may also take a part of the profile itself, which
+    makes it right in the mean.
+    """
+
+    regressions = 2
+    mixed = 1
+    mean: int | None = 1
 
     def trackers(self, rows: int, places: int) -> list[Tracker]:
         return [DayProfile(rows, places), Envelope(rows, places)]
@@ -142,13 +155,18 @@ class Plants(_Unweathered):
             *features.parts(course.values_kw, most, issues, lengths[1], level_kw),
         )
 
+    def base_kw(self, regression: int, ahead: Ahead) -> Floats:
+        return np.asarray(ahead.expected_kw[0])
+
     def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
         profile, most = ahead.expected_kw
         windows = len(recent) // 2 + 1
+        own = (profile,) if regression == self.mean else ()
         return together(
             *(profile * part for part in recent[:windows]),
             *(most * part for part in recent[windows:]),
             most - profile,
+            *own,
         )
 
 
@@ -156,6 +174,7 @@ class Plain(_Unweathered):
     """The usual yardstick: a profile of the hour, and a ridge on what it missed lately in kW."""
 
     regressions = 1
+    mixed = 1
 
     def trackers(self, rows: int, places: int) -> list[Tracker]:
         return [DayProfile(rows, places)]

@@ -35,7 +35,7 @@ class Fitted:
     coefficients: Floats
     """Shape (regressions, leads, rows, features)."""
     share: Floats
-    """Of each regression in the forecast that knows no weather, shape (regressions, rows)."""
+    """Of each mixed regression in the forecast that knows no weather, shape (mixed, rows)."""
     weather_share: Floats
     """Of the one that does, at each lead, the others having the rest; shape (leads, rows)."""
 
@@ -97,7 +97,7 @@ def fit(
             coefficients[number].append(weights)
             foreseen = base + np.einsum("rif,rf->ri", seen, weights)
             missed[number][:, known, at] = np.where(counts, came - foreseen, np.nan)
-    plain = missed if family.weathered is None else missed[: family.weathered]
+    plain = missed[: family.mixed]
     share = shares(plain)
     together = np.einsum("nr,nril->ril", share, plain)
     weather_share = np.zeros((len(distances), rows))

@@ -19,8 +19,8 @@ def foreseen_kw(
     past: Days,
     ahead: Days,
     drivers: tuple[Floats, Floats] | None = None,
-) -> Floats:
-    """Expected mean of each slot after the newest, shape (rows, slots).
+) -> tuple[Floats, Floats]:
+    """Each slot after the newest: as it errs least, and its expected value; shape (rows, slots).
 
     Args:
         fitted: Of the same rows; left as it is.
@@ -66,10 +66,13 @@ def foreseen_kw(
     found = np.zeros(coming.expected_kw.shape[1:])
     for number, share in enumerate(fitted.share):
         found += share[:, None] * by(number)
+    mean = found.copy() if family.mean is None else by(family.mean)
     if family.weathered is not None:
         weather_share = _weather_share(fitted, coming, known, distance)
-        found += weather_share * (by(family.weathered) - found)
-    return found
+        knowing = by(family.weathered)
+        found += weather_share * (knowing - found)
+        mean += weather_share * (knowing - mean)
+    return found, mean
 
 
 def _weather_share(fitted: Fitted, coming: Ahead, known: Ints, distance: Ints) -> Floats:

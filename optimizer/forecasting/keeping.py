@@ -86,7 +86,7 @@ def _missed_kw(task: Task, fitted: PanelFit, begin_s: float, end_s: float) -> fl
     for at_s in np.arange(begin_s, end_s - DAY_S + 1.0, TRIED_EVERY_S):
         now = task.slots_until(float(at_s))
         grid = SlotGrid(edges_s=recorded.edges_s[now : now + ahead + 1])
-        middle, _ = foreseen(task, fitted, recorded.before(now), grid)
+        middle, *_ = foreseen(task, fitted, recorded.before(now), grid)
         error = np.abs(middle[: len(order)] - recorded.values_kw[order, now : now + ahead])
         missed += float(np.nansum(error))
         count += int(np.isfinite(error).sum())

@@ -20,27 +20,27 @@ must lead to nothing that was never seen."""
 
 
 class SunnyPlants(Plants):
-    """Beside the regression without weather one upon the sun that was forecast."""
+    """Beside the regressions without weather one upon the sun that was forecast."""
 
-    regressions = 2
-    weathered: int | None = 1
+    regressions = 3
+    weathered: int | None = 2
 
     def recent(self, regression: int, course: Course, issues: Ints, level_kw: Floats) -> Recent:
-        if regression == 0 or course.told is None:
-            return super().recent(0, course, issues, level_kw)
+        if regression != self.weathered or course.told is None:
+            return super().recent(regression, course, issues, level_kw)
         forecast_kw = _forecast_kw(course.expected_kw[0], course.told)
         lengths = features.windows(course.places)
         return features.parts(course.values_kw, forecast_kw, issues, lengths, level_kw)
 
     def base_kw(self, regression: int, ahead: Ahead) -> Floats:
-        if regression == 0 or ahead.told is None:
-            return super().base_kw(0, ahead)
+        if regression != self.weathered or ahead.told is None:
+            return super().base_kw(regression, ahead)
         return _forecast_kw(ahead.expected_kw[0], ahead.told)
 
     def features(self, regression: int, recent: Recent, ahead: Ahead) -> Floats:
-        if regression == 0:
-            return super().features(0, recent, ahead)
-        base_kw = self.base_kw(1, ahead)
+        if regression != self.weathered:
+            return super().features(regression, recent, ahead)
+        base_kw = self.base_kw(regression, ahead)
         profile, most = ahead.expected_kw
         return together(
             *(base_kw * part for part in recent), profile - base_kw, most - base_kw, base_kw

@@ -15,7 +15,7 @@ from optimizer.forecasting.own_errors import OwnErrors
 from optimizer.forecasting.trackers import DayProfile
 from vpp.domain.arrays import Floats
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever profiles, features or leads change their meaning or their number."""
 Arrays = dict[str, npt.NDArray[np.generic]]
 ERRORS = ("deviation_kw", "distances_h", "quantiles", "persistence")

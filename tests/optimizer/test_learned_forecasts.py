@@ -165,6 +165,21 @@ def test_the_sun_follows_the_sky_of_the_last_hours_within_its_bound() -> None:
     assert found[1].middle_kw[:5].sum() > 1.4 * found[0].middle_kw[:5].sum()
 
 
+def test_the_sun_is_right_in_the_mean_where_clouds_are_seldom_and_deep() -> None:
+    grid = past(90)
+    clear_kw = clear_sky_bound_kw(grid, plant(np.zeros(1)))
+    cloud = np.clip(lasting_noise(len(grid), 5, 0.8) - 0.8, 0.0, 0.9)
+    sun_kw = clear_kw * (1.0 - cloud)
+    came, mean, by = 0.0, 0.0, ModelForecaster()
+    for slot in range(60 * 24, len(grid) - 24, 7):
+        at = datetime.fromtimestamp(float(grid.edges_s[slot]), UTC)
+        series = replace(plant(sun_kw[:slot]), start=grid.start)
+        (found,) = told(asked(series, at=at, slots=24), by)
+        came += sun_kw[slot : slot + 24].sum()
+        mean += found.expected_kw.sum()
+    assert mean == pytest.approx(came, rel=0.01)  # the middle is 2 % above
+
+
 def test_a_running_slot_that_is_measured_counts_like_one_that_is_over() -> None:
     """What follows is foreseen as it will be when the slot is over and on record."""
     grid = past(56)

@@ -64,7 +64,7 @@ class Ask:
     demand_per_kw: float = 0.0
     """Charge on the month's highest mean import, for a record without a city."""
     plan_every_s: float = 3600.0
-    horizon_s: float = 24 * 3600.0
+    horizon_s: float = 36 * 3600.0
     portfolio: Portfolio | None = None
     """The city that the record is of."""
 

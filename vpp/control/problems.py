@@ -117,7 +117,7 @@ def _load_kw(outlook: Outlook, site: SiteId) -> Floats:
     forecast = outlook.forecasts.get((site, Quantity.POWER_KW))
     if forecast is None:
         return np.zeros(len(outlook.grid))
-    return np.maximum(forecast.middle_kw, 0.0)
+    return np.maximum(forecast.expected_kw, 0.0)
 
 
 def _batteries(
@@ -169,7 +169,7 @@ def _plants(
     plants = list(assets_of(portfolio, sites, Pv))
     peak_kw = {site: sum(p.peak_kw for p in plants if p.site == site) for site in sites}
     available = [
-        outlook.forecasts[plant.site, Quantity.AVAILABLE_KW].middle_kw
+        outlook.forecasts[plant.site, Quantity.AVAILABLE_KW].expected_kw
         * (plant.peak_kw / peak_kw[plant.site])
         for plant in plants
     ]
@@ -213,7 +213,7 @@ def _foreseen(
         return None
     own_kw = np.sum([_load_kw(outlook, site) for site in sites], axis=0)
     return ForeseenNet(
-        middle_kw=whole.middle_kw + load_kw.sum(axis=0) - own_kw,
+        middle_kw=whole.expected_kw + load_kw.sum(axis=0) - own_kw,
         spread_kw=whole.spread_kw,
         persistence=whole.persistence,
     )

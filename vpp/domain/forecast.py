@@ -13,9 +13,9 @@ from vpp.domain.weather import WeatherRecord
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 BAND_DEVIATIONS = 2.563
+"""Standard deviations of a normal error between its 10 and 90 % quantiles."""
 LEARNT_SERVES = timedelta(days=90)
 """Age at which what was learnt knows nothing of the season any more."""
-"""Standard deviations of a normal error between its 10 and 90 % quantiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +42,9 @@ class Forecast:
     most_kw: Floats | None = None
     """Most that was seen lately at this time of day, else what a clear sky would give at most,
     shape (slots,); None where neither is known."""
+    mean_kw: Floats | None = None
+    """Expected value, shape (slots,); None where the middle is taken for it. Errors of the sun are
+    skewed: it is far below its middle now and then, and never far above."""
     deviation_kw: Floats | None = None
     """Standard deviation of the forecaster's own recent errors at each slot's time of day and
     distance, shape (slots,); None where too little is on record."""
@@ -56,7 +59,7 @@ class Forecast:
         if (np.diff(values, axis=0) < -1e-9).any():
             raise InvariantError(f"forecast {self.subject}: quantiles cross")
         object.__setattr__(self, "values_kw", values)
-        for name in ("most_kw", "deviation_kw"):
+        for name in ("most_kw", "mean_kw", "deviation_kw"):
             if (given := getattr(self, name)) is not None:
                 checked = frozen(given)
                 require_shape(f"{name} of forecast {self.subject}", checked, (len(self.grid),))
@@ -74,6 +77,11 @@ class Forecast:
     @property
     def middle_kw(self) -> Floats:
         return self.quantile(MIDDLE)
+
+    @property
+    def expected_kw(self) -> Floats:
+        """Mean of what may come, shape (slots,): what energy is planned with."""
+        return self.middle_kw if self.mean_kw is None else self.mean_kw
 
     @property
     def spread_kw(self) -> Floats:

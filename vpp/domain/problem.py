@@ -172,6 +172,7 @@ class ForeseenNet:
     """
 
     middle_kw: Floats
+    """Expected."""
     spread_kw: Floats
     """Standard deviation of the forecast's error."""
     persistence: float | None = None

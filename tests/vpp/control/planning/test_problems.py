@@ -237,6 +237,25 @@ def test_the_margin_of_a_pool_that_is_foreseen_as_a_whole_is_that_of_its_own_err
     np.testing.assert_allclose(nodes.margin_import_kw[1], 0.5)
 
 
+def test_energy_is_planned_with_what_is_expected_and_not_with_the_middle() -> None:
+    known = outlook().forecasts
+    whole = forecast(POOL, Quantity.UNCONTROLLED_KW, GRID, 1.0)
+    mean = {
+        key: replace(one, mean_kw=one.middle_kw + 0.25)
+        for key, one in {**known, (POOL, whole.quantity): whole}.items()
+    }
+    of_middle = build(
+        two_sites(), POOL, outlook(forecasts={**known, (POOL, whole.quantity): whole})
+    )
+    problem = build(two_sites(), POOL, outlook(forecasts=mean))
+    np.testing.assert_allclose(problem.load_kw - of_middle.load_kw, 0.25)
+    more_kw = (problem.pv.available_kw - of_middle.pv.available_kw).sum(axis=0)
+    np.testing.assert_allclose(more_kw, 0.25)
+    assert problem.foreseen is not None
+    assert of_middle.foreseen is not None
+    np.testing.assert_allclose(problem.foreseen.middle_kw - of_middle.foreseen.middle_kw, 0.25)
+
+
 def test_a_site_of_which_something_is_not_forecast_gets_no_plan_and_is_named() -> None:
     known = outlook().forecasts
     for missing, named in (
