@@ -123,13 +123,15 @@ class CompiledPool:
     @cached_property
     def turn(self) -> tuple[Ints, Ints]:
         """Of each asset its place among those that its device carries, and how many these are."""
-        of = [int(device) for device in np.where(self.writable, self.device_of, NONE)]
-        counts = Counter(of)
-        place = [of[:at].count(device) for at, device in enumerate(of)]
-        return (
-            np.array([0 if d == NONE else p for d, p in zip(of, place, strict=True)], np.int64),
-            np.array([1 if d == NONE else counts[d] for d in of], np.int64),
-        )
+        carried = Counter[int]()
+        places, counts = np.zeros(self.count, np.int64), np.ones(self.count, np.int64)
+        for at in np.flatnonzero(self.writable).tolist():
+            device = int(self.device_of[at])
+            places[at] = carried[device]
+            carried[device] += 1
+        mine = self.writable
+        counts[mine] = [carried[device] for device in self.device_of[mine].tolist()]
+        return places, counts
 
     @cached_property
     def writable(self) -> Bools:
