@@ -21,7 +21,7 @@ demo: .venv/.demo ## run the example city: make demo ARGS="--for 60s --speed 600
 	@$(BIN)/vpp demo $(ARGS)
 
 test: .venv/.dev ## run the test suite: make test ARGS="tests/domain -k soc"
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadgroup $(ARGS)
 
 check: .venv/.dev ## format, lint, types, import arrows: all of them, also after one has failed
 	@failed=; \
