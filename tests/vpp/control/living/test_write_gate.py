@@ -4,31 +4,19 @@ from itertools import pairwise
 
 import pytest
 
-from tests.vpp.control.living.fakes import BeatingBattery, FakeAudit, LoopClock
+from tests.vpp.control.living.fakes import FakeAudit
 from tests.vpp.control.living.gates import D1, GateRig, gate_rig
 from tests.vpp.control.living.small_city import battery_facts, decide
-from vpp.control.inputs import Decision
+from tests.vpp.control.living.telling import now, rule_of, tell
 from vpp.domain.audit import Event
 from vpp.domain.capability import Form
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
-from vpp.domain.outcome import GateRefusal, Outcome
+from vpp.domain.outcome import Outcome
 from vpp.domain.setpoint import Setpoint
 
 pytestmark = pytest.mark.virtual_time
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def tell(power_kw: float, write_class: WriteClass = WriteClass.COMMAND) -> Decision:
-    return decide(power_kw, now_s=now(), write_class=write_class)
-
-
-def rule_of(refused: GateRefusal | None) -> str | None:
-    return None if refused is None else refused.rule
 
 
 async def test_a_command_leaves_after_its_intent_is_on_disk() -> None:
@@ -357,53 +345,3 @@ async def test_refusals_are_on_record_once_until_something_leaves() -> None:
         assert await made.rule_for(tell(11.0)) == "capability"
     assert len(made.audit.of(Event.GATE_REFUSED)) == 2
     assert made.gate.ledger.refusals == {"capability": 6}
-
-
-async def beating(within_s: float = 10.0) -> BeatingBattery:
-    facts = battery_facts(heartbeat_s=within_s)
-    return BeatingBattery(D1, AssetId("b1"), LoopClock(), facts)
-
-
-async def test_a_heartbeat_needs_a_live_setpoint_and_a_deciding_tick() -> None:
-    port = await beating()
-    async with gate_rig(port=port, facts=port.facts) as made:
-        assert rule_of(await made.gate.beat(D1)) == "setpoint"
-        made.gate.submit(tell(5.0))
-        await asyncio.sleep(1)
-        assert rule_of(await made.gate.beat(D1)) == "undecided"
-        made.gate.completed(frozenset({D1}))
-        assert await made.gate.beat(D1) is None
-        made.lease.until_s = now()
-        assert rule_of(await made.gate.beat(D1)) == "lease"
-        made.lease.until_s = now() + 1e6
-        await asyncio.sleep(60)
-        made.gate.completed(frozenset({D1}))
-        assert rule_of(await made.gate.beat(D1)) == "setpoint"
-    assert len(port.beats) == 2  # the first went before the command
-
-
-async def test_a_device_that_may_have_given_us_up_hears_a_beat_before_its_command() -> None:
-    port = await beating(within_s=20.0)
-    async with gate_rig(port=port, facts=port.facts) as made:
-        for power_kw, pause_s in ((5.0, 55.0), (4.0, 6.0), (3.0, 1.0)):
-            made.gate.submit(tell(power_kw))
-            await asyncio.sleep(pause_s)
-    assert made.sent_kw == [5.0, 4.0, 3.0]
-    (first_s, _), (second_s, _), _ = port.written
-    assert port.beats == pytest.approx([first_s, second_s], abs=0.01)
-    assert port.beats[0] <= first_s
-    assert port.beats[1] <= second_s
-
-
-async def test_a_beat_that_fails_keeps_no_command_back() -> None:
-    port = await beating()
-    port.hears_beats = False
-    async with gate_rig(port=port, facts=port.facts) as made:
-        made.gate.submit(tell(5.0))
-        await asyncio.sleep(1)
-    assert made.sent_kw == [5.0]
-
-
-async def test_a_device_without_heartbeat_gets_none() -> None:
-    async with gate_rig() as made:
-        assert rule_of(await made.gate.beat(D1)) == "writer"
