@@ -23,8 +23,9 @@ from vpp.control import state, tick
 from vpp.control.control_room import Brain, ControlRoom, Services
 from vpp.control.inputs import Timing
 from vpp.control.loop import TickView
+from vpp.control.occasions import Rhythm
 from vpp.control.pace import Pace
-from vpp.control.replanning import Replanner, Rhythm
+from vpp.control.replanning import Replanner
 from vpp.control.state import ControlState
 from vpp.control.tenure import Tenure
 from vpp.domain.ids import AssetId, DeviceId, PoolId

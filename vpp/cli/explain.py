@@ -117,6 +117,8 @@ def _of_plan(plan: "Planned", clock: Callable[[datetime], str]) -> Iterator[str]
     parts += [] if plan.grid_kw is None else [f"{_net(plan.grid_kw)} of the pool"]
     expected = f", expected {' and '.join(parts)}" if parts else ", nothing expected of it then"
     yield f"plan: of {clock(plan.issued_at)}, order {plan.order}, {plan.planner}{expected}"
+    if plan.cause:
+        yield f"  made then because of {escape(plan.cause)}"
     for stage in plan.stages:
         yield f"  {stage['stage']}: {stage['value']:,.2f} {stage['unit']}"
     for short in plan.missed:

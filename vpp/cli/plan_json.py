@@ -106,6 +106,7 @@ def _envelope(envelope: Envelope) -> dict[str, Any]:
 def _explanation(explained: Explanation) -> dict[str, Any]:
     return {
         "planner": explained.planner,
+        "cause": explained.cause,
         "solve_cpu_s": explained.solve_cpu_s,
         "certificate": _certificate(explained.certificate),
         "stages": {stage.stage: [stage.value, stage.unit] for stage in explained.stages},

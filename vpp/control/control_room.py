@@ -124,8 +124,8 @@ class ControlRoom(Generic[State]):
         self.shadows = ShadowBook(audit)
         self._heartbeats = Heartbeats(ports, gate=self.gate, audit=audit, pace=pace)
         self._marker = Marker(portfolio)
-        means = SlotMeans(portfolio, hold_s=timing.freshness_s)
-        self._recorder = Recorder(means, services.history, wire=pace.wire)
+        self.means = SlotMeans(portfolio, hold_s=timing.freshness_s)
+        self._recorder = Recorder(self.means, services.history, wire=pace.wire)
         self._safe_exit = SafeExit(
             portfolio, facts, gate=self.gate, sensing=self.sensing, table=self.table, pace=pace
         )

@@ -46,6 +46,8 @@ class TickView(Generic[State]):
     """Wire seconds from the snapshot to the alarms, without what ran between two pools."""
     late_s: float
     """City seconds after it was due, or after the first of the due ticks skipped before it was."""
+    proposals: tuple[Proposal, ...] = ()
+    """What every source wanted."""
 
     @property
     def held(self) -> Mapping[PoolId, Held]:
@@ -180,6 +182,7 @@ class ControlLoop(Generic[State]):
             alarms=around.board.show(self._alarms(results, failed), snapshot.at),
             took_s=wire.monotonic() - began_s - aside_s,
             late_s=late_s,
+            proposals=proposals,
         )
         self._show(self.view)
         return self.view

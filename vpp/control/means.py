@@ -48,6 +48,7 @@ class SlotMeans:
         self._mark_at = {mark: at for at, mark in enumerate(marks)}
         measured = len(self._series)
         self._series += tuple(_Series(*mark) for mark in marks)
+        self._row = {(one.subject, one.quantity): i for i, one in enumerate(self._series)}
         self._at_end: Bools = np.array([s.quantity is Quantity.SOC for s in self._series])
         self._rare: Bools = np.arange(len(self._series)) >= measured
         self._held = np.full(len(self._series), np.nan)
@@ -74,6 +75,15 @@ class SlotMeans:
         self._held = np.concatenate([self._values(snapshot), holds])
         self._counted_s = now_s
         return tuple(ended)
+
+    def running(self, subject: str, quantity: Quantity) -> tuple[float, float]:
+        """Mean of the slot that runs, as far as it is measured, and for how many seconds that is.
+
+        NaN and 0 where nothing of it is.
+        """
+        i = self._row[subject, quantity]
+        covered_s = float(self._covered_s[i])
+        return (float(self._sum[i]) / covered_s if covered_s > 0 else np.nan), covered_s
 
     def _begin(self, at_s: float) -> None:
         self._start_s = at_s - at_s % self._step_s

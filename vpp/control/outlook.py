@@ -4,12 +4,13 @@ Recorded means of a portfolio, as one series per site and charger.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from vpp.control.realised import Realised
 from vpp.control.weather_keeping import recorded_weather
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import EvCharger, Load, Pv
@@ -77,11 +78,19 @@ class Record:
     def by_subject(self) -> Mapping[tuple[str, Quantity], Series]:
         return {(one.subject, one.quantity): one for one in self.series}
 
-    def request(self, portfolio: Portfolio, at: datetime, grid: SlotGrid) -> ForecastRequest:
+    def request(
+        self, portfolio: Portfolio, at: datetime, grid: SlotGrid, told: Realised | None = None
+    ) -> ForecastRequest:
+        """``told``: what of the slot that runs at ``at`` is measured."""
+        series = self.series
+        if told:
+            series = tuple(
+                replace(one, running_kw=told.get((one.subject, one.quantity))) for one in series
+            )
         return ForecastRequest(
             issued_at=at,
             grid=grid,
-            series=self.series,
+            series=series,
             time_zone=portfolio.time_zone,
             country=portfolio.country,
             groups=tuple(

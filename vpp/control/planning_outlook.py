@@ -1,10 +1,11 @@
 """What a planner is asked on: everything beside the portfolio that is known and expected now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from vpp.control.billing import Billing
+from vpp.control.limits_ahead import NodeLimit
 from vpp.domain.arrays import Floats
 from vpp.domain.capability import SharedLimit
 from vpp.domain.forecast import Forecast
@@ -44,6 +45,8 @@ class Outlook:
     """Least and most net, shape (slots,) each, that the nodes above leave the pool."""
     contract_left_kw: tuple[Floats, Floats] | None = None
     """The same by the contracts of the nodes above: a preference."""
+    limits: Collection[NodeLimit] = ()
+    """What somebody above the plan wants of nodes now."""
     deadline_s: float = 20.0
 
 

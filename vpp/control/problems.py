@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from vpp.control.cars_ahead import Arrivals, expected_arrivals, known_sessions
+from vpp.control.limits_ahead import tightened
 from vpp.control.margins import contract_margins
 from vpp.control.planning_outlook import Outlook, assets_of
 from vpp.control.stored_energy import held_by_readings
@@ -70,6 +71,7 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
             node_at,
             outlook,
             contract_margins(portfolio, pool, nodes, outlook, arrivals),
+            notes,
         ),
         load_kw=load_kw,
         batteries=batteries,
@@ -240,6 +242,7 @@ def _nodes(
     node_at: Mapping[NodeId, int],
     outlook: Outlook,
     margins_kw: tuple[Floats, Floats],
+    notes: list[str],
 ) -> Nodes:
     slots = len(outlook.grid)
     hard = np.array([_limits(portfolio.nodes[node], hard=True) for node in nodes])
@@ -247,6 +250,8 @@ def _nodes(
     parents = [portfolio.nodes[node].parent for node in nodes]
     import_kw, export_kw = (np.repeat(hard[:, [side]], slots, axis=1) for side in (0, 1))
     _tighten(import_kw[0], export_kw[0], outlook.left_kw)
+    now_s = outlook.snapshot.now_s
+    notes += tightened(outlook.limits, node_at, outlook.grid, now_s, import_kw, export_kw)
     contract_kw, export_contract_kw = (np.repeat(soft[:, [side]], slots, axis=1) for side in (0, 1))
     contract_kw[0] = outlook.billing.left_kw(contract_kw[0], outlook.grid.edges_s)
     _tighten(contract_kw[0], export_contract_kw[0], outlook.contract_left_kw)

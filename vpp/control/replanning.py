@@ -1,12 +1,12 @@
 """Keeps a plan and forecasts per pool.
 
-By the clock, and when something changed that the plan stands on.
+By the clock, when something changed that the plan stands on, and when what is measured has left it.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import structlog
@@ -15,7 +15,11 @@ from vpp.control.billing import RunningImport, ratchet_months
 from vpp.control.coupling import Coupling, Room
 from vpp.control.input_watch import InputWatch
 from vpp.control.inputs import Alarm
+from vpp.control.limits_ahead import NodeLimit, node_limits, nodes_of_pools
+from vpp.control.means import SlotMeans
+from vpp.control.occasions import USUAL, Occasions, Rhythm, Seen
 from vpp.control.outlook import SLOT_S, Record, recorded
+from vpp.control.planning_causes import CLOCK, Basis
 from vpp.control.planning_outlook import Outlook
 from vpp.control.problems import build
 from vpp.control.stored_energy import held_by_readings
@@ -30,7 +34,8 @@ from vpp.domain.plan_check import broken_rules
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.problem import Problem
-from vpp.domain.slots import SlotGrid, slot_start
+from vpp.domain.proposal import Proposal
+from vpp.domain.slots import SlotGrid
 from vpp.domain.snapshot import Snapshot
 from vpp.ports.clock import Clocks
 from vpp.ports.planner import Planning
@@ -44,34 +49,11 @@ LEAST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
-    """When to plan, and how far ahead."""
-
-    every_s: float = SLOT_S
-    """City seconds between plans without any other cause."""
-    horizon_s: float = 36 * 3600.0
-    after_slot_s: float = 5.0
-    """City seconds into a slot, so that the means of the one before are on record."""
-    deadline_s: float = 20.0
-    """On the wire."""
-    pause_s: float = 0.25
-    """Least pause between two rounds, on the wire; never shorter than the round before took."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Why there is no newer plan."""
 
     pool: PoolId
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Seen:
-    """What one tick saw and believed."""
-
-    snapshot: Snapshot
-    held: Mapping[PoolId, Held]
 
 
 class Replanner:
@@ -88,7 +70,7 @@ class Replanner:
         history: History,
         clocks: Clocks,
         shared_limits: tuple[SharedLimit, ...] = (),
-        rhythm: Rhythm = Rhythm(),
+        rhythm: Rhythm = USUAL,
     ) -> None:
         self._portfolio, self._planning, self._history = portfolio, planning, history
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
@@ -98,9 +80,9 @@ class Replanner:
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
         self.rounds = 0
-        self._seen: _Seen | None = None
-        self._stands_on: object = None
-        self._due_s = -float("inf")
+        self._seen: Seen | None = None
+        self._nodes = nodes_of_pools(portfolio)
+        self._occasions = Occasions(portfolio, rhythm)
         self._wake = asyncio.Event()
 
     @property
@@ -126,15 +108,26 @@ class Replanner:
         )
         return (*lost, *self._input_watch.alarms(), *self._weather_watch.alarms())
 
-    def observe(self, snapshot: Snapshot, held: Mapping[PoolId, Held] | None = None) -> None:
+    def observe(
+        self,
+        snapshot: Snapshot,
+        held: Mapping[PoolId, Held] | None = None,
+        *,
+        proposals: Collection[Proposal] = (),
+        means: SlotMeans | None = None,
+    ) -> None:
         """Take note of the newest snapshot; cheap. Wakes the planner if it is due.
 
-        ``held``: what the tick of that snapshot believes of each pool's storages; where it does
-        not say, the readings count.
+        Args:
+            snapshot: Of the newest tick.
+            held: What that tick believes of each pool's storages; where it does not say, the
+                readings count.
+            proposals: What every source wanted then.
+            means: What is measured of the slot that runs.
         """
-        self._seen = seen = _Seen(snapshot=snapshot, held=held or {})
+        self._seen = seen = self._taken(snapshot, held, proposals, means)
         self._running.add(snapshot)
-        if snapshot.now_s >= self._due_s or self._basis(seen) != self._stands_on:
+        if self._occasions.causes(seen):
             self._wake.set()
 
     async def run(self) -> None:
@@ -144,29 +137,46 @@ class Replanner:
             self._wake.clear()
             began_s = self._wire.monotonic()
             if (seen := self._seen) is not None:
-                await self.round(seen.snapshot, seen.held)
+                await self._round(seen, self._occasions.causes(seen, anew=True) or (CLOCK,))
             took_s = self._wire.monotonic() - began_s
             await self._wire.sleep(max(self._rhythm.pause_s, took_s))
 
-    async def round(self, snapshot: Snapshot, held: Mapping[PoolId, Held] | None = None) -> None:
+    async def round(
+        self,
+        snapshot: Snapshot,
+        held: Mapping[PoolId, Held] | None = None,
+        *,
+        proposals: Collection[Proposal] = (),
+        cause: str = CLOCK,
+    ) -> None:
         """Forecast once and plan every pool once; what fails leaves the last plan standing.
 
-        ``held`` as in ``observe``.
+        ``held`` and ``proposals`` as in ``observe``.
         """
-        seen = _Seen(snapshot=snapshot, held=held or {})
-        self._stands_on = self._basis(seen)
-        step = timedelta(seconds=self._rhythm.every_s)
-        into_slot_s = (snapshot.at - slot_start(snapshot.at, step)).total_seconds()
-        self._due_s = (
-            snapshot.now_s - into_slot_s + self._rhythm.every_s + self._rhythm.after_slot_s
-        )
+        await self._round(self._taken(snapshot, held, proposals, None), (cause,))
+
+    def _taken(
+        self,
+        snapshot: Snapshot,
+        held: Mapping[PoolId, Held] | None,
+        proposals: Collection[Proposal],
+        means: SlotMeans | None,
+    ) -> Seen:
+        limits = node_limits(self._portfolio, self._nodes, proposals, snapshot.now_s)
+        basis = self._basis(snapshot, held or {}, limits)
+        return Seen(snapshot=snapshot, held=held or {}, basis=basis, means=means)
+
+    async def _round(self, seen: Seen, causes: tuple[str, ...]) -> None:
+        snapshot = seen.snapshot
+        self._occasions.taken(seen)
+        told = seen.realised(self._portfolio)
         slots = round(self._rhythm.horizon_s / SLOT_S)
         grid = SlotGrid.containing(snapshot.at, count=slots, step_s=SLOT_S)
         troubles: dict[PoolId, Trouble] = {}
         try:
             record = await recorded(self._portfolio, self._history, grid.start)
             expected = await self._planning.forecast(
-                record.request(self._portfolio, snapshot.at, grid)
+                record.request(self._portfolio, snapshot.at, grid, told)
             )
         except (PlanningError, StoreUnavailable) as fault:
             troubles = {p: Trouble(pool=p, text=str(fault)) for p in self._portfolio.pools}
@@ -177,13 +187,18 @@ class Replanner:
             made, troubles = await self._each(seen, grid, record, Room())
             if (room := self._coupling.room(made)).binds:
                 made, troubles = await self._each(seen, grid, record, room)
-            self.plans = {**self.plans, **{pool: plan for pool, (_, plan) in made.items()}}
+            self._occasions.planned(made, self.forecasts, told)
+            said = "; ".join(causes)
+            self.plans = {
+                **self.plans,
+                **{pool: _because(plan, said) for pool, (_, plan) in made.items()},
+            }
         self._report(troubles)
         self.rounds += 1
 
     async def _each(
         self,
-        seen: _Seen,
+        seen: Seen,
         grid: SlotGrid,
         record: Record,
         room: Room,
@@ -200,7 +215,7 @@ class Replanner:
     async def _plan(
         self,
         pool: PoolId,
-        seen: _Seen,
+        seen: Seen,
         grid: SlotGrid,
         record: Record,
         room: Room,
@@ -224,6 +239,7 @@ class Replanner:
             last=self.plans.get(pool),
             left_kw=room.hard.get(pool),
             contract_left_kw=room.soft.get(pool),
+            limits=seen.basis.limits,
             deadline_s=self._rhythm.deadline_s,
         )
         problem = build(self._portfolio, pool, outlook)
@@ -237,19 +253,26 @@ class Replanner:
             asset for asset, device in self._portfolio.writer_of.items() if _ready(snapshot, device)
         )
 
-    def _basis(self, seen: _Seen) -> object:
-        """What a plan stands on beside the clock: who takes part in it, which cars are there."""
-        snapshot = seen.snapshot
-        sessions = frozenset(
-            (s.id, s.departure, s.need_kwh) for s in snapshot.sessions.values() if s is not None
-        )
-        held = [
-            seen.held.get(pool) or held_by_readings(self._portfolio, pool, snapshot)
+    def _basis(
+        self, snapshot: Snapshot, held: Mapping[PoolId, Held], limits: Set[NodeLimit]
+    ) -> Basis:
+        """Who takes part, which cars are there, what is wanted of nodes, what energy costs."""
+        storages = [
+            held.get(pool) or held_by_readings(self._portfolio, pool, snapshot)
             for pool in self._portfolio.pools
         ]
         writable = self._writable(snapshot)
-        known = frozenset(asset for one in held for asset in one.by_asset if asset in writable)
-        return writable, known, sessions
+        return Basis(
+            writable=writable,
+            known=frozenset(asset for one in storages for asset in one.by_asset) & writable,
+            sessions={
+                asset: (one.id, one.departure, one.need_kwh)
+                for asset, one in snapshot.sessions.items()
+                if one is not None
+            },
+            limits=limits,
+            tariffs=self._portfolio.tariffs,
+        )
 
     def _report(self, troubles: Mapping[PoolId, Trouble]) -> None:
         for pool in troubles.keys() - self.troubles.keys():
@@ -269,6 +292,10 @@ def _from_now(grid: SlotGrid, at: datetime) -> SlotGrid:
 def _from_the_start(plan: Plan, grid: SlotGrid) -> Plan:
     """On whole slots, which the tick counts by; its first row holds for what was left of one."""
     return replace(plan, grid=grid, curve=replace(plan.curve, grid=grid))
+
+
+def _because(plan: Plan, cause: str) -> Plan:
+    return replace(plan, explanation=replace(plan.explanation, cause=cause))
 
 
 def _ready(snapshot: Snapshot, device: DeviceId) -> bool:

@@ -123,6 +123,8 @@ class Explanation:
     """Why the plan is as it is."""
 
     planner: str
+    cause: str = ""
+    """Why it was made now, in words; whoever asked for it says so."""
     stages: tuple[StageValue, ...] = ()
     slacks: tuple[Slack, ...] = ()
     certificate: Certificate | None = None

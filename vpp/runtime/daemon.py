@@ -113,7 +113,9 @@ class Daemon:
         self._ticked_s = self._clocks.wire.monotonic()
         self._look_at_lease()
         self._govern(max(seen.late_s, self._room.sensing.slow_s * speed_of(self._clocks.city)))
-        self._replanner.observe(seen.snapshot, seen.held)
+        self._replanner.observe(
+            seen.snapshot, seen.held, proposals=seen.proposals, means=self._room.means
+        )
         self._score.observe(seen.snapshot)
         self._metrics.tick_seconds.observe(seen.took_s)
         self._metrics.tick_lateness.observe(seen.late_s / self._room.pace.timing.tick_s)

@@ -80,6 +80,8 @@ class Planned:
     issued_at: datetime
     order: str
     planner: str
+    cause: str
+    """Why it was made then."""
     expected_kw: float | None
     """Of the asset in that slot; None where the plan has no power of it, or is over."""
     grid_kw: float | None
@@ -302,6 +304,7 @@ def _planned(plan: Mapping[str, Any], asset: str, at_s: float) -> Planned:
         issued_at=plan["issued_at"],
         order=plan["order"],
         planner=plan["planner"],
+        cause=plan.get("cause", ""),
         expected_kw=powers[slot] if inside and powers else None,
         grid_kw=plan["grid_kw"][slot] if inside else None,
         stages=plan["stages"],

@@ -11,7 +11,8 @@ import numpy as np
 from vpp.config.city import City
 from vpp.config.findings import instead
 from vpp.control.input_watch import unrecorded
-from vpp.control.replanning import Replanner, Rhythm
+from vpp.control.occasions import Rhythm
+from vpp.control.replanning import Replanner
 from vpp.domain.assets import Battery
 from vpp.domain.batch import Batch
 from vpp.domain.errors import InvariantError
@@ -93,7 +94,9 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         replanner = Replanner(
             portfolio, planning=worker, history=history, clocks=clocks, rhythm=Rhythm()
         )
-        await replanner.round(_snapshot(portfolio, request, soc, batches, now))
+        await replanner.round(
+            _snapshot(portfolio, request, soc, batches, now), cause="a command that asked for it"
+        )
     return OnePlan(
         plans=replanner.plans,
         troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vpp.config.city import City
 from vpp.control.control_room import OnExit
-from vpp.control.replanning import Rhythm
+from vpp.control.occasions import Rhythm
 from vpp.domain.day import DayScore, MeasuredDay
 from vpp.domain.ids import DeviceId
 from vpp.domain.portfolio import Portfolio

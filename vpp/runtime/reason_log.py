@@ -246,6 +246,7 @@ def _plan(plan: _Planned) -> dict[str, object]:
         "issued_at": plan.issued_at,
         "order": plan.order,
         "planner": why.planner,
+        "cause": why.cause,
         "edges_s": plan.grid.edges_s.tolist(),
         "grid_kw": plan.schedule.grid_kw.round(2).tolist(),
         "power_kw": {

@@ -74,6 +74,7 @@ WHOLE = Plan(
     ),
     explanation=Explanation(
         planner="a planner",
+        cause="a cause",
         stages=(StageValue(stage="S1", value=144.0, unit="kWh of import"),),
         slacks=(
             Slack(

@@ -17,7 +17,7 @@ from tests.vpp.scenarios.world import ETA, LEAD_S, SITES, SUN_KW, World, new_cel
 from vpp.config.city import City
 from vpp.control.control_room import OnExit
 from vpp.control.inputs import Timing
-from vpp.control.replanning import Rhythm
+from vpp.control.occasions import Rhythm
 from vpp.domain.assets import Asset, Battery, EvCharger, Load, Pv
 from vpp.domain.audit import AuditRecord
 from vpp.domain.capability import Capability, Form

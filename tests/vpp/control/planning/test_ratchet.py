@@ -10,8 +10,9 @@ import pytest
 from tests.vpp.control.planning.cities import TWO_SITES, snapshot
 from tests.vpp.control.planning.test_replanning import InProcess, LoopClock
 from vpp.config.city import read_city
+from vpp.control.occasions import Rhythm
 from vpp.control.outlook import SLOT_S, recorded, twelve_months
-from vpp.control.replanning import Replanner, Rhythm
+from vpp.control.replanning import Replanner
 from vpp.domain.arrays import Floats
 from vpp.domain.history import Mean
 from vpp.domain.ids import PoolId

@@ -9,7 +9,8 @@ import pytest
 
 from optimizer.fallback import RulePlanner
 from tests.vpp.control.planning.cities import NOON, snapshot, two_sites, two_streets
-from vpp.control.replanning import Replanner, Rhythm
+from vpp.control.occasions import Rhythm
+from vpp.control.replanning import Replanner
 from vpp.domain.arrays import Floats
 from vpp.domain.devices import Authority
 from vpp.domain.errors import PlannerFailed, StoreUnavailable
