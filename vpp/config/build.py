@@ -1,6 +1,6 @@
 """Checked entries as domain values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -35,6 +35,7 @@ from vpp.domain.errors import InvariantError
 from vpp.domain.network import GridNode, Limit, Meter, Sharing, Site, Unit
 from vpp.domain.order import Goals
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.price_series import PriceSeries
 
 POWER_FACTOR = 0.95
 """Of a connection that states its rating in kVA and no power factor."""
@@ -47,6 +48,7 @@ class _Builder:
     draft: Draft
     findings: Findings
     base_port: int
+    prices: Mapping[str, PriceSeries]
 
     def portfolio(self, stated: PortfolioEntry) -> Portfolio:
         draft = self.draft
@@ -71,7 +73,9 @@ class _Builder:
                 ids.DeviceId(d.id): self._device(d) for _, d in draft.each("devices", DeviceEntry)
             },
             tariffs={
-                ids.TariffId(t.id): tariff_of(t, stated.time_zone, stated.country)
+                ids.TariffId(t.id): tariff_of(
+                    t, stated.time_zone, stated.country, self.prices.get(t.id)
+                )
                 for _, t in draft.each("tariffs", TariffEntry)
             },
         )
@@ -126,11 +130,16 @@ class _Builder:
         return Carried(subject=subject, reads=reads_of(carried, kind), writes=carried.writes)
 
 
-def build(draft: Draft, findings: Findings, base_port: int) -> Portfolio | None:
-    """The portfolio of a faultless draft, else None; what the domain refuses is a finding."""
+def build(
+    draft: Draft, findings: Findings, base_port: int, prices: Mapping[str, PriceSeries]
+) -> Portfolio | None:
+    """The portfolio of a faultless draft, else None; what the domain refuses is a finding.
+
+    ``prices``: what files of prices say, by tariff.
+    """
     if draft.portfolio is None or findings.mistakes:
         return None
-    portfolio = _Builder(draft, findings, base_port).portfolio(draft.portfolio)
+    portfolio = _Builder(draft, findings, base_port, prices).portfolio(draft.portfolio)
     return None if findings.mistakes else portfolio
 
 

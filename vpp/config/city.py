@@ -10,9 +10,10 @@ from vpp.config.build import build
 from vpp.config.draft import read_draft
 from vpp.config.equipment import check_equipment
 from vpp.config.findings import Findings
+from vpp.config.included import with_files
 from vpp.config.network import check_network
 from vpp.config.place import check_place, check_weather
-from vpp.config.tariffs import check_tariffs
+from vpp.config.tariffs import check_tariffs, price_series
 from vpp.domain.errors import ConfigurationError, Mistake
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.text import TextTree, read_text
@@ -40,7 +41,7 @@ class City:
 
     def where(self, path: str) -> tuple[str, int | None]:
         """File and line of a path such as ``devices[3].options.unit``, or of what is above it."""
-        return self.tree.file, self.tree.locate(path)
+        return self.tree.where(path)
 
     def mistake(self, path: str, problem: str, remedy: str = "") -> Mistake:
         """What somebody else, such as an adapter, finds wrong at a path of this file."""
@@ -77,14 +78,14 @@ def read_city(text: str, file: str, *, base_port: int | None = None) -> City:
         ConfigurationError: with every mistake found, in the order of their lines.
     """
     port = DEFAULT_BASE_PORT if base_port is None else base_port
-    findings = Findings(read_text(text, file))
+    findings = Findings(with_files(read_text(text, file)))
     draft = read_draft(findings)
     check_place(draft, findings)
     check_weather(draft, findings, port)
     check_network(draft, findings)
     check_equipment(draft, findings, port)
     check_tariffs(draft, findings)
-    portfolio = build(draft, findings, port)
+    portfolio = build(draft, findings, port, price_series(draft, findings))
     if portfolio is None:
         raise ConfigurationError(sorted(findings.mistakes, key=lambda m: (m.line or 0, m.path)))
     return City(

@@ -54,6 +54,8 @@ Weight = Annotated[Magnitude | Literal["usual"], BeforeValidator(_weight)]
 """Of a side goal; ``usual`` leaves it to the planner, which goes by the size of the storages."""
 Day = Annotated[date, BeforeValidator(_day)]
 Month = Annotated[Whole, Field(ge=1, le=12)]
+Source = Annotated[str, StringConstraints(min_length=1)]
+"""Where figures were published."""
 
 
 class Entry(BaseModel):
@@ -253,6 +255,7 @@ class SeasonEntry(Entry):
     name: str
     months: tuple[Month, ...]
     energy_per_kwh: dict[str, Number]
+    export_per_kwh: dict[str, Number] = Field(default_factory=dict)
     bands: dict[str, dict[str, str]]
 
 
@@ -263,6 +266,7 @@ class DemandEntry(Entry):
     interval_min: Positive = 15.0
     ratchet_months: tuple[Month, ...] = ()
     floor_kw: Magnitude = 0.0
+    floor_part: Fraction = 0.0
 
 
 class PeriodEntry(Entry):
@@ -270,18 +274,35 @@ class PeriodEntry(Entry):
 
     valid_from: Day
     valid_to: Day | None = None
-    source: Annotated[str, StringConstraints(min_length=1)]
+    source: Source
     seasons: tuple[SeasonEntry, ...]
     demand: DemandEntry | None = None
     export_per_kwh: Number = 0.0
     grid_kg_per_kwh: Magnitude = 0.0
+    hydrogen_per_kg: Number = 0.0
+
+
+class CarbonEntry(Entry):
+    """See ``vpp.domain.tariff.CarbonFactor``."""
+
+    valid_from: Day
+    kg_per_kwh: Magnitude
+    source: Source
+
+
+class PricesEntry(Entry):
+    """A file of dated prices that come on top of the bands."""
+
+    file: Annotated[str, StringConstraints(min_length=1)]
 
 
 class TariffEntry(Entry):
-    """A tariff as dated data."""
+    """A tariff as dated data; what its ``file`` says stands here too."""
 
     id: Id
     periods: Annotated[tuple[PeriodEntry, ...], Field(min_length=1)]
+    carbon: tuple[CarbonEntry, ...] = ()
+    prices: PricesEntry | None = None
 
 
 ASSETS: dict[str, type[AssetEntry]] = {

@@ -1,4 +1,4 @@
-"""The example cities, found alike in an installed wheel and in a checkout."""
+"""The example cities and tariffs, found alike in an installed wheel and in a checkout."""
 
 from pathlib import Path
 
@@ -32,3 +32,13 @@ def example_city(name: str = "city-20") -> Path:
 def example_names() -> list[str]:
     """Of all example city files, without their ending."""
     return sorted({file.stem for folder in _FOLDERS for file in folder.glob("*.yaml")})
+
+
+def tariff_folders() -> list[Path]:
+    """Where packaged tariffs are."""
+    return [folder / "tariffs" for folder in _FOLDERS]
+
+
+def example_tariffs() -> list[str]:
+    """File names of all packaged tariffs."""
+    return sorted({file.name for folder in tariff_folders() for file in folder.glob("*.yaml")})

@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
+from zoneinfo import available_timezones
 
 import holidays
 
 from vpp.config.draft import Draft
 from vpp.config.entries import DemandEntry, PeriodEntry, SeasonEntry, TariffEntry
 from vpp.config.findings import Findings
+from vpp.config.included import file_named
+from vpp.config.price_files import read_prices
+from vpp.domain.errors import ConfigurationError
 from vpp.domain.ids import TariffId
-from vpp.domain.tariff import DayType, DemandCharge, Season, Tariff, TariffPeriod
+from vpp.domain.price_series import PriceSeries
+from vpp.domain.tariff import CarbonFactor, DayType, DemandCharge, Season, Tariff, TariffPeriod
 from vpp.domain.text import Path
 
 _INSTEAD = {
@@ -37,7 +42,31 @@ def check_tariffs(draft: Draft, findings: Findings) -> None:
             _check_months(where, period, findings)
             for position, season in enumerate(period.seasons):
                 _check_bands((*where, "seasons", position), season, findings)
+                _check_exports((*where, "seasons", position), season, findings)
         _check_dates(path, tariff, findings)
+        for index, (before, after) in enumerate(pairwise(tariff.carbon), start=1):
+            if after.valid_from <= before.valid_from:
+                problem = f"starts on {after.valid_from}, not after {before.valid_from}"
+                findings.add((*path, "carbon", index, "valid_from"), problem, "in order of dates")
+
+
+def price_series(draft: Draft, findings: Findings) -> Mapping[str, PriceSeries]:
+    """What the tariffs' files of prices say, by tariff; what is wrong goes to the findings."""
+    found = dict[str, PriceSeries]()
+    zone = None if draft.portfolio is None else draft.portfolio.time_zone
+    for path, tariff in draft.each("tariffs", TariffEntry):
+        if tariff.prices is None or zone not in available_timezones():
+            continue
+        file = file_named(tariff.prices.file, findings.tree.file)
+        if file is None:
+            problem = f"there is no file {tariff.prices.file!r} beside the city file"
+            findings.add((*path, "prices", "file"), problem, "a CSV file of prices")
+            continue
+        try:
+            found[tariff.id] = read_prices(file, zone)
+        except ConfigurationError as error:
+            findings.mistakes += error.mistakes
+    return found
 
 
 def _check_dates(path: Path, tariff: TariffEntry, findings: Findings) -> None:
@@ -107,6 +136,12 @@ def _check_bands(path: Path, season: SeasonEntry, findings: Findings) -> None:
             )
 
 
+def _check_exports(path: Path, season: SeasonEntry, findings: Findings) -> None:
+    for band in season.export_per_kwh:
+        if band not in season.energy_per_kwh:
+            findings.unknown((*path, "export_per_kwh", band), "band", band, season.energy_per_kwh)
+
+
 def hours_of(ranges: str) -> list[int]:
     """Local hours of ranges such as ``22-8,12-13``; ``0-24`` is the whole day.
 
@@ -125,13 +160,20 @@ def hours_of(ranges: str) -> list[int]:
     return hours
 
 
-def tariff_of(entry: TariffEntry, time_zone: str, country: str) -> Tariff:
-    """The tariff in the portfolio's zone, with its country's public holidays."""
+def tariff_of(
+    entry: TariffEntry, time_zone: str, country: str, prices: PriceSeries | None = None
+) -> Tariff:
+    """The tariff in the portfolio's zone, with its country's public holidays.
+
+    ``prices``: what its file of prices says.
+    """
     return Tariff(
         id=TariffId(entry.id),
         time_zone=time_zone,
         periods=tuple(_period(period) for period in entry.periods),
         holidays=_holidays(entry, country),
+        carbon=tuple(CarbonFactor(**dict(one)) for one in entry.carbon),
+        prices=prices,
     )
 
 
@@ -152,6 +194,7 @@ def _period(entry: PeriodEntry) -> TariffPeriod:
         demand=None if entry.demand is None else _demand(entry.demand),
         export_per_kwh=entry.export_per_kwh,
         grid_kg_per_kwh=entry.grid_kg_per_kwh,
+        hydrogen_per_kg=entry.hydrogen_per_kg,
     )
 
 
@@ -161,6 +204,7 @@ def _demand(entry: DemandEntry) -> DemandCharge:
         interval_s=entry.interval_min * 60.0,
         ratchet_months=frozenset(entry.ratchet_months),
         floor_kw=entry.floor_kw,
+        floor_part=entry.floor_part,
     )
 
 
@@ -174,6 +218,7 @@ def _season(entry: SeasonEntry) -> Season:
         months=frozenset(entry.months),
         bands=bands,
         energy_per_kwh=dict(entry.energy_per_kwh),
+        export_per_kwh=dict(entry.export_per_kwh),
     )
 
 

@@ -308,7 +308,7 @@ def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook
             currency=portfolio.currency,
         )
     tariff = portfolio.tariffs[node.tariff]
-    demand = tariff.demand_at(grid.start)
+    demand, contract_kw = tariff.demand_at(grid.start), node.tightest_kw(hard=False).import_max
     return Prices(
         import_per_kwh=tariff.import_on(grid),
         export_per_kwh=tariff.export_on(grid),
@@ -316,7 +316,9 @@ def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook
         fee_per_kwh=node.fee_per_kwh,
         peak_per_kw=demand.per_kw if demand else 0.0,
         billing_interval_s=demand.interval_s if demand else 900.0,
-        peak_paid_kw=max(outlook.billing.peak_paid_kw, demand.floor_kw if demand else 0.0),
+        peak_paid_kw=max(
+            outlook.billing.peak_paid_kw, demand.least_kw(contract_kw) if demand else 0.0
+        ),
         peak_reached_kw=outlook.billing.peak_reached_kw,
         running_import_kw=outlook.billing.running_import_kw,
         running_part=outlook.billing.running_part,

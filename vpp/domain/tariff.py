@@ -1,8 +1,11 @@
-"""Prices at a boundary as dated data: time of use, demand charge, export price, grid carbon."""
+"""Prices at a boundary as dated data.
 
-from collections.abc import Mapping
+Time of use, demand charge, export price, hydrogen, grid carbon.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -12,7 +15,10 @@ import numpy as np
 from vpp.domain.arrays import Floats
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import TariffId
+from vpp.domain.price_series import PriceSeries
 from vpp.domain.slots import SlotGrid
+
+QUARTER_S = 900.0
 
 
 class DayType(StrEnum):
@@ -34,6 +40,8 @@ class Season:
     """Band name of each of the 24 local hours, by type of day."""
     energy_per_kwh: Mapping[str, float]
     """Price by band name."""
+    export_per_kwh: Mapping[str, float] = field(default_factory=dict)
+    """What an exported kWh earns, by band name; of a band that is not named the period says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,23 @@ class DemandCharge:
     ratchet_months: frozenset[int] = frozenset()
     """Months of the last twelve whose peak counts as well, beside the current one."""
     floor_kw: float = 0.0
+    """Billed at least."""
+    floor_part: float = 0.0
+    """The same as a part of the contracted power, 0..1."""
+
+    def least_kw(self, contract_kw: float) -> float:
+        """What is billed whatever the peak, under a contract of so much import; inf: none."""
+        of_contract = self.floor_part * contract_kw if np.isfinite(contract_kw) else 0.0
+        return max(self.floor_kw, of_contract)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarbonFactor:
+    """Of the grid, from a local day on, until the next one."""
+
+    valid_from: date
+    kg_per_kwh: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +83,8 @@ class TariffPeriod:
     demand: DemandCharge | None = None
     export_per_kwh: float = 0.0
     grid_kg_per_kwh: float = 0.0
+    hydrogen_per_kg: float = 0.0
+    """What a kilogram of hydrogen is worth at the boundary."""
 
     def __post_init__(self) -> None:
         months = [month for season in self.seasons for month in season.months]
@@ -80,6 +107,10 @@ class Tariff:
     """In the order of their dates, without gaps or overlaps."""
     holidays: frozenset[date] = field(default_factory=frozenset)
     """Local dates, from the portfolio's country."""
+    carbon: tuple[CarbonFactor, ...] = ()
+    """In the order of their dates; before the first the period says."""
+    prices: PriceSeries | None = None
+    """Comes on top of the bands; None: the bands are all."""
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -111,25 +142,63 @@ class Tariff:
         return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(day.weekday(), DayType.WEEKDAY)
 
     def energy_per_kwh(self, at: datetime) -> float:
-        """Price of an imported kWh at this instant."""
-        local = at.astimezone(self._zone)
-        season = self.period(local.date()).season(local.month)
-        return season.energy_per_kwh[season.bands[self.day_type(local.date())][local.hour]]
+        """Price of an imported kWh at this instant, by its band."""
+        season, band = self._band(at)
+        return season.energy_per_kwh[band]
+
+    def export_per_kwh(self, at: datetime) -> float:
+        """What an exported kWh earns at this instant, by its band; may be negative."""
+        season, band = self._band(at)
+        stated = season.export_per_kwh.get(band)
+        return self._period_at(at).export_per_kwh if stated is None else stated
+
+    def grid_kg_per_kwh(self, at: datetime) -> float:
+        """Carbon factor of the grid on that day."""
+        day = at.astimezone(self._zone).date()
+        known = [one.kg_per_kwh for one in self.carbon if one.valid_from <= day]
+        return known[-1] if known else self.period(day).grid_kg_per_kwh
+
+    def hydrogen_per_kg(self, at: datetime) -> float:
+        """What a kilogram of hydrogen is worth on that day."""
+        return self._period_at(at).hydrogen_per_kg
 
     def import_on(self, grid: SlotGrid) -> Floats:
-        """Import price of each slot, by its start; shape (slots,)."""
-        return np.array([self.energy_per_kwh(start) for start in grid.starts])
+        """Mean import price of each slot, shape (slots,)."""
+        added = None if self.prices is None else self.prices.import_per_kwh
+        return self._mean_on(grid, self.energy_per_kwh) + self._added(grid, added)
 
     def export_on(self, grid: SlotGrid) -> Floats:
-        return np.array(
-            [self.period(s.astimezone(self._zone).date()).export_per_kwh for s in grid.starts]
-        )
+        """Mean of what an exported kWh earns in each slot, shape (slots,)."""
+        added = None if self.prices is None else self.prices.export_per_kwh
+        return self._mean_on(grid, self.export_per_kwh) + self._added(grid, added)
 
     def carbon_on(self, grid: SlotGrid) -> Floats:
-        """Grid carbon factor of each slot, kg per kWh."""
-        return np.array(
-            [self.period(s.astimezone(self._zone).date()).grid_kg_per_kwh for s in grid.starts]
-        )
+        """Mean grid carbon factor of each slot, kg per kWh, shape (slots,)."""
+        return self._mean_on(grid, self.grid_kg_per_kwh)
+
+    def _band(self, at: datetime) -> tuple[Season, str]:
+        local = at.astimezone(self._zone)
+        season = self.period(local.date()).season(local.month)
+        return season, season.bands[self.day_type(local.date())][local.hour]
+
+    def _period_at(self, at: datetime) -> TariffPeriod:
+        return self.period(at.astimezone(self._zone).date())
+
+    def _added(self, grid: SlotGrid, values: Floats | None) -> Floats:
+        if values is None or self.prices is None:
+            return np.zeros(len(grid))
+        return self.prices.mean_on(grid, values)
+
+    def _mean_on(self, grid: SlotGrid, at: Callable[[datetime], float]) -> Floats:
+        """Local hours and days begin on whole quarter hours of UTC, wherever it is."""
+        edges_s = grid.edges_s
+        quarters = np.arange(np.ceil(edges_s[0] / QUARTER_S), np.ceil(edges_s[-1] / QUARTER_S))
+        pieces = np.union1d(edges_s, quarters * QUARTER_S)
+        prices = np.array([at(datetime.fromtimestamp(s, UTC)) for s in pieces[:-1].tolist()])
+        slot = np.searchsorted(pieces, edges_s[:-1])
+        exact = np.maximum.reduceat(prices, slot) == np.minimum.reduceat(prices, slot)
+        mean = np.add.reduceat(prices * np.diff(pieces), slot) / np.diff(edges_s)
+        return np.where(exact, prices[slot], mean)
 
     def demand_at(self, at: datetime) -> DemandCharge | None:
         """None where there is none, and after the last day whose prices are known."""

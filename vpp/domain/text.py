@@ -8,7 +8,7 @@ stays text until a schema asks for one. Keys are always text.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -61,19 +61,40 @@ class TextTree:
     """Line from 1, by path as ``text_path`` writes it; of a mapping's entry the line of its key."""
     mistakes: tuple[Mistake, ...] = ()
     """What the text itself has wrong; ``value`` holds whatever could be read nevertheless."""
+    parts: Mapping[str, "TextTree"] = field(default_factory=dict)
+    """What of ``value`` stands in other texts, by its path here."""
 
     def locate(self, path: str | Path) -> int | None:
         """Line of the node at this path, else of the nearest above it; None in an empty text."""
-        step = path if isinstance(path, str) else text_path(path)
+        tree, step = self._owner(path)
+        if tree is not self:
+            return tree.locate(step)
         while step:
             if step in self.lines:
                 return self.lines[step]
             step = step[: max(step.rfind("."), step.rfind("["), 0)]
         return self.lines.get("")
 
+    def where(self, path: str | Path) -> tuple[str, int | None]:
+        """The file that this path stands in, and the line as ``locate`` finds it."""
+        tree, _ = self._owner(path)
+        return tree.file, self.locate(path)
+
+    def _owner(self, path: str | Path) -> tuple["TextTree", str]:
+        """The text that holds a path, and the path in it; what is stated here stands here."""
+        step = path if isinstance(path, str) else text_path(path)
+        for at, part in self.parts.items():
+            rest = step.removeprefix(at)
+            key = at + rest[:1] + rest[1:].split(".")[0].split("[")[0]
+            if step.startswith(at) and rest[:1] in {".", "["} and key not in self.lines:
+                return part, rest.removeprefix(".")
+        return self, step
+
     def mistake(self, path: str | Path, problem: str, remedy: str = "") -> Mistake:
         """A mistake at this path, with file and line."""
-        where = path if isinstance(path, str) else text_path(path)
+        tree, where = self._owner(path)
+        if tree is not self:
+            return tree.mistake(where, problem, remedy)
         return Mistake(
             file=self.file,
             line=self.locate(where),

@@ -72,7 +72,8 @@ def test_the_demand_charge_counts_quarter_hours_and_remembers_summer_and_winter(
 ) -> None:
     demand = korean.demand_at(seoul("2026-07-15T00:00"))
     assert demand is not None
-    assert (demand.per_kw, demand.interval_s, demand.floor_kw) == (6490, 900, 180)
+    assert (demand.per_kw, demand.interval_s, demand.least_kw(600.0)) == (6490, 900, 180)
+    assert demand.least_kw(float("inf")) == 0.0
     assert demand.ratchet_months == {12, 1, 2, 7, 8, 9}
 
 
