@@ -40,7 +40,7 @@ def at(hour: float, count: int, step_s: float) -> SlotGrid:
 
 def imported(of: PriceSeries, grid: SlotGrid) -> list[float]:
     assert of.import_per_kwh is not None
-    return of.mean_on(grid, of.import_per_kwh).tolist()
+    return [float(price) for price in of.mean_on(grid, of.import_per_kwh)]
 
 
 def test_a_slot_has_the_mean_of_the_hours_that_it_lies_in() -> None:
