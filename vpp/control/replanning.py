@@ -4,7 +4,7 @@ By the clock, when something changed that the plan stands on, and when what is m
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -28,7 +28,7 @@ from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
 from vpp.domain.forecast import Forecast
 from vpp.domain.held import Held
-from vpp.domain.ids import AssetId, DeviceId, PoolId, SiteId
+from vpp.domain.ids import AssetId, DeviceId, PoolId, SiteId, TariffId
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.points import Quantity
@@ -37,6 +37,7 @@ from vpp.domain.problem import Problem
 from vpp.domain.proposal import Proposal
 from vpp.domain.slots import SlotGrid
 from vpp.domain.snapshot import Snapshot
+from vpp.domain.tariff import Tariff
 from vpp.ports.clock import Clocks
 from vpp.ports.planner import Planning
 from vpp.ports.store import History
@@ -81,6 +82,7 @@ class Replanner:
         self.troubles: Mapping[PoolId, Trouble] = {}
         self.rounds = 0
         self._seen: Seen | None = None
+        self._wrong_prices: tuple[Alarm, ...] = ()
         self._nodes = nodes_of_pools(portfolio)
         self._occasions = Occasions(portfolio, rhythm)
         self._wake = asyncio.Event()
@@ -99,6 +101,7 @@ class Replanner:
     def alarms(self) -> tuple[Alarm, ...]:
         """``NO_PLAN`` of every pool whose last plan could not be made anew, with the cause.
 
+        ``PRICES_OLD`` while a market's prices have ended, ``PRICES_UNREADABLE`` as it is told.
         ``FORECAST_MISSING`` while a pool's forecasts stand on nothing or on old measurements,
         ``WEATHER_LOST`` while they have to do without the weather that the city wants.
         """
@@ -106,7 +109,24 @@ class Replanner:
             Alarm(code="NO_PLAN", subject=pool, text=f"no new plan: {trouble.text}")
             for pool, trouble in self.troubles.items()
         )
-        return (*lost, *self._input_watch.alarms(), *self._weather_watch.alarms())
+        watched = (*self._input_watch.alarms(), *self._weather_watch.alarms())
+        return (*lost, *watched, *self._old_prices(), *self._wrong_prices)
+
+    def reprice(self, tariffs: Mapping[TariffId, Tariff], wrong: Sequence[Alarm] = ()) -> None:
+        """Plan with these prices from now on; ``wrong``: what could not be read of them."""
+        self._portfolio = replace(self._portfolio, tariffs=tariffs)
+        self._wrong_prices = tuple(wrong)
+
+    def _old_prices(self) -> Iterator[Alarm]:
+        now = None if self._seen is None else self._seen.snapshot.at
+        for name, tariff in self._portfolio.tariffs.items():
+            prices = tariff.prices
+            if now is not None and prices is not None and now >= prices.known_until:
+                text = (
+                    f"{prices.source} ended at {prices.known_until:%Y-%m-%d %H:%M} UTC: prices"
+                    " of the same time of the last day stand in for newer ones"
+                )
+                yield Alarm(code="PRICES_OLD", subject=name, text=text)
 
     def observe(
         self,

@@ -20,7 +20,7 @@ from vpp.domain.devices import Authority
 from vpp.domain.errors import AlreadyRunning, VppError
 from vpp.domain.portfolio import Portfolio
 from vpp.ports import plugins
-from vpp.ports.clock import Clocks
+from vpp.ports.clock import Clock, Clocks
 from vpp.ports.sources import SourceRequest
 from vpp.runtime.audit_file import NAME as AUDIT
 from vpp.runtime.audit_log import AuditLog
@@ -38,6 +38,7 @@ from vpp.runtime.memory_file import NAME as MEMORY
 from vpp.runtime.memory_file import Memory
 from vpp.runtime.one_plan import HISTORY
 from vpp.runtime.outside import REAL, WORKER_LOG, Options, Outside
+from vpp.runtime.price_watch import PriceWatch
 from vpp.runtime.reason_log import NAME as REASONS
 from vpp.runtime.reason_log import ReasonLog
 from vpp.runtime.scorekeeper import Scorekeeper
@@ -130,7 +131,7 @@ async def running(
         daemon = Daemon(city, room, replanner, keeper, store, lease)
         Desk(portfolio, room.authority, lambda: daemon.view).open(commands)
         tasks = await stack.enter_async_context(Supervisor(clocks.wire))
-        _keep(daemon, tasks, reasons)
+        _keep(daemon, tasks, reasons, clocks.wire)
         await stack.enter_async_context(memory.of(room, ports))
         _lifecycle(
             audit,
@@ -151,9 +152,10 @@ async def running(
                 _lifecycle(audit, clocks, portfolio, _stopped(options.on_exit, lease.fault))
 
 
-def _keep(daemon: Daemon, tasks: Supervisor, reasons: ReasonLog) -> None:
+def _keep(daemon: Daemon, tasks: Supervisor, reasons: ReasonLog, wire: Clock) -> None:
     """What every tick leaves for others to read."""
     daemon.on_view(reasons.observe)
+    tasks.watch("prices", _work(PriceWatch(daemon.portfolio, daemon.reprice, wire=wire).run))
     tasks.watch("live state", _work(daemon.mirror))
     tasks.watch("score", daemon.keeper.run)
     tasks.watch("reasons", _work(reasons.run))

@@ -1,19 +1,21 @@
 """A portfolio under control: what it tells of itself, and what may be asked of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from vpp.config.city import City
 from vpp.control.control_room import ControlRoom
-from vpp.control.inputs import Timing
+from vpp.control.inputs import Alarm, Timing
 from vpp.control.loop import TickView
 from vpp.control.outcome_alarms import AUDIT_BLOCKED
 from vpp.control.parting import Left
 from vpp.control.replanning import Replanner
 from vpp.control.state import ControlState
 from vpp.domain.errors import InvariantError, VppError
+from vpp.domain.ids import TariffId
+from vpp.domain.tariff import Tariff
 from vpp.ports.clock import Clocks
 from vpp.ports.store import LiveState
 from vpp.runtime.clocks import CityClock, Governor, speed_of
@@ -148,6 +150,11 @@ class Daemon:
             return
         self.over.set()
         _log.error("the right to control is lost", why=str(self.fault))
+
+    def reprice(self, tariffs: Mapping[TariffId, Tariff], wrong: Sequence[Alarm]) -> None:
+        """Plan and judge by these prices from now on; ``wrong``: what could not be read of them."""
+        self._replanner.reprice(tariffs, wrong)
+        self.keeper.reprice(tariffs)
 
     def go_at(self, speed: float) -> None:
         """Let the city run at this speed from now on, and tell who must know.

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,9 +16,10 @@ from vpp.control.supervision import Health
 from vpp.domain.assets import Battery
 from vpp.domain.day import DayScore, MeasuredDay
 from vpp.domain.errors import PlannerFailed
-from vpp.domain.ids import PoolId
+from vpp.domain.ids import PoolId, TariffId
 from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
+from vpp.domain.tariff import Tariff
 from vpp.ports.clock import Clock
 from vpp.ports.store import History
 from vpp.runtime.day_record import SLOT_S, measured_day, span
@@ -62,6 +64,10 @@ class Scorekeeper:
     def alarms(self) -> tuple[Alarm, ...]:
         """``BAD_DAY`` of every pool whose last judged day was bad; it ends with the next good."""
         return self._alarms
+
+    def reprice(self, tariffs: Mapping[TariffId, Tariff]) -> None:
+        """Judge days by these prices from now on."""
+        self._portfolio = replace(self._portfolio, tariffs=tariffs)
 
     async def run(self, health: Health) -> None:
         """Judge every day that is over, until cancelled."""
