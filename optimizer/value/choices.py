@@ -21,7 +21,7 @@ EXCESS = 100.0
 """Weight of import beyond a rating over the dearest import: only where nothing else is left."""
 
 Read = Callable[[int, Floats], Floats]
-"""From a step and the later cost, shape (errors, powers, levels): cost in the same shape."""
+"""From a step and the later cost, shape (powers, errors, levels): cost in the same shape."""
 Lower = Callable[[int, Floats, Floats], None]
 """From a step and the later cost: lowers the costs at the points of the axis, which come third."""
 
@@ -29,16 +29,16 @@ Lower = Callable[[int, Floats, Floats], None]
 def to_points(steps: Steps, bucket: Bucket, axis_kw: Floats, levels: int, errors: int) -> Read:
     """Bringing the grid to each point of the axis, ramps not counted."""
     hours = steps.hours[:, None, None]
-    power_kw = axis_kw - _nets_kw(steps, errors)[:, :, None]
+    power_kw = axis_kw[:, None] - _nets_kw(steps, errors)[:, None]
     shift = bucket.gained_kwh(power_kw, hours) * ((levels - 1) / bucket.capacity_kwh)
     shift = np.clip(shift, -levels, levels - 1)
     whole = np.floor(shift)
     part = (shift - whole)[..., None]
     barred = (power_kw > bucket.charge_kw) | (power_kw < -bucket.discharge_kw)
-    own = _cost(steps, np.broadcast_to(axis_kw, (len(steps), 1, len(axis_kw))))
+    own = _cost(steps, np.broadcast_to(axis_kw[:, None], (len(steps), len(axis_kw), 1)))
     cost = (own + np.where(barred, NEVER, 0.0))[..., None]
-    padded = np.full((errors, len(axis_kw), 3 * levels + 1), NEVER)
-    begin = np.arange(errors * len(axis_kw)).reshape(errors, -1) * padded.shape[-1]
+    padded = np.full((len(axis_kw), errors, 3 * levels + 1), NEVER)
+    begin = np.arange(errors * len(axis_kw)).reshape(-1, errors) * padded.shape[-1]
     begin = begin + levels + whole.astype(np.intp)
     windows = sliding_window_view(padded.reshape(-1), levels + 1)
 
@@ -71,13 +71,16 @@ def utmost(steps: Steps, bucket: Bucket, axis_kw: Floats, levels: int, errors: i
     point = np.clip(np.searchsorted(axis_kw, grid_kw, side="right") - 1, 0, len(axis_kw) - 2)
     below, above = axis_kw[point], axis_kw[point + 1]
     along = np.clip((grid_kw - below) / (above - below), 0.0, 1.0)
-    first = (np.arange(errors)[:, None, None] * len(axis_kw) + point) * levels
-    corners = np.stack([first + level + corner for corner in (0, 1, levels, levels + 1)], axis=1)
+    first = (np.arange(errors)[:, None, None] + errors * point) * levels
+    above_it = errors * levels
+    corners = np.stack(
+        [first + level + corner for corner in (0, 1, above_it, above_it + 1)], axis=1
+    )
     weights = np.stack([p * e for p in (1.0 - along, along) for e in (1.0 - part, part)], axis=1)
     own = _cost(steps, grid_kw)
     ramp = steps.costs.ramp_weight[:, None, None, None]
     costs = own + ramp * np.abs(grid_kw - below), own + ramp * np.abs(grid_kw - above)
-    at = first + np.arange(levels), first + levels + np.arange(levels)
+    at = first + np.arange(levels), first + above_it + np.arange(levels)
 
     def lower(step: int, later: Floats, cost: Floats) -> None:
         there = (later.reshape(-1)[corners[step]] * weights[step]).sum(axis=0)

@@ -23,19 +23,24 @@ def convex(cost: Floats, energy_kwh: Floats, most: Floats) -> Floats:
         energy_kwh: Levels, evenly apart, rising.
         most: What a stored kWh may harm, shape (...): 0, or the ramps that it leads to.
     """
-    lowered = cost.copy()
+    lowered = np.moveaxis(cost, -1, 0).copy()
     for apart in APART * ROUNDS:
         if 2 * apart < len(energy_kwh):
-            middle = lowered[..., apart:-apart]
-            mixed = (lowered[..., : -2 * apart] + lowered[..., 2 * apart :]) / 2.0
-            np.minimum(middle, mixed, out=middle)
-    return _rising(lowered, energy_kwh, most)
+            mixed = lowered[: -2 * apart] + lowered[2 * apart :]
+            mixed *= 0.5
+            np.minimum(lowered[apart:-apart], mixed, out=lowered[apart:-apart])
+    return np.moveaxis(_rising(lowered, energy_kwh, most), 0, -1)
 
 
 def _rising(cost: Floats, energy_kwh: Floats, most: Floats) -> Floats:
-    """What little is left to even out: slopes between the least and the greatest that rise."""
-    slopes = np.diff(cost, axis=-1) / np.diff(energy_kwh)
-    from_right = np.minimum.accumulate(slopes[..., ::-1], axis=-1)[..., ::-1]
-    even = (np.maximum.accumulate(slopes, axis=-1) + from_right) / 2.0
-    steps = np.cumsum(np.minimum(even, most[..., None]) * np.diff(energy_kwh), axis=-1)
-    return np.concatenate([cost[..., :1], cost[..., :1] + steps], axis=-1)
+    """What little is left to even out: slopes between the least and the greatest that rise.
+
+    Levels are the first axis of ``cost`` and of what is returned.
+    """
+    apart_kwh = float(energy_kwh[1] - energy_kwh[0])
+    slopes = np.diff(cost, axis=0) / apart_kwh
+    even = np.maximum.accumulate(slopes, axis=0)
+    even += np.minimum.accumulate(slopes[::-1], axis=0)[::-1]
+    np.minimum(0.5 * even, most, out=even)
+    steps = np.cumsum(apart_kwh * even, axis=0)
+    return np.concatenate([cost[:1], cost[:1] + steps])

@@ -21,12 +21,11 @@ def transition(count: int, correlation: float) -> Floats:
     """Probability of each state (columns) after each (rows), shape (count, count).
 
     Args:
-        count: Number of states, 2 or more.
+        count: Number of states.
         correlation: Of the error with that of the step before, 0..1.
     """
-    stay = (1.0 + correlation) / 2.0
-    found = np.array([[stay, 1.0 - stay], [1.0 - stay, stay]])
-    for size in range(3, count + 1):
+    stay, found = (1.0 + correlation) / 2.0, np.ones((1, 1))
+    for size in range(2, count + 1):
         grown = np.zeros((size, size))
         grown[:-1, :-1] += stay * found
         grown[:-1, 1:] += (1.0 - stay) * found

@@ -1,4 +1,4 @@
-"""The horizon in the steps of the dynamic programme: slots first, then whole hours.
+"""The horizon in the steps of the dynamic programme: slots first, then hours, then pairs of them.
 
 What is far off is not known by the quarter hour, and a step costs the same whatever its length.
 """
@@ -14,6 +14,8 @@ from vpp.domain.slots import SlotGrid
 SINGLE = 4
 """Slots that are steps of their own at the begin of the horizon."""
 LONG_S = 3600.0
+FAR_S = 24 * 3600.0
+"""From then on steps are twice as long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +43,8 @@ def ends(grid: SlotGrid) -> Ints:
     edges_s = grid.edges_s
     found = list(range(1, min(SINGLE, len(grid)) + 1))
     while found[-1] < len(grid):
-        beyond_s = edges_s[found[-1]] + LONG_S
+        far = edges_s[found[-1]] - edges_s[0] >= FAR_S
+        beyond_s = edges_s[found[-1]] + (2.0 if far else 1.0) * LONG_S
         last = int(np.searchsorted(edges_s, beyond_s + 1e-6, side="right")) - 1
         found.append(min(max(last, found[-1] + 1), len(grid)))
     return np.array(found)

@@ -37,7 +37,7 @@ def stochastic_curve(problem: Problem, decisions: Decisions) -> ValueCurve | Non
         bucket=bucket,
         axis_kw=grid_axis(steps, bucket, float("nan")),
         levels=LEVELS,
-        errors=ERRORS,
+        errors=ERRORS if steps.spread_kw.any() else 1,
         correlation=lasts,
         left=_left(steps, bucket),
     )

@@ -14,7 +14,7 @@ from vpp.backtest.rules_run import Run, run_rule
 from vpp.backtest.setting import Setting
 from vpp.backtest.weather import as_known
 from vpp.control.outlook import MEMORY
-from vpp.domain.arrays import Floats
+from vpp.domain.arrays import Floats, frozen
 from vpp.domain.assets import Pv
 from vpp.domain.errors import InvariantError
 from vpp.domain.forecast import Series
@@ -83,9 +83,9 @@ class Given:
         self._before = 0 if past is None else len(past.grid)
         self._start = (past or recording).grid.start
         self._step_s = recording.hours * 3600.0
-        self.demand_kw = np.concatenate([one.load_kw + ev for one, ev in parts], axis=1)
+        self.demand_kw = frozen(np.concatenate([one.load_kw + ev for one, ev in parts], axis=1))
         """Of the past and the recording, shape (sites, slots)."""
-        self.sun_kw = np.concatenate([one.pv_kw for one, _ in parts], axis=1)
+        self.sun_kw = frozen(np.concatenate([one.pv_kw for one, _ in parts], axis=1))
 
     def series(self, slot: int, *, running: bool) -> tuple[Series, ...]:
         """As far as a forecaster may look back from a slot of the recording.

@@ -166,19 +166,20 @@ def _trim(scene: Scene, members: Bools) -> float:
 
 
 def shared(scene: Scene, want: float, fleet: sharing.Fleet, bounds: Bounds, terms: Terms) -> Floats:
-    """By merit, then hours left; where exchange inside the pool has a price, sites first.
-
-    In ``grid`` CO2 counts at the meters of the sites, which is such a price.
-    """
+    """By merit, then hours left; where exchange inside the pool has a price, sites first."""
     pool, ground = scene.pool, scene.ground
-    free = pool.fee_per_kwh <= 0 and scene.inputs.model.portfolio.goals.order is not Order.GRID
-    if free or want == 0:
+    if want == 0 or not _at_home(scene):
         merit = pool.eta_charge * pool.eta_discharge
         coming = pool_power.coming(terms.plan, scene.inputs.snapshot.at)
         return best_first(want, fleet, pool.rows, bounds, merit, coming)
     own = np.full(len(pool.rows), np.nan)
     own[pool.site_row] = -(ground.lo_kw + ground.hi_kw)[pool.site_row] / 2
     return sharing.own_first(want, fleet, pool.rows, bounds, own)
+
+
+def _at_home(scene: Scene) -> bool:
+    """Whether exchange has a price: a fee, or in ``grid`` CO2, which counts at sites' meters."""
+    return scene.pool.fee_per_kwh > 0 or scene.inputs.model.portfolio.goals.order is Order.GRID
 
 
 def _spoken_for(scene: Scene) -> Bools:
@@ -223,6 +224,7 @@ def _moved(
         free=stood.free & ~stood.first,
         waited_s=scene.sight.now_s - stood.memory.told_s,
         let_go=_let_go(scene, members),
+        at_home=_at_home(scene),
     )
     flight = Flight(recall=scene.recall, now_s=scene.sight.now_s, tick_s=scene.timing.tick_s)
     return movers.move(want, fleet, scene.pool, flight, scene.state.owed_kws, scene.dt_s)

@@ -21,6 +21,8 @@ REBALANCE_S = 300.0
 """How long a device may hold a block that differs from its share."""
 REBALANCE_PART = 0.1
 """Difference worth a write, as a part of the device's rating."""
+AT_HOME_PART = 0.02
+"""The same where a share is what its site needs: a block that is not flows through two meters."""
 DEADBAND_PART = 0.005
 """Of the storages' rated power: a smaller difference waits until it has added up."""
 AT_ONCE = 8
@@ -52,6 +54,8 @@ class Fleet:
     """Since it was last told something new."""
     let_go: Bools
     """Holds what somebody had a say on, who has none any more."""
+    at_home: bool = False
+    """Whether sites serve themselves before each other, exchange within the pool having a price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +155,8 @@ def _turned(want_kw: float, power: Floats, fleet: Fleet) -> Floats:
 def _rebalanced(power: Floats, fleet: Fleet, pool: CompiledPool) -> Floats:
     """Blocks that have differed from their share for long, and those that never were one."""
     rating = np.maximum(pool.hi_kw, -pool.lo_kw)
-    off = np.abs(fleet.share_kw - power) > REBALANCE_PART * rating
+    part = AT_HOME_PART if fleet.at_home else REBALANCE_PART
+    off = np.abs(fleet.share_kw - power) > part * rating
     well = (fleet.share_kw == 0) | (np.abs(fleet.share_kw) >= pool.efficient_min_kw)
     due = fleet.member & fleet.free & (fleet.waited_s >= REBALANCE_S) & off & well
     back = fleet.member & fleet.free & fleet.let_go

@@ -3,7 +3,7 @@
 Recorded means of a portfolio, as one series per site and charger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -74,10 +74,6 @@ class Record:
     weather: WeatherRecord | None = None
     """As it was forecast."""
 
-    @property
-    def by_subject(self) -> Mapping[tuple[str, Quantity], Series]:
-        return {(one.subject, one.quantity): one for one in self.series}
-
     def request(
         self, portfolio: Portfolio, at: datetime, grid: SlotGrid, told: Realised | None = None
     ) -> ForecastRequest:
@@ -136,27 +132,23 @@ class Record:
 
     def _newest(self, portfolio: Portfolio, pool: PoolId) -> "_Nets | None":
         """Of at most 28 days; None where a site's load is not recorded."""
-        found, sites = self.by_subject, portfolio.pools[pool].sites
-        nets = [
-            found[site, Quantity.POWER_KW].values_kw
-            - _or_zero(found.get((site, Quantity.AVAILABLE_KW)))
-            + self._drawn_kw(portfolio, site)
-            for site in sites
-            if (site, Quantity.POWER_KW) in found
-        ]
-        if len(nets) < len(sites):
+        sites = portfolio.pools[pool].sites
+        if not self.series:
             return None
         first, step_s = self.series[0], self.series[0].step_s
         older = max(len(first.values_kw) - round(LATELY.total_seconds() / step_s), 0)
+        newest = {(one.subject, one.quantity): one.values_kw[older:] for one in self.series}
+        nets = [
+            newest[site, Quantity.POWER_KW]
+            - newest.get((site, Quantity.AVAILABLE_KW), 0.0)
+            + _drawn_kw(newest, portfolio.assets_of_site[site])
+            for site in sites
+            if (site, Quantity.POWER_KW) in newest
+        ]
+        if len(nets) < len(sites):
+            return None
         start_s = first.start.timestamp() + older * step_s
-        return _Nets(values=np.array(nets)[:, older:], start_s=start_s, step_s=step_s)
-
-    def _drawn_kw(self, portfolio: Portfolio, site: SiteId) -> Floats | float:
-        """At the site's chargers; where nobody measured, nothing."""
-        found = self.by_subject
-        chargers = ((asset, Quantity.POWER_KW) for asset in portfolio.assets_of_site[site])
-        drawn_kw = [np.nan_to_num(found[one].values_kw) for one in chargers if one in found]
-        return np.sum(drawn_kw, axis=0) if drawn_kw else 0.0
+        return _Nets(values=np.array(nets), start_s=start_s, step_s=step_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -256,5 +248,10 @@ def _highest_kw(net_kw: Floats) -> float:
     return float(np.max(net_kw, initial=0.0, where=np.isfinite(net_kw)))
 
 
-def _or_zero(series: Series | None) -> Floats | float:
-    return 0.0 if series is None else series.values_kw
+def _drawn_kw(
+    newest: Mapping[tuple[str, Quantity], Floats], assets: Sequence[AssetId]
+) -> Floats | float:
+    """At a site's chargers; where nobody measured, nothing."""
+    chargers = ((asset, Quantity.POWER_KW) for asset in assets)
+    drawn_kw = [np.nan_to_num(newest[one]) for one in chargers if one in newest]
+    return np.sum(drawn_kw, axis=0) if drawn_kw else 0.0

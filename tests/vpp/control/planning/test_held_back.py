@@ -137,7 +137,8 @@ async def test_forecasts_do_not_learn_from_a_quarter_hour_that_was_held_back() -
     assert mark.value == pytest.approx(0.2)
     until = NOON + timedelta(minutes=45)
     record = await recorded(PORTFOLIO, Kept(means), until)
-    sun_kw = record.by_subject["home", Quantity.AVAILABLE_KW].values_kw[-3:]
+    series = {one.quantity: one for one in record.series if one.subject == "home"}
+    sun_kw = series[Quantity.AVAILABLE_KW].values_kw[-3:]
     np.testing.assert_allclose(sun_kw, [6.0, np.nan, 5.0])
-    load_kw = record.by_subject["home", Quantity.POWER_KW].values_kw[-3:]
+    load_kw = series[Quantity.POWER_KW].values_kw[-3:]
     np.testing.assert_allclose(load_kw, [2.0, 2.0, 2.0])
