@@ -15,7 +15,7 @@ from optimizer.stages.objectives import export_not_above_import, grid_weights, i
 from vpp.domain.arrays import Floats
 from vpp.domain.curve import SlotCosts
 from vpp.domain.order import Order
-from vpp.domain.plan import Band, Corridor, Envelope, Schedule
+from vpp.domain.plan import Band, Corridor, Envelope, Schedule, Stock
 from vpp.domain.plan_check import flow_bounds, node_flows
 from vpp.domain.problem import Problem
 
@@ -33,19 +33,33 @@ LEAST_PART, LEAST_PEAK_PART = 0.05, 0.25
 
 
 def schedule(problem: Problem, decisions: Decisions) -> Schedule:
-    """Expected power and stored energy: batteries, plants, then chargers."""
+    """Expected power and stored energy: batteries, plants, chargers, then converters; stocks."""
+    makers, stores = problem.converters, problem.stores
     fleet, sessions = problem.batteries, problem.sessions
     chargers = tuple(dict.fromkeys(sessions.assets))
     charging = np.zeros((len(chargers), len(problem.grid)))
     np.add.at(charging, [chargers.index(asset) for asset in sessions.assets], decisions.ev)
-    power = np.concatenate([decisions.charge - decisions.discharge, 0.0 - decisions.used, charging])
+    converting = makers.sign[:, None] * decisions.run + 0.0
+    power = np.concatenate(
+        [decisions.charge - decisions.discharge, 0.0 - decisions.used, charging, converting]
+    )
     energy = np.full(power.shape, np.nan)
     energy[: len(fleet.ids)] = decisions.energy(problem)
     return Schedule(
-        assets=(*fleet.ids, *problem.pv.ids, *chargers),
+        assets=(*fleet.ids, *problem.pv.ids, *chargers, *makers.ids),
         power_kw=power,
         energy_kwh=energy,
         grid_kw=decisions.site_kw(problem).sum(0),
+        stocks=tuple(
+            Stock(store=store, unit=substance.unit, content=content, served=served)
+            for store, substance, content, served in zip(
+                stores.ids,
+                stores.substance,
+                decisions.content(problem),
+                stores.demand - decisions.unmet,
+                strict=True,
+            )
+        ),
     )
 
 

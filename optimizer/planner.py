@@ -18,9 +18,8 @@ from optimizer.solving.kept import KeptSolver, SizedSolver
 from optimizer.solving.mathopt import MathOptSolver
 from optimizer.solving.program import Solver
 from optimizer.solving.residuals import violation
-from optimizer.stages.exact import FEW, LOSS, as_good, excluded
+from optimizer.stages.exact import FEW, LOSS, as_good, excluded, settled
 from optimizer.stages.exclusion import Repaired, overlaps, shift
-from optimizer.stages.one_way import one_way
 from optimizer.stages.order import Run, StagedSolver
 from optimizer.value.duals import stored_worth
 from optimizer.value.plain import dual_curve, local_curve
@@ -124,7 +123,8 @@ class LpPlanner:
         run = self._stages.run(problem, _left(deadline))
         repaired = shift(problem, run.model.decisions(run.x))
         steered = problem.foreseen is not None
-        enough = not repaired.shifted or as_good(run, repaired.decisions, steered=steered)
+        sure = not repaired.shifted and not problem.converters.ids
+        enough = sure or as_good(run, repaired.decisions, steered=steered)
         return _Relaxed(run=run, repaired=repaired, enough=enough)
 
     def _excluding(
@@ -143,10 +143,11 @@ class LpPlanner:
         repaired = shift(problem, run.model.decisions(run.x))
         kept = violation(run.model.program, run.model.point(repaired.decisions)) <= LOSS
         notes = [*run.notes, WITHOUT_BINARIES if kept else UNBURNT]
-        ways = one_way(run.model, repaired.decisions, crowded=not kept)
-        run = self._stages.within(ways, _left(deadline))
-        run.notes[:0] = notes
-        return run, _without_overlaps(run)
+        found = settled(run, self._stages, run, deadline, crowded=not kept)
+        if found is None:
+            raise PlannerFailed(f"pool {problem.pool}: {'; '.join(notes)}; none found without")
+        found.notes[:0] = notes
+        return found, _without_overlaps(found)
 
 
 def _without_overlaps(run: Run) -> Repaired:

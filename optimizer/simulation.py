@@ -1,12 +1,18 @@
-"""The surplus rule over a forecast: cars on arrival, surplus stored, deficits served."""
+"""The surplus rule over a forecast: cars on arrival, surplus stored, deficits served.
+
+Hydrogen and heat come after the cars, by what will be asked for.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 
 from optimizer.levelling import levelled
 from optimizer.model.battery import floor_kwh
-from optimizer.model.decisions import Decisions
-from optimizer.model.network import sites_beneath
-from vpp.domain.arrays import Floats, Ints
+from optimizer.model.decisions import Decisions, at_rest
+from optimizer.simulated_conversion import ConversionRule
+from optimizer.simulated_flows import Fitting
+from vpp.domain.arrays import Floats
 from vpp.domain.plan_check import (
     RestFlows,
     fixed_pv_kw,
@@ -17,42 +23,16 @@ from vpp.domain.plan_check import (
 from vpp.domain.problem import Problem
 
 
-class _Fitting:
-    """Which part of wished powers all nodes let through."""
-
-    def __init__(self, problem: Problem, rest: RestFlows, site: Ints) -> None:
-        """``site`` is that of each wish."""
-        beneath = sites_beneath(problem)
-        limited = np.isfinite(rest.lower).any(1) | np.isfinite(rest.upper).any(1)
-        self._rest = rest
-        self._members = [
-            (node, beneath[node], beneath[node][site]) for node in np.flatnonzero(limited)[::-1]
-        ]
-
-    def part(self, slot: int, base: Floats, wish: Floats) -> Floats:
-        """Part of each wish, all of one sign; ``base`` is the sites' net, inside all bounds."""
-        part = np.ones(len(wish))
-        for node, sites, mine in self._members:
-            flow, added = float(base[sites].sum()), float((wish * part)[mine].sum())
-            bound = (self._rest.upper if added > 0 else self._rest.lower)[node, slot]
-            if added != 0.0 and (flow + added - bound) * np.sign(added) > 0:
-                part[mine] *= max(0.0, (bound - flow) / added)
-        return part
-
-
 def simulate(problem: Problem) -> Decisions:
     """A schedule inside every hard limit, slot after slot."""
     rest = rest_flows(problem)
     used = _used_at_rest(problem, rest)
     ev = _cars(problem, rest, used)
-    resting = _decided(problem, used, ev, np.zeros((len(problem.batteries.ids), len(problem.grid))))
+    resting = replace(at_rest(problem), used=used, ev=ev)
+    if problem.stores.ids:
+        run, unmet = ConversionRule(problem, rest).run(resting.site_kw(problem))
+        resting = replace(resting, run=run, unmet=unmet)
     return _storage(problem, rest, resting)
-
-
-def _decided(problem: Problem, used: Floats, ev: Floats, power: Floats) -> Decisions:
-    return Decisions(
-        charge=np.maximum(power, 0.0), discharge=np.maximum(-power, 0.0), used=used, ev=ev
-    )
 
 
 def _used_at_rest(problem: Problem, rest: RestFlows) -> Floats:
@@ -81,10 +61,9 @@ def _cars(problem: Problem, rest: RestFlows, used: Floats) -> Floats:
     """Guaranteed power, and on top as much as fits, from arrival on until the need is met."""
     sessions, hours = problem.sessions, problem.grid.hours
     ev = sessions.guaranteed_kw.copy()
-    idle = np.zeros((len(problem.batteries.ids), len(problem.grid)))
-    base = _decided(problem, used, ev, idle).site_kw(problem)
+    base = replace(at_rest(problem), used=used, ev=ev).site_kw(problem)
     left = sessions.need_kwh - ev @ hours
-    fitting = _Fitting(problem, rest, sessions.site)
+    fitting = Fitting(problem, rest, sessions.site)
     for slot, h in enumerate(hours):
         room = sessions.max_kw[:, slot] - sessions.guaranteed_kw[:, slot]
         wish = np.clip(np.minimum(room, left / h), 0.0, None)
@@ -104,7 +83,7 @@ def _storage(problem: Problem, rest: RestFlows, resting: Decisions) -> Decisions
     power = np.zeros((len(fleet.ids), len(problem.grid)))
     energy, used = fleet.energy_kwh.copy(), resting.used.copy()
     site_kw, floor = resting.site_kw(problem), floor_kwh(fleet)
-    fitting = _Fitting(problem, rest, fleet.site)
+    fitting = Fitting(problem, rest, fleet.site)
     for slot, h in enumerate(hours):
         net = float(site_kw[:, slot].sum())
         free = _behind_ratings(problem, used[:, slot], slot, (fleet.max_kwh - energy) / h)
@@ -123,7 +102,9 @@ def _storage(problem: Problem, rest: RestFlows, resting: Decisions) -> Decisions
             power[:, slot] / fleet.eta_discharge,
         )
         energy = energy + h * gain
-    return _decided(problem, used, resting.ev, power)
+    return replace(
+        resting, charge=np.maximum(power, 0.0), discharge=np.maximum(-power, 0.0), used=used
+    )
 
 
 def _behind_ratings(problem: Problem, used: Floats, slot: int, room_kw: Floats) -> Floats:

@@ -100,6 +100,8 @@ def _add_site_imports(blocks: Blocks, problem: Problem, injections: Sequence[Inj
     fleet, sessions = problem.batteries, problem.sessions
     np.add.at(most, fleet.site, np.broadcast_to(fleet.charge_kw, (most.shape[1], len(fleet.ids))).T)
     np.add.at(most, sessions.site, sessions.max_kw)
+    takes = ~problem.converters.gives
+    np.add.at(most, problem.converters.site[takes], problem.converters.max_kw[takes, None])
     bound = np.maximum(most, 0.0) + MARGIN_KW
     site_import = blocks.columns("site import", demand.shape, 0.0, bound)
     rows = blocks.rows("site import", demand.shape, demand, np.inf, (1.0, site_import))

@@ -6,17 +6,24 @@ import numpy as np
 
 from vpp.domain.arrays import Floats
 from vpp.domain.problem import Problem
+from vpp.domain.stores import content, gained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decisions:
-    """Powers in kW as magnitudes: batteries and PV (assets, slots), sessions (sessions, slots)."""
+    """Powers in kW as magnitudes, and what of the demand for hydrogen and heat is not served.
+
+    Batteries, PV and converters have the shape (assets, slots), sessions (sessions, slots).
+    """
 
     charge: Floats
     discharge: Floats
     used: Floats
     """PV produced, curtailment being the rest of what is available."""
     ev: Floats
+    run: Floats
+    unmet: Floats
+    """Shape (stores, slots), in the unit of each."""
 
     def energy(self, problem: Problem) -> Floats:
         """Stored energy at each slot's end, kWh, shape (batteries, slots).
@@ -34,15 +41,25 @@ class Decisions:
         np.add.at(net, problem.batteries.site, self.charge - self.discharge)
         np.subtract.at(net, problem.pv.site, self.used)
         np.add.at(net, problem.sessions.site, self.ev)
+        makers = problem.converters
+        np.add.at(net, makers.site, makers.sign[:, None] * self.run)
         return net
+
+    def content(self, problem: Problem) -> Floats:
+        """Of every store at each slot's end, in its unit, shape (stores, slots)."""
+        stores, hours = problem.stores, problem.grid.hours
+        gain = gained(stores, problem.converters, self.run, hours)
+        return content(stores, hours, gain, stores.demand - self.unmet)
 
 
 def at_rest(problem: Problem) -> Decisions:
-    """Storage idle, all PV used, sessions at their guaranteed power."""
+    """Storage idle, all PV used, sessions at their guaranteed power, converters standing still."""
     nothing = np.zeros((len(problem.batteries.ids), len(problem.grid)))
     return Decisions(
         charge=nothing,
         discharge=nothing,
         used=problem.pv.available_kw,
         ev=problem.sessions.guaranteed_kw,
+        run=np.zeros((len(problem.converters.ids), len(problem.grid))),
+        unmet=problem.stores.demand,
     )

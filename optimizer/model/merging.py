@@ -58,6 +58,8 @@ def merged(problem: Problem) -> Merged | None:
         batteries=_batteries(fleet, of_battery, site),
         pv=_plants(plants, of_plant, site),
         sessions=replace(problem.sessions, site=site[problem.sessions.site]),
+        stores=replace(problem.stores, site=site[problem.stores.site]),
+        converters=replace(problem.converters, site=site[problem.converters.site]),
         shared=tuple(
             SharedRating(
                 batteries=of_battery[rating.batteries],

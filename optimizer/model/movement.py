@@ -1,15 +1,19 @@
 """Absolute changes: of the schedule against the last one, and of grid power from slot to slot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.model.battery import BatteryBlock
 from optimizer.model.blocks import Blocks
+from optimizer.model.conversion import ConversionBlock
 from optimizer.model.decisions import Decisions
 from optimizer.model.network import NetworkBlock
 from optimizer.model.sessions import SessionBlock
 from vpp.domain.arrays import Floats, Ints
+from vpp.domain.ids import AssetId
+from vpp.domain.plan import Schedule
 from vpp.domain.problem import Problem
 from vpp.domain.slots import SlotGrid
 
@@ -19,12 +23,18 @@ STABLE_H = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChangeBlock:
-    """Columns of ``|power - last power|`` of storage (batteries, slots) and of sessions (pairs)."""
+    """Columns of ``|power - last power|``.
+
+    Of storage and converters (assets, slots), of sessions by (session, slot) pairs.
+    """
 
     battery: Ints
     battery_last: Floats
     row: Ints
     slot: Ints
+    converter: Ints
+    converter_last: Floats
+    converter_row: Ints
     session: Ints
     session_last: Floats
     session_at: tuple[Ints, Ints]
@@ -33,6 +43,8 @@ class ChangeBlock:
         power = (decisions.charge - decisions.discharge)[self.row[:, None], self.slot]
         x[self.battery] = np.abs(power - self.battery_last)
         x[self.session] = np.abs(decisions.ev[self.session_at] - self.session_last)
+        run = decisions.run[self.converter_row[:, None], self.slot]
+        x[self.converter] = np.abs(run - self.converter_last)
 
 
 def last_storage_kw(problem: Problem) -> Floats:
@@ -58,7 +70,11 @@ def _soon(problem: Problem, last: SlotGrid) -> tuple[Ints, Ints]:
 
 
 def add_change(
-    blocks: Blocks, problem: Problem, batteries: BatteryBlock, sessions: SessionBlock
+    blocks: Blocks,
+    problem: Problem,
+    batteries: BatteryBlock,
+    sessions: SessionBlock,
+    conversion: ConversionBlock,
 ) -> ChangeBlock | None:
     """``d >= +-(power - last power)`` for the slots that the last schedule knows; else None."""
     last, grid = problem.last_schedule, problem.last_grid
@@ -66,16 +82,19 @@ def add_change(
         return None
     slot, then = _soon(problem, grid)
     known = {asset: i for i, asset in enumerate(last.assets)}
-    row = np.array([b for b, a in enumerate(problem.batteries.ids) if a in known], dtype=np.int64)
-    rows_then = np.array([known[problem.batteries.ids[b]] for b in row], dtype=np.int64)
-    battery_last = last.power_kw[np.ix_(rows_then, then)].reshape(len(row), len(slot))
-    fleet = problem.batteries
+    fleet, makers = problem.batteries, problem.converters
+    row, battery_last = _kept_to(last, fleet.ids, then)
+    converter_row, converter_last = _kept_to(last, makers.ids, then)
+    converter_last = converter_last * makers.sign[converter_row, None]
     rating = np.maximum(fleet.charge_kw, fleet.discharge_kw)[row, None]
     at = (row[:, None], slot)
     battery = _absolute(
         blocks, "change of storage", battery_last, np.abs(battery_last) + rating,
         (1.0, batteries.charge[at]), (-1.0, batteries.discharge[at]),
     )  # fmt: skip
+    most = np.abs(converter_last) + makers.max_kw[converter_row, None]
+    run = conversion.segment[converter_row[:, None], :, slot]
+    converter = _absolute(blocks, "change of converters", converter_last, most, (1.0, run))
     at_slot = dict(zip(slot.tolist(), then.tolist(), strict=True))
     near = [
         i
@@ -98,10 +117,21 @@ def add_change(
         battery_last=battery_last,
         row=row,
         slot=slot,
+        converter=converter,
+        converter_last=converter_last,
+        converter_row=converter_row,
         session=session,
         session_last=session_last,
         session_at=(v, t),
     )
+
+
+def _kept_to(last: Schedule, ids: Sequence[AssetId], then: Ints) -> tuple[Ints, Floats]:
+    """Which assets the last schedule knows, and their power in these slots of it."""
+    known = {asset: i for i, asset in enumerate(last.assets)}
+    row = np.array([i for i, asset in enumerate(ids) if asset in known], dtype=np.int64)
+    rows_then = np.array([known[ids[i]] for i in row], dtype=np.int64)
+    return row, last.power_kw[np.ix_(rows_then, then)].reshape(len(row), len(then))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -66,6 +66,9 @@ def reachable_flows(problem: Problem) -> tuple[Floats, Floats]:
     np.subtract.at(most, problem.pv.site, fixed_pv_kw(problem))
     np.add.at(least, problem.sessions.site, problem.sessions.guaranteed_kw)
     np.add.at(most, problem.sessions.site, problem.sessions.max_kw)
+    makers = problem.converters
+    np.add.at(most, makers.site[~makers.gives], makers.max_kw[~makers.gives, None])
+    np.subtract.at(least, makers.site[makers.gives], makers.max_kw[makers.gives, None])
     return node_flows(problem, least), node_flows(problem, most)
 
 
@@ -81,8 +84,8 @@ def contract_caps(problem: Problem) -> Caps:
     """``cap - margin`` of every contract (formulation 5.2).
 
     A margin ends where nothing is left that could give way: it never asks for less than flows with
-    every battery at full power, all sun used and cars at what they are guaranteed (for export: the
-    other way round), and never for power the other way.
+    every battery and converter at full power, all sun used and cars at what they are guaranteed
+    (for export: the other way round), and never for power the other way.
     """
     nodes, (least, most) = problem.nodes, reachable_flows(problem)
     return Caps(

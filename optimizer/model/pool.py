@@ -7,6 +7,7 @@ import numpy as np
 from optimizer.model.battery import BatteryBlock, add_batteries
 from optimizer.model.blocks import Blocks
 from optimizer.model.charges import ChargesBlock, add_charges
+from optimizer.model.conversion import ConversionBlock, add_conversion
 from optimizer.model.decisions import Decisions
 from optimizer.model.movement import ChangeBlock, GridShapeBlock, add_change, add_grid_shape
 from optimizer.model.network import NetworkBlock, add_network, kept_nodes
@@ -18,6 +19,7 @@ from vpp.domain.arrays import Floats
 from vpp.domain.order import Order
 from vpp.domain.plan_check import fixed_pv_kw
 from vpp.domain.problem import Problem
+from vpp.domain.stores import RUNNING_KW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +33,7 @@ class PoolModel:
     batteries: BatteryBlock
     plants: PlantBlock
     sessions: SessionBlock
+    conversion: ConversionBlock
     network: NetworkBlock
     terminal: TerminalBlock
     charges: ChargesBlock
@@ -50,7 +53,16 @@ class PoolModel:
             discharge=inside[self.batteries.discharge],
             used=used,
             ev=ev,
+            run=self._run(inside),
+            unmet=inside[self.conversion.unmet] if self.elastic else 0.0 * problem.stores.demand,
         )
+
+    def _run(self, x: Floats) -> Floats:
+        """Power of the converters; what misses zero or the least power by rounding is put there."""
+        makers = self.problem.converters
+        run, least = x[self.conversion.segment].sum(axis=1), makers.min_kw[:, None]
+        run = np.where(np.abs(run - least) <= RUNNING_KW, least, run)
+        return np.where(run <= RUNNING_KW, 0.0, np.minimum(run, makers.max_kw[:, None]))
 
     def point(self, decisions: Decisions) -> Floats:
         """The decisions with all that follows from them: the point whose rows certify them."""
@@ -59,6 +71,7 @@ class PoolModel:
         self.batteries.fill(x, self.problem, decisions)
         self.plants.fill(x, decisions)
         self.sessions.fill(x, self.problem, decisions)
+        self.conversion.fill(x, self.problem, decisions)
         self.network.fill(x, self.problem, site_kw)
         self.terminal.fill(x, self.problem, decisions.energy(self.problem))
         self.charges.fill(x, self.problem, site_kw)
@@ -75,11 +88,13 @@ def build(problem: Problem, *, elastic: bool) -> PoolModel:
     batteries = add_batteries(blocks, problem, elastic=elastic)
     plants = add_plants(blocks, problem)
     sessions = add_sessions(blocks, problem, elastic=elastic)
+    conversion = add_conversion(blocks, problem, elastic=elastic)
     add_shared_ratings(blocks, problem, batteries, plants)
     injections = (
         *batteries.injections(problem),
         *plants.injections(problem),
         *sessions.injections(problem),
+        *conversion.injections(problem),
     )
     network = add_network(blocks, problem, injections, elastic=elastic)
     terminal = add_terminal(blocks, problem, batteries)
@@ -87,7 +102,7 @@ def build(problem: Problem, *, elastic: bool) -> PoolModel:
     least, most = kept.least, kept.most
     upper = np.maximum(most[0], 0.0)
     charges = add_charges(blocks, problem, network, injections, upper)
-    change = add_change(blocks, problem, batteries, sessions)
+    change = add_change(blocks, problem, batteries, sessions, conversion)
     shape = None
     if problem.goals.order is Order.GRID:
         span = float((most[0] - least[0]).max() + np.abs(np.diff(least[0])).max(initial=0.0))
@@ -99,6 +114,7 @@ def build(problem: Problem, *, elastic: bool) -> PoolModel:
         batteries=batteries,
         plants=plants,
         sessions=sessions,
+        conversion=conversion,
         network=network,
         terminal=terminal,
         charges=charges,

@@ -1,5 +1,7 @@
 """A schedule of what was planned as one, shared among its members; none if they cannot follow."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from optimizer.levelling import levelled
@@ -36,7 +38,7 @@ def split(problem: Problem, whole: Merged, decisions: Decisions) -> Decisions | 
             return None
         charge_kw[members] = np.maximum(power_kw, 0.0)
         discharge_kw[members] = np.maximum(-power_kw, 0.0)
-    return Decisions(charge=charge_kw, discharge=discharge_kw, used=used_kw, ev=decisions.ev)
+    return replace(decisions, charge=charge_kw, discharge=discharge_kw, used=used_kw)
 
 
 def _plants_kw(problem: Problem, whole: Merged, decisions: Decisions) -> Floats:

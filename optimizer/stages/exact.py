@@ -1,7 +1,7 @@
-"""Binaries, only where the exclusion certificate fails: charge or discharge, in these slots."""
+"""Binaries, only where the certificate fails: charge or discharge, run or stand still."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array, csc_array, hstack, vstack
@@ -14,6 +14,14 @@ from optimizer.stages.exclusion import overlaps
 from optimizer.stages.objectives import TIES, Stage
 from optimizer.stages.one_way import barred, one_way
 from optimizer.stages.order import Run, StagedSolver
+from optimizer.stages.switching import (
+    first_segment,
+    order_places,
+    out_of_turn,
+    patterns,
+    switched,
+    undecided,
+)
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.errors import PlannerFailed
 
@@ -31,6 +39,45 @@ LEAST_S = 0.01
 PREFERENCES = ("S0", "S1", "S2")
 """Stages that a repair may not worsen; wear falls with it and ties do not matter."""
 WEIGHTED = "SG"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Places:
+    """Where binaries decide."""
+
+    battery: Bools
+    """Charge or discharge, shape (batteries, slots)."""
+    converter: Bools
+    """Run or stand still in every slot: starts couple them; shape (C',)."""
+    turn: Bools
+    """One segment of load after the other, shape (converters, slots)."""
+
+    @classmethod
+    def of(cls, run: Run) -> "Places":
+        """Where the run's point does what cannot be."""
+        model, x = run.model, run.x
+        return cls(
+            battery=overlaps(model.decisions(x)),
+            converter=undecided(model, x),
+            turn=out_of_turn(model, x),
+        )
+
+    def __or__(self, other: "Places") -> "Places":
+        return Places(
+            battery=self.battery | other.battery,
+            converter=self.converter | other.converter,
+            turn=self.turn | other.turn,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.battery.any() or self.converter.any() or self.turn.any())
+
+    def all(self) -> "Places":
+        return Places(
+            battery=np.ones_like(self.battery),
+            converter=np.ones_like(self.converter),
+            turn=np.ones_like(self.turn),
+        )
 
 
 def as_good(run: Run, decisions: Decisions, *, steered: bool) -> bool:
@@ -57,7 +104,10 @@ def as_good(run: Run, decisions: Decisions, *, steered: bool) -> bool:
 
 
 def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float) -> Run | None:
-    """The stages once more, in which a battery goes one way wherever the relaxation went both.
+    """The stages once more, without what cannot be.
+
+    A battery goes one way wherever the relaxation went both, and a converter runs or stands still
+    where it did neither.
 
     Mixed-integer programs decide the ways, in the order of the stages and as far as they are solved
     in half of the time, all told. Linear programs decide the rest: the ways are bounds there, so
@@ -66,7 +116,9 @@ def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float
     None if there is no point at all.
     """
     model, found, begun = run.model, None, time.monotonic()
-    places = overlaps(model.decisions(run.x))
+    places = Places.of(run)
+    if not places:
+        places = replace(places.all(), battery=places.battery)
     for left in reversed(range(ROUNDS)):
         program, notes = _with_switches(model, places), list[str]()
         x = _ordered(run, program, engine, begun + BINARIES_PART * time_limit_s, notes)
@@ -77,31 +129,77 @@ def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float
         if found is None:
             break
         found.notes[:0] = [*run.notes, _said(places), *notes]
-        more = overlaps(found.model.decisions(found.x))
-        if not more.any():
+        more = Places.of(found)
+        if not more:
             return found
-        places = places | more if left > 1 and places.size > FEW else np.ones_like(places)
+        places = places | more if left > 1 and places.battery.size > FEW else places.all()
     if found is None:
         return None
-    ways = one_way(found.model, found.model.decisions(found.x), crowded=False)
-    last = _within(run, stages, ways, begun + time_limit_s)
+    last = settled(run, stages, found, begun + time_limit_s, crowded=False)
     if last is not None:
         last.notes[:0] = [*found.notes, "elsewhere, time was over for more binaries"]
     return last
 
 
-def _said(places: Bools) -> str:
+def settled(
+    run: Run, stages: StagedSolver, found: Run, deadline: float, *, crowded: bool
+) -> Run | None:
+    """The stages without binaries: every battery one way, every converter by a rule.
+
+    Args:
+        run: In which what the engines take is counted.
+        stages: Solve them.
+        found: Whose point says which way.
+        deadline: Of monotonic time.
+        crowded: See ``one_way``.
+    """
+    model, x = found.model, found.x
+    ways = one_way(model, model.decisions(x), crowded=crowded)
+    if not model.problem.converters.ids:
+        return _within(run, stages, ways, deadline)
+    ways = first_segment(ways, out_of_turn(model, x))
+    for which, on in patterns(model, x):
+        last = _within(run, stages, switched(ways, which, on), deadline)
+        if last is not None and not out_of_turn(last.model, last.x).any():
+            return last
+        ways = first_segment(ways, np.ones_like(out_of_turn(model, x)))
+    return None
+
+
+def _said(places: Places) -> str:
+    why = [
+        said
+        for said, there in (
+            ("charged and discharged at once", places.battery),
+            ("ran converters where they can only start or stand still", places.converter),
+            ("wasted power in converters", places.turn),
+        )
+        if there.any()
+    ]
+    slots = places.turn.shape[1]
+    count = int(places.battery.sum() + slots * places.converter.sum() + places.turn.sum())
     return (
-        f"relaxation charged and discharged at once: {int(places.sum())} binaries decide,"
+        f"relaxation {' and '.join(why)}: {count} binaries decide,"
         " and later stages keep to former ones within 1e-8"
     )
 
 
-def _going(model: PoolModel, places: Bools, charges: Bools) -> PoolModel:
-    """The program in which batteries at these places may only go the ways decided."""
-    charge, discharge = np.zeros((2, *places.shape), dtype=bool)
-    charge[places], discharge[places] = ~charges, charges
-    return barred(model, charge=charge, discharge=discharge)
+def _going(model: PoolModel, places: Places, chosen: Bools) -> PoolModel:
+    """The program in which what binaries decided is a bound."""
+    count, slots = int(places.battery.sum()), places.turn.shape[1]
+    charges, chosen = chosen[:count], chosen[count:]
+    charge, discharge = np.zeros((2, *places.battery.shape), dtype=bool)
+    charge[places.battery], discharge[places.battery] = ~charges, charges
+    model = barred(model, charge=charge, discharge=discharge)
+    on = np.zeros(model.conversion.on.shape, dtype=bool)
+    on[places.converter] = chosen[: int(places.converter.sum()) * slots].reshape(-1, slots)
+    model = switched(model, places.converter, on)
+    full = chosen[int(places.converter.sum()) * slots :]
+    first, second, width, _ = order_places(model, places.turn)
+    lower, upper = model.program.lower.copy(), model.program.upper.copy()
+    lower[first[full]] = width[full]
+    upper[second[~full]] = 0.0
+    return replace(model, program=replace(model.program, lower=lower, upper=upper))
 
 
 def _within(run: Run, stages: StagedSolver, model: PoolModel, deadline: float) -> Run | None:
@@ -114,8 +212,33 @@ def _within(run: Run, stages: StagedSolver, model: PoolModel, deadline: float) -
     return found
 
 
-def _with_switches(model: PoolModel, places: Bools) -> LinearProgram:
-    """``ch <= P_ch y`` and ``dis <= P_dis (1 - y)`` with y whole, at these places."""
+def _with_switches(model: PoolModel, places: Places) -> LinearProgram:
+    """With whole y: ``ch <= P_ch y`` and ``dis <= P_dis (1 - y)``, and the switches of converters.
+
+    Segments in turn: ``p_q >= w_q z``, ``p_(q+1) <= w_(q+1) z`` with whole z.
+    """
+    program = _with_ways(model, places.battery)
+    ways, width = program.whole, len(program.lower)
+    first, second, filled, most = order_places(model, places.turn)
+    count, index = len(first), np.arange(len(first))
+    rows = np.concatenate([index, index, count + index, count + index])
+    columns = np.concatenate([first, width + index, second, width + index])
+    ones = np.ones(count)
+    factors = np.concatenate([ones, -filled, ones, -most])
+    turns = coo_array((factors, (rows, columns)), shape=(2 * count, width + count))
+    wider = hstack([program.matrix, csc_array((program.matrix.shape[0], count))])
+    return replace(
+        program,
+        matrix=csc_array(vstack([wider, turns])),
+        lower=np.append(program.lower, np.zeros(count)),
+        upper=np.append(program.upper, ones),
+        row_lower=np.concatenate([program.row_lower, np.zeros(count), np.full(count, -np.inf)]),
+        row_upper=np.concatenate([program.row_upper, np.full(count, np.inf), np.zeros(count)]),
+        whole=np.concatenate([ways, model.conversion.on[places.converter].ravel(), width + index]),
+    )
+
+
+def _with_ways(model: PoolModel, places: Bools) -> LinearProgram:
     program, fleet = model.program, model.problem.batteries
     battery, _ = np.nonzero(places)
     count, width = len(battery), len(program.lower)

@@ -1,6 +1,6 @@
 """The exclusion certificate: no battery charges and discharges at once; and its repair."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,11 +36,10 @@ def shift(problem: Problem, decisions: Decisions) -> Repaired:
     eta = (fleet.eta_charge * fleet.eta_discharge)[:, None]
     cut = np.minimum(decisions.charge, decisions.discharge / eta)
     where = overlaps(decisions)
-    moved = Decisions(
+    moved = replace(
+        decisions,
         charge=_without_dust(decisions.charge - cut, cut),
         discharge=_without_dust(decisions.discharge - eta * cut, cut),
-        used=decisions.used,
-        ev=decisions.ev,
     )
     if where.any():
         moved = _curtailed(problem, moved)
@@ -59,15 +58,9 @@ def _curtailed(problem: Problem, decisions: Decisions) -> Decisions:
     curtailable = np.array(problem.pv.curtailable, dtype=bool)
     beneath = sites_beneath(problem)
     for node in range(len(lower) - 1, -1, -1):
-        flow = node_flows(problem, _with(decisions, used).site_kw(problem))[node]
+        flow = node_flows(problem, replace(decisions, used=used).site_kw(problem))[node]
         excess = np.maximum(lower[node] - flow, 0.0)
         mine = np.flatnonzero(curtailable & beneath[node][problem.pv.site])
         total = used[mine].sum(0)
         used[mine] *= 1.0 - np.minimum(1.0, excess / np.maximum(total, 1e-12))
-    return _with(decisions, used)
-
-
-def _with(decisions: Decisions, used: Floats) -> Decisions:
-    return Decisions(
-        charge=decisions.charge, discharge=decisions.discharge, used=used, ev=decisions.ev
-    )
+    return replace(decisions, used=used)

@@ -7,9 +7,10 @@ import numpy as np
 
 from optimizer.model.charges import billing_intervals
 from optimizer.model.pool import PoolModel
-from vpp.domain.arrays import Floats
+from vpp.domain.arrays import Floats, Ints
 from vpp.domain.order import Order
 from vpp.domain.problem import Problem
+from vpp.domain.stores import Substance
 
 PREFER_USE = 1.0
 PREFER_EARLY = 0.02
@@ -35,7 +36,10 @@ class Stage:
 
 
 def service_stages(model: PoolModel) -> Iterator[Stage]:
-    """S0: limits (ratings, contracts, their margins), energy for vehicles, reserve and window."""
+    """S0: limits (ratings, contracts, their margins), then service.
+
+    Energy for vehicles, hydrogen, heat, reserve and window.
+    """
     hours = model.problem.grid.hours
     for kind in ("rating", "contract", "contract margin"):
         cost = np.zeros(len(model.program.lower))
@@ -48,11 +52,29 @@ def service_stages(model: PoolModel) -> Iterator[Stage]:
     cost[model.sessions.unmet] = 1.0
     if cost.any():
         yield Stage(name="S0 EV energy unmet", unit="kWh", cost=cost)
+    yield from _stores_stages(model, model.conversion.unmet, "unmet")
     cost = np.zeros(len(model.program.lower))
     cost[model.batteries.short] = hours[model.batteries.short_at[1]]
     cost[model.batteries.over] = hours[model.batteries.over_at[1]]
     if cost.any():
         yield Stage(name="S0 reserve shortfall", unit="kWh h", cost=cost)
+    yield from _stores_stages(model, model.conversion.short, "below least")
+
+
+def _stores_stages(model: PoolModel, columns: Ints, what: str) -> Iterator[Stage]:
+    """One for each substance: a kilogram is not weighed against a kWh."""
+    conversion, stores = model.conversion, model.problem.stores
+    for substance in Substance:
+        cost = np.zeros(len(model.program.lower))
+        if what == "unmet":
+            cost[columns[[one is substance for one in stores.substance]]] = 1.0
+        else:
+            store, slot = conversion.short_at
+            mine = np.array([stores.substance[k] is substance for k in store], dtype=bool)
+            cost[columns[mine]] = model.problem.grid.hours[slot[mine]]
+        if cost.any():
+            unit = substance.unit if what == "unmet" else f"{substance.unit} h"
+            yield Stage(name=f"S0 {substance} {what}", unit=unit, cost=cost)
 
 
 def ordered_stages(model: PoolModel) -> Iterator[Stage]:
@@ -74,10 +96,18 @@ def ordered_stages(model: PoolModel) -> Iterator[Stage]:
 
 
 def local_stage(model: PoolModel) -> Stage:
-    """S1: ``sum of h I - value of what is stored at the end`` (formulation 5.3, kappa_b = 1)."""
+    """S1: ``sum of h I - value of what is stored at the end`` (formulation 5.3, kappa_b = 1).
+
+    Hydrogen and heat are credited where they are left in store, not where they are made. What a
+    fuel gives counts as import: it comes from outside as that does.
+    """
+    problem, conversion = model.problem, model.conversion
     cost = np.zeros(len(model.program.lower))
-    cost[model.network.imported] = model.problem.grid.hours
+    cost[model.network.imported] = problem.grid.hours
+    cost[conversion.segment[problem.converters.fuelled]] = problem.grid.hours
+    cost[conversion.start] = problem.converters.start_kwh[conversion.switched, None]
     cost[model.terminal.segment] = -model.terminal.value.slope
+    cost[conversion.left] = -problem.stores.worth_kwh
     return Stage(name=f"S1 import {LESS_LEFT}", unit="kWh", cost=cost)
 
 
@@ -102,7 +132,29 @@ def cost_stage(model: PoolModel, export: Floats) -> Stage:
     cost[model.charges.peak] = prices.peak_per_kw
     cost[model.charges.site_import] = prices.fee_per_kwh * hours
     cost[model.terminal.segment] = -model.terminal.value.price * model.terminal.value.slope
+    _add_conversion(cost, model, import_price(problem), model.terminal.value.price, 1.0)
     return Stage(name=f"S2 cost {LESS_LEFT}", unit=prices.currency, cost=cost)
+
+
+def _add_conversion(
+    cost: Floats, model: PoolModel, imports: Floats, later: float, money: float
+) -> None:
+    """Fuel, starts and what hydrogen and heat are worth at the end.
+
+    Args:
+        cost: To which they are added.
+        model: Of the pool.
+        imports: What a kWh of import costs in each slot.
+        later: What one costs after the horizon.
+        money: What a unit of money weighs.
+    """
+    makers, stores, conversion = model.problem.converters, model.problem.stores, model.conversion
+    fuel = money * makers.fuel_per_kwh[:, None] * model.problem.grid.hours
+    cost[conversion.segment] = fuel[:, None, :]
+    which = conversion.switched
+    begun = money * makers.start_cost[which, None] + makers.start_kwh[which, None] * imports
+    cost[conversion.start] = np.maximum(begun, 0.0)
+    cost[conversion.left] = -(later * stores.worth_kwh + money * stores.worth_money[:, None])
 
 
 def wear_stage(model: PoolModel) -> Stage:
@@ -121,15 +173,19 @@ def change_stage(model: PoolModel) -> Stage:
     if model.change is not None:
         cost[model.change.battery] = 1.0
         cost[model.change.session] = 1.0
+        cost[model.change.converter] = 1.0
     return Stage(name="S4 change", unit="kW", cost=cost)
 
 
 def tie_stage(model: PoolModel) -> Stage:
-    """S4, last ties: no needless curtailment, then energy stored early."""
-    hours = model.problem.grid.hours
+    """S4, last ties: no needless curtailment, then energy, hydrogen and heat stored early."""
+    hours, stores = model.problem.grid.hours, model.problem.stores
     cost = np.zeros(len(model.program.lower))
     cost[model.plants.used] = -PREFER_USE * hours[model.plants.slot]
     cost[model.batteries.energy] = -PREFER_EARLY * hours
+    cost[model.conversion.content] = (
+        -PREFER_EARLY * hours * stores.worth_kwh.max(axis=1, initial=0.0)[:, None]
+    )
     return Stage(name=TIES, unit="kWh", cost=cost)
 
 
@@ -196,6 +252,7 @@ def grid_stage(model: PoolModel) -> Stage:
         cost[model.shape.highest] = weights.highest
     mean = max(float(hours @ imports / hours.sum()), 0.0)
     cost[model.terminal.segment] = -mean * model.terminal.value.slope
+    _add_conversion(cost, model, imports, mean, weights.cost)
     return Stage(name="SG weighted sum", unit="of no storage", cost=cost)
 
 

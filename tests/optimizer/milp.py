@@ -247,25 +247,26 @@ class Exact:
     def _cap_kw(self, way: int) -> Floats:
         """A contract less its margin, but never less than what can be reached at all."""
         problem, nodes = self.problem, self.problem.nodes
-        fleet, plants, cars = problem.batteries, problem.pv, problem.sessions
         contract = nodes.contract_import_kw if way > 0 else nodes.contract_export_kw
         margin = nodes.margin_import_kw if way > 0 else nodes.margin_export_kw
-        fixed = ~np.array(plants.curtailable, dtype=bool)
-        site = np.zeros(problem.load_kw.shape)
-        for s in range(len(site)):
-            site[s] = problem.load_kw[s]
-            if way > 0:
-                site[s] += cars.guaranteed_kw[cars.site == s].sum(0)
-                site[s] -= fleet.discharge_kw[fleet.site == s].sum()
-                site[s] -= plants.available_kw[plants.site == s].sum(0)
-            else:
-                site[s] += cars.max_kw[cars.site == s].sum(0)
-                site[s] += fleet.charge_kw[fleet.site == s].sum()
-                site[s] -= plants.available_kw[(plants.site == s) & fixed].sum(0)
+        site = np.stack([self._rigid_kw(s, way) for s in range(len(problem.sites))])
         rigid = np.stack([way * site[self._beneath(n)].sum(0) for n in range(len(nodes.ids))])
         return np.asarray(
             np.minimum(contract, np.maximum(contract - margin, np.maximum(rigid, 0.0)))
         )
+
+    def _rigid_kw(self, s: int, way: int) -> Floats:
+        """A site's net with all that can give way doing so, shape (slots,)."""
+        problem = self.problem
+        fleet, plants, cars = problem.batteries, problem.pv, problem.sessions
+        fixed = ~np.array(plants.curtailable, dtype=bool)
+        if way > 0:
+            net = problem.load_kw[s] + cars.guaranteed_kw[cars.site == s].sum(0)
+            net = net - fleet.discharge_kw[fleet.site == s].sum()
+            return np.asarray(net - plants.available_kw[plants.site == s].sum(0))
+        net = problem.load_kw[s] + cars.max_kw[cars.site == s].sum(0)
+        net = net + fleet.charge_kw[fleet.site == s].sum()
+        return np.asarray(net - plants.available_kw[(plants.site == s) & fixed].sum(0))
 
     def _end(self, terminal: TerminalValue) -> None:
         fleet, last = self.problem.batteries, len(self.hours) - 1
@@ -283,10 +284,27 @@ class Exact:
         least = {kind: self.beyond(kind) for kind in ("rating", "contract", "margin")}
         names = list(self._index)
         least["unmet"] = self.minimise({n: 1.0 for n in names if n.startswith("unmet")})
+        least |= self._lacking()
         least["reserve"] = self.minimise(
             {n: self.hours[int(n.split(",")[1])] for n in names if n.startswith(("short", "over"))}
         )
-        return least
+        return least | self._below_least()
+
+    def _lacking(self) -> dict[str, float]:
+        """Of hydrogen, then of heat."""
+        return {}
+
+    def _below_least(self) -> dict[str, float]:
+        """Of stores begun below what they are to keep."""
+        return {}
+
+    def _beside(self, imports: Floats, later: float, money: float) -> dict[str, float]:
+        """Fuel, starts and contents left, at what a kWh of import costs now and later."""
+        return {}
+
+    def _from_outside(self) -> dict[str, float]:
+        """The same where only what is brought in counts."""
+        return {}
 
     def beyond(self, kind: str) -> float:
         """Least kWh beyond limits of a kind."""
@@ -295,6 +313,7 @@ class Exact:
 
     def local(self, terminal: TerminalValue) -> float:
         cost = {f"I{t}": h for t, h in enumerate(self.hours)}
+        cost |= self._from_outside()
         return self.minimise(cost | {f"w{k}": -slope for k, slope in enumerate(terminal.slope)})
 
     def money(self, terminal: TerminalValue, *, clamp: bool) -> float:
@@ -310,7 +329,7 @@ class Exact:
             cost[self._peak()] = prices.peak_per_kw
         for k, slope in enumerate(terminal.slope):
             cost[f"w{k}"] = -slope * terminal.price
-        return self.minimise(cost)
+        return self.minimise(cost | self._beside(buy, terminal.price, 1.0))
 
     def weighted(self, terminal: TerminalValue) -> float:
         """The order ``grid``; its weights are data here."""
@@ -331,7 +350,7 @@ class Exact:
         mean = max(float(np.average(buy, weights=self.hours)), 0.0)
         for k, slope in enumerate(terminal.slope):
             cost[f"w{k}"] = -mean * slope
-        return self.minimise(cost)
+        return self.minimise(cost | self._beside(buy, mean, weights.cost))
 
     def _peak(self) -> str:
         """Minute by minute: the mean of each quarter hour, the first partly measured."""

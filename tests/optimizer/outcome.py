@@ -6,6 +6,7 @@ from vpp.domain.arrays import Floats
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import node_flows
 from vpp.domain.problem import Problem
+from vpp.domain.stores import Substance
 
 
 def flows_kw(problem: Problem, plan: Plan) -> Floats:
@@ -14,6 +15,7 @@ def flows_kw(problem: Problem, plan: Plan) -> Floats:
     for part in (problem.batteries, problem.pv):
         owner |= dict(zip(part.ids, part.site.tolist(), strict=True))
     owner |= dict(zip(problem.sessions.assets, problem.sessions.site.tolist(), strict=True))
+    owner |= dict(zip(problem.converters.ids, problem.converters.site.tolist(), strict=True))
     for asset, power_kw in zip(plan.schedule.assets, plan.schedule.power_kw, strict=True):
         site_kw[owner[asset]] += power_kw
     return node_flows(problem, site_kw)
@@ -34,3 +36,9 @@ def unmet_kwh(problem: Problem, plan: Plan) -> float:
         asked = min(float(sessions.need_kwh[v]), float(sessions.max_kw[v] @ hours))
         missing += max(asked - given, 0.0)
     return missing
+
+
+def lacking(problem: Problem, plan: Plan, substance: Substance) -> float:
+    """What of the demand for hydrogen (kg) or heat (kWh) the plan leaves unserved."""
+    held = zip(problem.stores.demand, plan.schedule.stocks, problem.stores.substance, strict=True)
+    return float(sum((asked - one.served).sum() for asked, one, of in held if of is substance))

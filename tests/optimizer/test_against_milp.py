@@ -9,12 +9,14 @@ from optimizer.model.pool import build
 from optimizer.planner import LpPlanner
 from tests.optimizer.anything import any_problem
 from tests.optimizer.cases import KINDS, PATIENT_S, random_problem
-from tests.optimizer.milp import Exact
-from tests.optimizer.outcome import beyond_kwh, unmet_kwh
+from tests.optimizer.converted import converted_problem
+from tests.optimizer.milp_conversion import ExactConversion
+from tests.optimizer.outcome import beyond_kwh, lacking, unmet_kwh
 from tests.thoroughness import examples
 from vpp.domain.order import Order
 from vpp.domain.plan import Plan
 from vpp.domain.problem import Problem
+from vpp.domain.stores import Substance
 
 CASES = examples(50)
 STEEP = (399,)
@@ -36,28 +38,30 @@ def assert_exact(problem: Problem) -> None:
 
 def assert_as_exact(plan: Plan, problem: Problem, *, presolve: bool) -> None:
     nodes, terminal = problem.nodes, build(problem, elastic=False).terminal.value
-    exact = Exact(problem, terminal, presolve=presolve)
+    exact = ExactConversion(problem, terminal, presolve=presolve)
     least = exact.service()
     rating = beyond_kwh(problem, plan, nodes.import_kw, nodes.export_kw)
     contract = beyond_kwh(problem, plan, nodes.contract_import_kw, nodes.contract_export_kw)
     assert rating == pytest.approx(least["rating"], abs=1e-5)
     assert contract == pytest.approx(least["contract"], abs=1e-5)
     assert unmet_kwh(problem, plan) == pytest.approx(least["unmet"], abs=1e-5)
+    for substance in Substance:
+        assert lacking(problem, plan, substance) == pytest.approx(least[substance], abs=1e-5)
     order = problem.goals.order
-    if order is Order.LOCAL:
-        first, second = exact.local(terminal), exact.money(terminal, clamp=False)
-    elif order is Order.COST:
-        first, second = exact.money(terminal, clamp=True), exact.local(terminal)
-    else:
-        first, second = exact.weighted(terminal), exact.local(terminal)
     names = {Order.LOCAL: ("S1", "S2"), Order.COST: ("S2", "S1"), Order.GRID: ("SG", "S1")}[order]
-    weightless = order is Order.GRID and first == 0.0
-    if not weightless:
-        assert reached(plan, names[0]) == pytest.approx(first, abs=1e-6, rel=1e-6)
-    found = reached(plan, names[1])
-    if found > second + 1e-4:
-        second = exact.reachable()
-    assert found == pytest.approx(second, abs=1e-4)
+    by_name = {
+        "S1": lambda: exact.local(terminal),
+        "S2": lambda: exact.money(terminal, clamp=order is Order.COST),
+        "SG": lambda: exact.weighted(terminal),
+    }
+    for name, near in zip(names, (1e-6, 1e-4), strict=True):
+        best = by_name[name]()
+        if order is Order.GRID and name == "SG" and best == 0.0:
+            continue
+        found = reached(plan, name)
+        if found > best + near:
+            best = exact.reachable()
+        assert found == pytest.approx(best, abs=near, rel=1e-6 if near == 1e-6 else None)
 
 
 @pytest.mark.fuzz
@@ -91,6 +95,13 @@ def test_what_was_once_missed_is_exact(seed: int, order: Order) -> None:
 @pytest.mark.parametrize("order", list(Order))
 def test_anything_at_once_equals_the_exact_optimum(seed: int, order: Order) -> None:
     assert_exact(any_problem(seed, order))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(CASES // 3))
+@pytest.mark.parametrize("order", list(Order))
+def test_hydrogen_and_heat_equal_the_exact_optimum(seed: int, order: Order) -> None:
+    assert_exact(converted_problem(seed, order))
 
 
 @pytest.mark.fuzz

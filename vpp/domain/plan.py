@@ -32,11 +32,14 @@ class Corridor:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Envelope:
-    """Bounds on the energy an appointment has received since the plan's start, by slot end."""
+    """Bounds on the energy an appointment has received since the plan's start, by slot end.
+
+    Of a converter that gives power (fuel cell, CHP) both are negative or zero: energy goes out.
+    """
 
     asset: AssetId
     appointment: str
-    """Id of the session, run or refuelling."""
+    """Id of the session or run; of a converter the store that it fills or draws on."""
     least_kwh: Floats
     most_kwh: Floats
     worth: float
@@ -44,6 +47,23 @@ class Envelope:
 
     def __post_init__(self) -> None:
         for name in ("least_kwh", "most_kwh"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stock:
+    """Expected content of a store of hydrogen or heat, and what of its demand is served."""
+
+    store: AssetId
+    unit: str
+    """Of both: kg of hydrogen, kWh of heat."""
+    content: Floats
+    """At each slot's end, shape (slots,)."""
+    served: Floats
+    """Within each slot, shape (slots,)."""
+
+    def __post_init__(self) -> None:
+        for name in ("content", "served"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
 
@@ -58,6 +78,7 @@ class Schedule:
     """Shape (assets, slots), stored energy at the slot's end; NaN for assets that store nothing."""
     grid_kw: Floats
     """Shape (slots,), net of the pool, positive is import."""
+    stocks: tuple[Stock, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("power_kw", "energy_kwh", "grid_kw"):

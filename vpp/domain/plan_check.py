@@ -11,12 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from vpp.domain.arrays import Bools, Floats, frozen
+from vpp.domain.arrays import Floats, frozen
 from vpp.domain.plan import Plan
+from vpp.domain.plan_rules import TOLERANCE, outside
 from vpp.domain.problem import Problem
-
-TOLERANCE = 1e-4
-"""kW or kWh by which a rule may be missed; solvers end within 1e-6."""
+from vpp.domain.store_check import store_rules
 
 
 def broken_rules(plan: Plan, problem: Problem) -> list[str]:
@@ -36,6 +35,7 @@ def broken_rules(plan: Plan, problem: Problem) -> list[str]:
         *_batteries(plan, problem),
         *_plants(plan, problem),
         *_sessions(plan, problem),
+        *store_rules(plan, problem),
         *_shared_ratings(plan, problem),
         *_network(plan, problem),
     ]
@@ -218,6 +218,7 @@ def _schedule_shape(plan: Plan, problem: Problem) -> Iterator[str]:
     if len(set(held)) != len(held):
         yield "the schedule names an asset twice"
     asked = {*problem.batteries.ids, *problem.pv.ids, *problem.sessions.assets}
+    asked |= {*problem.converters.ids}
     if missing := sorted(asked - set(held)):
         yield f"the schedule leaves out {', '.join(missing)}"
     if foreign := sorted(set(held) - asked):
@@ -245,18 +246,18 @@ def _batteries(plan: Plan, problem: Problem) -> Iterator[str]:
         return
     rows = [plan.schedule.assets.index(asset) for asset in fleet.ids]
     power, energy = plan.schedule.power_kw[rows], plan.schedule.energy_kwh[rows]
-    yield from _outside(
+    yield from outside(
         "power of", fleet.ids, power, -fleet.discharge_kw[:, None], fleet.charge_kw[:, None]
     )
     lowest = np.minimum(fleet.min_kwh, fleet.energy_kwh)[:, None]
     highest = np.maximum(fleet.max_kwh, fleet.energy_kwh)[:, None]
-    yield from _outside("stored energy of", fleet.ids, energy, lowest, highest, unit="kWh")
+    yield from outside("stored energy of", fleet.ids, energy, lowest, highest, unit="kWh")
     gain = np.where(
         power > 0, power * fleet.eta_charge[:, None], power / fleet.eta_discharge[:, None]
     )
     before = np.concatenate([fleet.energy_kwh[:, None], energy[:, :-1]], axis=1)
     expected = before + hours * gain
-    yield from _outside(
+    yield from outside(
         "stored energy of", fleet.ids, energy, expected, expected, unit="kWh by its power"
     )
 
@@ -265,7 +266,7 @@ def _plants(plan: Plan, problem: Problem) -> Iterator[str]:
     if problem.pv.ids:
         rows = [plan.schedule.assets.index(asset) for asset in problem.pv.ids]
         used = -plan.schedule.power_kw[rows]
-        yield from _outside(
+        yield from outside(
             "PV use of", problem.pv.ids, used, fixed_pv_kw(problem), problem.pv.available_kw
         )
 
@@ -279,7 +280,7 @@ def _sessions(plan: Plan, problem: Problem) -> Iterator[str]:
     np.add.at(least, at, problem.sessions.guaranteed_kw)
     np.add.at(most, at, problem.sessions.max_kw)
     rows = [plan.schedule.assets.index(asset) for asset in chargers]
-    yield from _outside("power of", chargers, plan.schedule.power_kw[rows], least, most)
+    yield from outside("power of", chargers, plan.schedule.power_kw[rows], least, most)
 
 
 def _shared_ratings(plan: Plan, problem: Problem) -> Iterator[str]:
@@ -290,7 +291,7 @@ def _shared_ratings(plan: Plan, problem: Problem) -> Iterator[str]:
         power = plan.schedule.power_kw[rows].sum(0)
         low = -shared_out_kw(problem, index)
         label = (" and ".join(names),)
-        yield from _outside("shared rating of", label, power[None], low[None], rating.in_kw)
+        yield from outside("shared rating of", label, power[None], low[None], rating.in_kw)
 
 
 def _network(plan: Plan, problem: Problem) -> Iterator[str]:
@@ -298,28 +299,11 @@ def _network(plan: Plan, problem: Problem) -> Iterator[str]:
     owner = dict(zip(problem.batteries.ids, problem.batteries.site, strict=True))
     owner |= dict(zip(problem.pv.ids, problem.pv.site, strict=True))
     owner |= dict(zip(problem.sessions.assets, problem.sessions.site, strict=True))
+    owner |= dict(zip(problem.converters.ids, problem.converters.site, strict=True))
     np.add.at(site_kw, [owner[asset] for asset in plan.schedule.assets], plan.schedule.power_kw)
     net = site_kw.sum(0)
-    yield from _outside("grid power of", (problem.pool,), plan.schedule.grid_kw[None], net, net)
+    yield from outside("grid power of", (problem.pool,), plan.schedule.grid_kw[None], net, net)
     lower, upper = flow_bounds(problem)
-    yield from _outside(
+    yield from outside(
         "power through node", problem.nodes.ids, node_flows(problem, site_kw), lower, upper
     )
-
-
-def _outside(
-    what: str,
-    names: tuple[str, ...],
-    values: Floats,
-    low: Floats | float,
-    high: Floats | float,
-    unit: str = "kW",
-) -> Iterator[str]:
-    low, high = np.broadcast_to(low, values.shape), np.broadcast_to(high, values.shape)
-    wrong: Bools = (values < low - TOLERANCE) | (values > high + TOLERANCE)
-    for row in np.flatnonzero(wrong.any(1)):
-        slot = int(np.argmax(wrong[row]))
-        yield (
-            f"{what} {names[row]} is {values[row, slot]:.6g} in slot {slot},"
-            f" allowed {low[row, slot]:.6g} to {high[row, slot]:.6g} {unit}"
-        )

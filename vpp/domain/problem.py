@@ -1,6 +1,7 @@
 """What a planner is asked: one pool over one horizon, as arrays.
 
-Axes: sites S, nodes N (parents before children), batteries B, PV plants G, EV sessions V, slots T.
+Axes: sites S, nodes N (parents before children), batteries B, PV plants G, EV sessions V, slots T;
+stores and converters have their own, see ``vpp.domain.stores``.
 Powers in kW are magnitudes where the name says what they are (load, available, charge, discharge);
 energies in kWh are usable energy above empty.
 """
@@ -17,6 +18,7 @@ from vpp.domain.lately import Lately
 from vpp.domain.order import Goals
 from vpp.domain.plan import ForecastNote, Schedule
 from vpp.domain.slots import SlotGrid
+from vpp.domain.stores import Converters, Stores, contradictions
 
 _NODE_FIELDS = (
     "import_kw", "export_kw", "contract_import_kw", "contract_export_kw", "margin_import_kw",
@@ -197,11 +199,14 @@ class Problem:
     nodes: Nodes
     load_kw: Floats
     """Uncontrolled demand, shape (S, T); the demand of assets that may not be written counts
-    here."""
+    here, and what converters draw standing still."""
     batteries: Batteries
     pv: PvPlants
     sessions: EvSessions
     shared: tuple[SharedRating, ...] = ()
+    stores: Stores = field(default_factory=lambda: Stores.none(0))
+    """Hydrogen and heat; none where nothing is said."""
+    converters: Converters = field(default_factory=lambda: Converters.none(0))
     prices: Prices
     net_low_kw: Floats | None = None
     """10 % quantile of the pool's uncontrolled net, shape (T,); None where the forecast has no
@@ -226,6 +231,11 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "site_node", frozen_ints(self.site_node))
         object.__setattr__(self, "load_kw", frozen(self.load_kw))
+        slots = len(self.grid)
+        if not self.stores.ids:
+            object.__setattr__(self, "stores", Stores.none(slots))
+        if not self.converters.ids:
+            object.__setattr__(self, "converters", Converters.none(slots))
         check(self)
 
     @property
@@ -248,6 +258,12 @@ def check(problem: Problem) -> None:
             f"sessions.guaranteed_kw of {sessions.ids[v]} in slot {slot} is"
             f" {sessions.guaranteed_kw[v, slot]}, above max_kw {sessions.max_kw[v, slot]}"
         )
+    if problem.stores.ids or problem.converters.ids:
+        found = contradictions(
+            problem.stores, problem.converters, len(problem.sites), len(problem.grid)
+        )
+        if said := "; ".join(found):
+            raise ProblemRejected(said)
 
 
 def _expected_shapes(problem: Problem) -> dict[str, tuple[Floats | Ints, tuple[int, ...]]]:
