@@ -141,6 +141,7 @@ class OperatorProposals(_Standing):
         super().__init__(request.city)
         self._request, self._path = request, request.state_dir / OVERRIDES
         self._given: dict[str, Mapping[str, Any]] = {}
+        self._writing = asyncio.Lock()
 
     def restore(self) -> None:
         """Take up what still holds from before a restart; the log says what could not be.
@@ -269,7 +270,9 @@ class OperatorProposals(_Standing):
         }
         self._adopt()
         try:
-            await asyncio.to_thread(durable.put, self._path, json.dumps(list(self._given.values())))
+            async with self._writing:
+                kept = json.dumps(list(self._given.values()))
+                await asyncio.to_thread(durable.put, self._path, kept)
         except OSError as fault:
             _log.warning("overrides not kept", file=str(self._path), why=str(fault))
             return str(fault)

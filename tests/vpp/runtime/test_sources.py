@@ -45,6 +45,24 @@ async def test_an_override_holds_for_its_time_and_over_a_restart(tmp_path: Path)
         assert source.proposals() == []
 
 
+async def test_of_a_storm_of_overrides_each_is_on_disk_and_the_last_holds(tmp_path: Path) -> None:
+    clock = StandingClock()
+    asked = {"verb": "override", "scope": "home-bat", "for_s": 600, "owner": "kim"}
+    async with (
+        CommandSocket(tmp_path) as commands,
+        command_source(request(tmp_path, commands, clock)) as source,
+    ):
+        storm = [
+            {**asked, "lo_kw": kw / 10, "hi_kw": kw / 10, "reason": f"storm {kw}"}
+            for kw in range(1, 31)
+        ]
+        answers = await asyncio.gather(*(ask(tmp_path, one) for one in storm))
+        assert [one["unkept"] for one in answers] == [""] * len(storm)
+        (last,) = source.proposals()
+    (kept,) = json.loads((tmp_path / OVERRIDES).read_text())
+    assert kept["id"] == last.id
+
+
 async def test_an_override_is_withdrawn_by_scope_and_bounded(tmp_path: Path) -> None:
     async with (
         CommandSocket(tmp_path) as commands,
