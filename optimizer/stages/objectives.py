@@ -154,7 +154,9 @@ def _add_conversion(
     which = conversion.switched
     begun = money * makers.start_cost[which, None] + makers.start_kwh[which, None] * imports
     cost[conversion.start] = np.maximum(begun, 0.0)
-    cost[conversion.left] = -(later * stores.worth_kwh + money * stores.worth_money[:, None])
+    cost[conversion.left] = -np.maximum(
+        later * stores.worth_kwh, money * stores.worth_money[:, None]
+    )
 
 
 def wear_stage(model: PoolModel) -> Stage:

@@ -58,10 +58,12 @@ def stochastic_curve(problem: Problem, decisions: Decisions) -> ValueCurve | Non
 
 
 def _steps(problem: Problem, foreseen: ForeseenNet, lasts: float, decisions: Decisions) -> Steps:
-    """Cars charge as the schedule has it; plants give what they can."""
+    """Cars charge and converters run as the schedule has it; plants give what they can."""
+    makers = problem.converters
+    steered_kw = decisions.ev.sum(axis=0) + makers.sign @ decisions.run
     return merged(
         problem.grid,
-        net_kw=foreseen.middle_kw + decisions.ev.sum(axis=0),
+        net_kw=foreseen.middle_kw + steered_kw,
         spread_kw=_in_the_long_run(foreseen.spread_kw, lasts, problem.grid.hours),
         import_kw=problem.nodes.import_kw[0],
         export_kw=problem.nodes.export_kw[0],

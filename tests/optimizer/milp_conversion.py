@@ -129,7 +129,7 @@ class ExactConversion(Exact):
                 cost |= dict.fromkeys(self._power(c, t), money * makers.fuel_per_kwh[c] * h)
         for k in range(len(stores.ids)):
             for p, w in enumerate(stores.worth_kwh[k]):
-                cost[f"left{k},{p}"] = -(later * w + money * stores.worth_money[k])
+                cost[f"left{k},{p}"] = -max(later * w, money * stores.worth_money[k])
         return cost
 
     def _power(self, c: int, t: int) -> list[str]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,10 @@ from vpp.cli.plan_json import load_kw, plain
 from vpp.cli.spans import local, moment
 from vpp.config.city import City, load_city
 from vpp.domain.assets import Battery, EvCharger, Pv
+from vpp.domain.conversion import Converter
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId
-from vpp.domain.plan import Plan
+from vpp.domain.plan import Plan, Stock
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, check_stated, plan_once
 from vpp.runtime.state_home import state_dir
 
@@ -41,7 +43,11 @@ def plan(
     ] = False,
     soc: Annotated[
         list[str] | None,
-        typer.Option("--soc", metavar="ASSET=0.5", help="State of charge to take; repeatable."),
+        typer.Option(
+            "--soc",
+            metavar="ASSET=0.5",
+            help="State of charge to take, of a battery or a store; repeatable.",
+        ),
     ] = None,
     history: History = None,
     at: Annotated[
@@ -123,6 +129,8 @@ def _hours(city: City, one: Plan) -> Table:
     table.add_column("from")
     for name in ("grid", "load", "sun", "batteries", "cars", "stored"):
         table.add_column(name, justify="right")
+    for name in _beside(city, one):
+        table.add_column(name, justify="right")
     every = max(round(1.0 / float(one.grid.hours[0])), 1)
     kinds = {
         kind: [i for i, a in enumerate(one.schedule.assets) if isinstance(_of(city, a), kind)]
@@ -141,9 +149,32 @@ def _hours(city: City, one: Plan) -> Table:
             kw(float(one.schedule.grid_kw[span].mean())),
             kw(float(unsteered_kw[span].mean())),
             *map(kw, powers),
-            f"{stored:,.0f} kWh",
+            f"{max(stored, 0.0):,.0f} kWh",
+            *(told(span) for told in _beside(city, one).values()),
         )
     return table
+
+
+def _beside(city: City, one: Plan) -> dict[str, Callable[[slice], str]]:
+    """Columns of hydrogen and heat: power of each kind of converter, contents by substance."""
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(one.schedule.assets):
+        if isinstance(asset := _of(city, name), Converter):
+            rows.setdefault(asset.kind.replace("_", " "), []).append(row)
+    columns: dict[str, Callable[[slice], str]] = {
+        kind: partial(_mean_kw, one, places) for kind, places in rows.items()
+    }
+    for stock in one.schedule.stocks:
+        columns[stock.store] = partial(_content, stock)
+    return columns
+
+
+def _mean_kw(one: Plan, rows: list[int], span: slice) -> str:
+    return kw(float(one.schedule.power_kw[rows, span].sum(0).mean()))
+
+
+def _content(stock: Stock, span: slice) -> str:
+    return f"{stock.content[span][-1]:,.1f} {stock.unit}"
 
 
 def local_hour(city: City, one: Plan, slot: int) -> str:

@@ -45,6 +45,14 @@ def plain_plan(one: Plan) -> dict[str, Any]:
             for asset, row in zip(schedule.assets, schedule.energy_kwh, strict=True)
             if not np.isnan(row).any()
         },
+        "stocks": {
+            stock.store: {
+                "unit": stock.unit,
+                "content": _rounded(stock.content),
+                "served": _rounded(stock.served),
+            }
+            for stock in schedule.stocks
+        },
         "value_curve": _curve(one.curve, one.costs.unit),
         "slot_costs": _costs(one.costs),
         "bands": {

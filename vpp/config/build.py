@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from vpp.config.conversion import converter_of, store_of
+from vpp.config.conversion_entries import ConverterEntry, HydrogenStoreEntry, ThermalStoreEntry
 from vpp.config.draft import Draft
 from vpp.config.entries import (
     AssetEntry,
@@ -98,7 +100,7 @@ class _Builder:
     def _assets(self) -> Iterator[Asset]:
         for path, entry in self.draft.each("assets", AssetEntry):
             try:
-                yield _asset(entry)
+                yield _asset(entry, self.draft.portfolio)
             except InvariantError as error:
                 self.findings.add(path, str(error))
 
@@ -181,7 +183,7 @@ def _limits(entry: ConnectionEntry) -> Iterator[Limit]:
         )
 
 
-def _asset(entry: AssetEntry) -> Asset:
+def _asset(entry: AssetEntry, portfolio: PortfolioEntry | None) -> Asset:
     stated = entry.model_dump(exclude={"kind"})
     match entry:
         case BatteryEntry():
@@ -192,6 +194,10 @@ def _asset(entry: AssetEntry) -> Asset:
             return Load(**stated)
         case EvChargerEntry():
             return _charger(entry)
+        case ConverterEntry():
+            return converter_of(entry)
+        case HydrogenStoreEntry() | ThermalStoreEntry() if portfolio is not None:
+            return store_of(entry, portfolio.time_zone, portfolio.country)
     raise InvariantError(f"asset {entry.id}: no such kind")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vpp.config.build import build
+from vpp.config.conversion import check_conversion
 from vpp.config.draft import read_draft
 from vpp.config.equipment import check_equipment
 from vpp.config.findings import Findings
@@ -84,6 +85,7 @@ def read_city(text: str, file: str, *, base_port: int | None = None) -> City:
     check_weather(draft, findings, port)
     check_network(draft, findings)
     check_equipment(draft, findings, port)
+    check_conversion(draft, findings)
     check_tariffs(draft, findings)
     portfolio = build(draft, findings, port, price_series(draft, findings))
     if portfolio is None:

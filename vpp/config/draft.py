@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from vpp.config.conversion_entries import ASSETS
 from vpp.config.entries import (
-    ASSETS,
     SECTIONS,
     AssetEntry,
     Entry,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
-from vpp.domain.assets import Phases
+from vpp.domain.asset import Phases
 from vpp.domain.devices import Authority, SafeState
 from vpp.domain.network import MeterRole, Sharing
 from vpp.domain.order import Order
@@ -304,14 +304,6 @@ class TariffEntry(Entry):
     carbon: tuple[CarbonEntry, ...] = ()
     prices: PricesEntry | None = None
 
-
-ASSETS: dict[str, type[AssetEntry]] = {
-    "battery": BatteryEntry,
-    "pv": PvEntry,
-    "load": LoadEntry,
-    "ev_charger": EvChargerEntry,
-}
-"""Entry by ``kind``."""
 
 SECTIONS: dict[str, type[Entry]] = {
     "nodes": NodeEntry,

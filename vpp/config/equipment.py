@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from vpp.config.conversion_entries import ConverterEntry, HydrogenStoreEntry, ThermalStoreEntry
 from vpp.config.draft import Draft
 from vpp.config.entries import (
     AssetEntry,
@@ -106,13 +107,17 @@ def _check_written(
 ) -> None:
     if isinstance(asset, LoadEntry):
         findings.add((*path, "writes"), f"the load {asset.id!r} cannot be written", "leave it out")
+    elif isinstance(asset, HydrogenStoreEntry | ThermalStoreEntry):
+        problem = f"the store {asset.id!r} cannot be written"
+        findings.add((*path, "writes"), problem, "leave it out, and write what fills it")
     elif isinstance(asset, PvEntry) and not asset.curtailable:
         problem = f"the PV {asset.id!r} is written, but not curtailable"
         findings.add(
             (*path, "writes"), problem, "'curtailable: true' on the asset, or leave it out"
         )
-    elif isinstance(asset, BatteryEntry) and device.safe is SafeState.FLOOR:
-        problem = f"safe is floor, but the device {device.id!r} writes the battery {asset.id!r}"
+    elif isinstance(asset, BatteryEntry | ConverterEntry) and device.safe is SafeState.FLOOR:
+        what = "battery" if isinstance(asset, BatteryEntry) else "converter"
+        problem = f"safe is floor, but the device {device.id!r} writes the {what} {asset.id!r}"
         findings.add(path, problem, "autonomous or zero; floor is for chargers")
 
 

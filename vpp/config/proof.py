@@ -2,9 +2,10 @@
 
 Two cases. In the first every device is in its safe state at its worst, every load at its peak, and
 there is no sun: a battery at ``zero`` takes nothing, one that is ``autonomous`` may charge at full
-power by a rule of its own; a charger at ``floor`` gives its guaranteed power, an autonomous one its
-full power. In the second there is full sun, nobody uses any of it, and the batteries, autonomous
-and full, take nothing; PV stops only where its own safe state is ``zero``.
+power by a rule of its own, as may an electrolyser or a heat pump; a charger at ``floor`` gives its
+guaranteed power, an autonomous one its full power. In the second there is full sun, nobody uses any
+of it, and the batteries, autonomous and full, take nothing; PV, fuel cells and CHP stop only where
+their own safe state is ``zero``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,16 @@ import numpy as np
 
 from vpp.domain.arrays import Floats
 from vpp.domain.assets import Asset, Battery, EvCharger, Load, Phases, Pv
+from vpp.domain.conversion import (
+    Chp,
+    Converter,
+    Electrolyser,
+    FuelCell,
+    HeatPump,
+    HydrogenStore,
+    Store,
+    ThermalStore,
+)
 from vpp.domain.devices import SafeState
 from vpp.domain.ids import NodeId
 from vpp.domain.network import Limit, Unit
@@ -152,10 +163,24 @@ def _dark_kw(asset: Asset, safe: SafeState | None) -> float:
         case EvCharger():
             by_state = {SafeState.ZERO: 0.0, SafeState.FLOOR: asset.guaranteed_kw}
             return asset.max_kw if safe is None else by_state.get(safe, asset.max_kw)
+        case _:
+            return _conversion_dark_kw(asset, safe)
+
+
+def _conversion_dark_kw(asset: Converter | Store, safe: SafeState | None) -> float:
+    match asset:
+        case Electrolyser() | HeatPump():
+            return asset.standby_kw if safe is SafeState.ZERO else asset.max_kw
+        case FuelCell() | Chp():
+            return asset.standby_kw
+        case HydrogenStore() | ThermalStore():
+            return 0.0
 
 
 def _sun_kw(asset: Asset, safe: SafeState | None) -> float:
     """Most that the asset may give out under full sun."""
     if isinstance(asset, Pv) and safe is not SafeState.ZERO:
         return asset.peak_kw
+    if isinstance(asset, FuelCell | Chp) and safe is not SafeState.ZERO:
+        return asset.max_kw
     return 0.0

@@ -23,6 +23,12 @@ _SENSIBLE: Mapping[str, tuple[Quantity, ...]] = {
     "pv": (*_POWER, Quantity.AVAILABLE_KW, *_WRITTEN, *_CURRENTS),
     "load": (*_POWER, *_CURRENTS),
     "ev_charger": (*_POWER, Quantity.SOC, *_WRITTEN, *_CURRENTS),
+    "electrolyser": (*_POWER, *_WRITTEN, *_CURRENTS),
+    "fuel_cell": (*_POWER, *_WRITTEN, *_CURRENTS),
+    "heat_pump": (*_POWER, *_WRITTEN, *_CURRENTS),
+    "chp": (*_POWER, *_WRITTEN, *_CURRENTS),
+    "hydrogen_store": (Quantity.SOC,),
+    "thermal_store": (Quantity.SOC,),
     "meter": (*_POWER, *_CURRENTS),
 }
 

@@ -18,7 +18,7 @@ from vpp.domain.price_series import PriceSeries
 from vpp.domain.tariff import CarbonFactor, DayType, DemandCharge, Season, Tariff, TariffPeriod
 from vpp.domain.text import Path
 
-_INSTEAD = {
+INSTEAD = {
     DayType.SATURDAY: DayType.WEEKDAY,
     DayType.SUNDAY: DayType.SATURDAY,
     DayType.HOLIDAY: DayType.SUNDAY,
@@ -212,7 +212,7 @@ def _season(entry: SeasonEntry) -> Season:
     bands: dict[DayType, tuple[str, ...]] = {}
     for day in DayType:
         stated = entry.bands.get(day.value)
-        bands[day] = bands[_INSTEAD[day]] if stated is None else _by_hour(stated)
+        bands[day] = bands[INSTEAD[day]] if stated is None else _by_hour(stated)
     return Season(
         name=entry.name,
         months=frozenset(entry.months),

@@ -33,6 +33,10 @@ class Outlook:
     slot of the grid, or of one whose first slot began earlier."""
     writable: frozenset[AssetId]
     """Assets that may be commanded now; any other is forecast load and never promised."""
+    followed: frozenset[AssetId] = frozenset()
+    """Converters of hydrogen and heat that do what the plan says."""
+    air_c: Floats | None = None
+    """Air temperature foreseen, shape (slots,), NaN where it is not; None without any."""
     held: Held | None = None
     """What the pool's tick believes of its storages; None: their readings count."""
     shared_limits: Sequence[SharedLimit] = ()

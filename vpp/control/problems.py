@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from vpp.control.cars_ahead import Arrivals, expected_arrivals, known_sessions
+from vpp.control.conversion import conversion
 from vpp.control.limits_ahead import tightened
 from vpp.control.margins import contract_margins
 from vpp.control.planning_outlook import Outlook, assets_of
@@ -55,6 +56,12 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     for site, cars in arrivals.items():
         for car in cars:
             load_kw[site_at[site]] += car.middle_kw
+    prices = _prices(portfolio, pool, grid, outlook)
+    carriers = conversion(
+        portfolio, sites, outlook, batteries, _hydrogen_per_kg(portfolio, pool, grid)
+    )
+    load_kw += carriers.load_kw
+    notes += carriers.notes
     low_kw, high_kw = _net_band(sites, outlook, arrivals)
     if outlook.contract_left_kw is not None:
         notes.append("contracts of the nodes above are shared among the pools")
@@ -78,7 +85,9 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
         pv=plants,
         sessions=sessions,
         shared=_shared(outlook, batteries, plants),
-        prices=_prices(portfolio, pool, grid, outlook),
+        stores=carriers.stores,
+        converters=carriers.converters,
+        prices=prices,
         net_low_kw=low_kw,
         net_high_kw=high_kw,
         foreseen=_foreseen(pool, sites, load_kw, outlook),
@@ -295,6 +304,16 @@ def _shared(outlook: Outlook, batteries: Batteries, plants: PvPlants) -> tuple[S
         for limit in outlook.shared_limits
         if limit.assets & {*batteries.ids, *plants.ids}
     )
+
+
+def _hydrogen_per_kg(portfolio: Portfolio, pool: PoolId, grid: SlotGrid) -> float:
+    """When the horizon ends, or as it was last known."""
+    name = portfolio.nodes[portfolio.pools[pool].node].tariff
+    if name is None:
+        return 0.0
+    tariff = portfolio.tariffs[name]
+    known = [at for at in (grid.start, grid.starts[-1]) if tariff.covers_at(at)]
+    return max(tariff.hydrogen_per_kg(known[-1]), 0.0) if known else 0.0
 
 
 def _prices(portfolio: Portfolio, pool: PoolId, grid: SlotGrid, outlook: Outlook) -> Prices:

@@ -24,6 +24,7 @@ from vpp.control.planning_outlook import Outlook
 from vpp.control.problems import build
 from vpp.control.stored_energy import held_by_readings
 from vpp.control.weather_watch import WeatherWatch
+from vpp.domain.arrays import Floats
 from vpp.domain.capability import SharedLimit
 from vpp.domain.errors import InvariantError, PlannerFailed, PlanningError, StoreUnavailable
 from vpp.domain.forecast import Forecast
@@ -38,6 +39,7 @@ from vpp.domain.proposal import Proposal
 from vpp.domain.slots import SlotGrid
 from vpp.domain.snapshot import Snapshot
 from vpp.domain.tariff import Tariff
+from vpp.domain.weather import WeatherRecord
 from vpp.ports.clock import Clocks
 from vpp.ports.planner import Planning
 from vpp.ports.store import History
@@ -77,6 +79,7 @@ class Replanner:
         self._wire, self._rhythm, self._shared_limits = clocks.wire, rhythm, shared_limits
         self._coupling, self._running = Coupling(portfolio), RunningImport(portfolio)
         self._input_watch, self._weather_watch = InputWatch(portfolio), WeatherWatch()
+        self._followed = frozenset[AssetId]()
         self.plans: Mapping[PoolId, Plan] = {}
         self.forecasts: Mapping[tuple[str, Quantity], Forecast] = {}
         self.troubles: Mapping[PoolId, Trouble] = {}
@@ -116,6 +119,10 @@ class Replanner:
         """Plan with these prices from now on; ``wrong``: what could not be read of them."""
         self._portfolio = replace(self._portfolio, tariffs=tariffs)
         self._wrong_prices = tuple(wrong)
+
+    def suppose(self, followed: frozenset[AssetId]) -> None:
+        """Plan as if these converters of hydrogen and heat did what the plan says."""
+        self._followed = followed
 
     def _old_prices(self) -> Iterator[Alarm]:
         now = None if self._seen is None else self._seen.snapshot.at
@@ -249,6 +256,8 @@ class Replanner:
             grid=left,
             forecasts=self.forecasts,
             writable=self._writable(snapshot),
+            followed=self._followed,
+            air_c=_air_c(record.weather, left),
             shared_limits=self._shared_limits,
             billing=replace(
                 self._running.billing(pool, left.start, record.peak_paid_kw(pool, ratchet)),
@@ -312,6 +321,16 @@ def _from_now(grid: SlotGrid, at: datetime) -> SlotGrid:
 def _from_the_start(plan: Plan, grid: SlotGrid) -> Plan:
     """On whole slots, which the tick counts by; its first row holds for what was left of one."""
     return replace(plan, grid=grid, curve=replace(plan.curve, grid=grid))
+
+
+def _air_c(weather: WeatherRecord | None, grid: SlotGrid) -> Floats | None:
+    """Air temperature foreseen in the middle of every slot; None where no weather is."""
+    if weather is None:
+        return None
+    middle_s = (grid.edges_s[:-1] + grid.edges_s[1:]) / 2.0
+    before_h = np.maximum(np.floor(middle_s / 3600.0) - grid.edges_s[0] / 3600.0, 0.0)
+    found = weather.known(Quantity.AIR_C, middle_s, before_h)
+    return None if np.isnan(found).all() else found
 
 
 def _because(plan: Plan, cause: str) -> Plan:

@@ -1,7 +1,7 @@
 """Why an asset does less than it was asked, without being at fault."""
 
 from vpp.control.evidence import Evidence
-from vpp.domain.assets import Asset, Battery, EvCharger, Load, Pv
+from vpp.domain.assets import Asset, Battery, EvCharger, Pv
 from vpp.domain.outcome import Cause
 from vpp.domain.setpoint import Setpoint
 
@@ -20,7 +20,7 @@ def cause_of(setpoint: Setpoint, evidence: Evidence, asset: Asset) -> Cause | No
             return Cause.CAR_DRAWS_LESS if evidence.car else Cause.NO_CAR
         case Pv():
             return _of_sun(setpoint, evidence)
-        case Load():
+        case _:
             return None
 
 

@@ -1,60 +1,16 @@
 """The things that take or give power behind one site's grid connection, with their ratings."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
 
+from vpp.domain.asset import AssetKind, Phases, Sited, fraction, positive
 from vpp.domain.capability import AllowedSet
+from vpp.domain.conversion import Chp, Electrolyser, FuelCell, HeatPump, HydrogenStore, ThermalStore
 from vpp.domain.errors import InvariantError
-from vpp.domain.ids import AssetId, SiteId
-
-
-class AssetKind(StrEnum):
-    """What an asset is."""
-
-    BATTERY = "battery"
-    PV = "pv"
-    LOAD = "load"
-    EV_CHARGER = "ev_charger"
-    ELECTROLYSER = "electrolyser"
-    HYDROGEN_STORE = "hydrogen_store"
-    FUEL_CELL = "fuel_cell"
-    THERMAL_STORE = "thermal_store"
-
-
-class Phases(StrEnum):
-    """Which phases an asset is connected to; an unknown single phase counts on the worst one."""
-
-    THREE = "three"
-    L1 = "l1"
-    L2 = "l2"
-    L3 = "l3"
-    ONE_UNKNOWN = "one_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asset:
-    id: AssetId
-    site: SiteId
-    phases: Phases = Phases.THREE
-
-
-def _positive(asset: AssetId, **values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise InvariantError(f"asset {asset}: {name} is {value}, expected more than 0")
-
-
-def _fraction(asset: AssetId, **values: float) -> None:
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise InvariantError(
-                f"asset {asset}: {name} is {value}, expected a fraction between 0 and 1"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Battery(_Asset):
+class Battery(Sited):
     """A storage on the AC side. ``soc`` 0..1 spans ``capacity_kwh``, the usable window."""
 
     kind: ClassVar[AssetKind] = AssetKind.BATTERY
@@ -75,12 +31,12 @@ class Battery(_Asset):
     """Cost of moving one kWh in and out again, in the portfolio's currency."""
 
     def __post_init__(self) -> None:
-        _positive(
+        positive(
             self.id, capacity_kwh=self.capacity_kwh, charge_kw=self.charge_kw,
             discharge_kw=self.discharge_kw, eta_charge=self.eta_charge,
             eta_discharge=self.eta_discharge,
         )  # fmt: skip
-        _fraction(
+        fraction(
             self.id, eta_charge=self.eta_charge, eta_discharge=self.eta_discharge,
             soc_min=self.soc_min, soc_max=self.soc_max, reserve_soc=self.reserve_soc,
         )  # fmt: skip
@@ -101,7 +57,7 @@ class Battery(_Asset):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pv(_Asset):
+class Pv(Sited):
     """Rooftop sun. Its power is zero or negative: it flows out of the asset."""
 
     kind: ClassVar[AssetKind] = AssetKind.PV
@@ -113,7 +69,7 @@ class Pv(_Asset):
     """Clockwise from north."""
 
     def __post_init__(self) -> None:
-        _positive(self.id, peak_kw=self.peak_kw)
+        positive(self.id, peak_kw=self.peak_kw)
 
     @property
     def rated(self) -> AllowedSet:
@@ -121,7 +77,7 @@ class Pv(_Asset):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load(_Asset):
+class Load(Sited):
     """Demand that nobody controls."""
 
     kind: ClassVar[AssetKind] = AssetKind.LOAD
@@ -129,7 +85,7 @@ class Load(_Asset):
     """Static worst case, used for limits when nothing is measured."""
 
     def __post_init__(self) -> None:
-        _positive(self.id, max_kw=self.max_kw)
+        positive(self.id, max_kw=self.max_kw)
 
     @property
     def rated(self) -> AllowedSet:
@@ -137,7 +93,7 @@ class Load(_Asset):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvCharger(_Asset):
+class EvCharger(Sited):
     """One connector of a charging station."""
 
     kind: ClassVar[AssetKind] = AssetKind.EV_CHARGER
@@ -152,7 +108,7 @@ class EvCharger(_Asset):
     """Taken for the energy target of a session that states no departure."""
 
     def __post_init__(self) -> None:
-        _positive(self.id, max_kw=self.max_kw)
+        positive(self.id, max_kw=self.max_kw)
         if not 0 <= self.floor_kw <= self.max_kw or not 0 <= self.guaranteed_kw <= self.max_kw:
             raise InvariantError(
                 f"asset {self.id}: floor_kw {self.floor_kw} and guaranteed_kw {self.guaranteed_kw}"
@@ -164,5 +120,18 @@ class EvCharger(_Asset):
         return AllowedSet.off_or_between(self.floor_kw, self.max_kw)
 
 
-Asset = Battery | Pv | Load | EvCharger
-"""Every kind of asset that can be configured today; consumers match on it exhaustively."""
+Asset = (
+    Battery
+    | Pv
+    | Load
+    | EvCharger
+    | Electrolyser
+    | HydrogenStore
+    | FuelCell
+    | ThermalStore
+    | HeatPump
+    | Chp
+)
+"""Every kind of asset that can be configured; consumers match on it exhaustively."""
+
+__all__ = ["Asset", "Battery", "EvCharger", "Load", "Phases", "Pv"]

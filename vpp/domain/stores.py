@@ -50,7 +50,8 @@ class Stores:
     worth_length: Floats
     """Units above ``least`` that each piece of worth holds for, shape (K, L)."""
     worth_money: Floats
-    """What a unit left at the end earns whatever its energy, in the problem's currency."""
+    """What a unit left at the end could be sold for, in the problem's currency; counts in money
+    where it is more than the import saved."""
 
     def __post_init__(self) -> None:
         _freeze(self, whole=("site",))

@@ -30,6 +30,13 @@ class DayType(StrEnum):
     HOLIDAY = "holiday"
 
 
+def day_type(day: date, holidays: frozenset[date]) -> DayType:
+    """A public holiday counts before the day of the week."""
+    if day in holidays:
+        return DayType.HOLIDAY
+    return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(day.weekday(), DayType.WEEKDAY)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Season:
     """Months with their own bands and prices."""
@@ -130,6 +137,9 @@ class Tariff:
     def covers(self, day: date) -> bool:
         return self._covering(day) is not None
 
+    def covers_at(self, at: datetime) -> bool:
+        return self.covers(at.astimezone(self._zone).date())
+
     def _covering(self, day: date) -> TariffPeriod | None:
         for period in self.periods:
             if period.valid_from <= day and (period.valid_to is None or day < period.valid_to):
@@ -137,9 +147,7 @@ class Tariff:
         return None
 
     def day_type(self, day: date) -> DayType:
-        if day in self.holidays:
-            return DayType.HOLIDAY
-        return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(day.weekday(), DayType.WEEKDAY)
+        return day_type(day, self.holidays)
 
     def energy_per_kwh(self, at: datetime) -> float:
         """Price of an imported kWh at this instant, by its band."""

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from vpp.config.findings import instead
 from vpp.control.input_watch import unrecorded
 from vpp.control.occasions import Rhythm
 from vpp.control.replanning import Replanner
-from vpp.domain.assets import Battery
+from vpp.domain.assets import Asset, Battery
 from vpp.domain.batch import Batch
+from vpp.domain.conversion import Converter, Store
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId, PoolId, SiteId
 from vpp.domain.plan import Plan
@@ -33,7 +35,7 @@ from vpp.runtime.probe import Finding, measure_all
 from vpp.runtime.worker import PlanningWorker
 
 USUAL_SOC = 0.5
-"""Taken for a battery of which nothing is known, and said so."""
+"""Taken for a battery or a store of which nothing is known, and said so."""
 HISTORY = "history.db"
 _SLOT = timedelta(minutes=15)
 
@@ -92,15 +94,20 @@ async def plan_once(city: City, request: Request) -> OnePlan:
         now = clocks.city.now()
         soc, notes = await _stored(portfolio, request, history, batches, now)
         replanner = Replanner(
-            portfolio, planning=worker, history=history, clocks=clocks, rhythm=Rhythm()
+            portfolio,
+            planning=worker,
+            history=history,
+            clocks=clocks,
+            rhythm=Rhythm(),
         )
+        replanner.suppose(frozenset(one.id for one in _of_kinds(portfolio, Converter)))
         await replanner.round(
             _snapshot(portfolio, request, soc, batches, now), cause="a command that asked for it"
         )
     return OnePlan(
         plans=replanner.plans,
         troubles={pool: trouble.text for pool, trouble in replanner.troubles.items()},
-        notes=[*_silent(silent, len(portfolio.devices)), *notes],
+        notes=[*_silent(silent, len(portfolio.devices)), *notes, *_supposed(portfolio)],
         unforecast=unrecorded(portfolio, replanner.forecasts),
     )
 
@@ -113,6 +120,11 @@ def _silent(findings: Sequence[Finding], asked: int) -> Iterator[str]:
         yield f"{number} of {asked} devices answered, not {told}{more}; --offline asks none"
 
 
+def _supposed(portfolio: Portfolio) -> Iterator[str]:
+    if names := ", ".join(one.id for one in _of_kinds(portfolio, Converter)):
+        yield f"planned as if they followed the plan, though no daemon steers them yet: {names}"
+
+
 def _models(request: Request) -> Path | None:
     """What the daemon's forecaster has learnt belongs to the daemon's history alone."""
     own = request.history == request.state_dir / HISTORY
@@ -120,16 +132,16 @@ def _models(request: Request) -> Path | None:
 
 
 def check_stated(portfolio: Portfolio, soc: Mapping[AssetId, float]) -> None:
-    """See that only batteries are stated, and only what a battery can be.
+    """See that only batteries and stores are stated, and only what they can be.
 
     Raises:
         InvariantError: which is not, and why.
     """
+    holding = [one.id for one in _of_kinds(portfolio, Battery | Store)]
     for asset, value in soc.items():
-        if not isinstance(portfolio.assets.get(asset), Battery):
-            batteries = [id for id, one in portfolio.assets.items() if isinstance(one, Battery)]
-            problem = f"{asset!r} is no battery of {portfolio.id}"
-            raise InvariantError(f"{problem}: {instead(asset, batteries)}")
+        if asset not in holding:
+            problem = f"{asset!r} is no battery and no store of {portfolio.id}"
+            raise InvariantError(f"{problem}: {instead(asset, holding)}")
         if not 0 <= value <= 1:
             meant = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
             raise InvariantError(
@@ -144,13 +156,11 @@ async def _stored(
     batches: Sequence[Batch],
     now: datetime,
 ) -> tuple[Mapping[AssetId, float], list[str]]:
-    """State of charge of every battery, by the best source there is, and which were assumed."""
+    """State of charge of every battery and store, by the best source, and which were assumed."""
     measured = _measured(batches, Quantity.SOC)
     found: dict[AssetId, float] = {}
     unknown: list[AssetId] = []
-    for asset in portfolio.assets.values():
-        if not isinstance(asset, Battery):
-            continue
+    for asset in _of_kinds(portfolio, Battery | Store):
         stated = request.soc.get(asset.id, measured.get(asset.id))
         if stated is None:
             end = datetime.fromtimestamp(now.timestamp() // 900 * 900, now.tzinfo)
@@ -162,6 +172,10 @@ async def _stored(
         found[asset.id] = USUAL_SOC if stated is None else stated
     assumed = f"stored energy unknown, {USUAL_SOC:.0%} assumed (--soc): {', '.join(unknown)}"
     return found, [assumed] if unknown else []
+
+
+def _of_kinds(portfolio: Portfolio, kinds: Any) -> Iterator[Asset]:
+    return (one for one in portfolio.assets.values() if isinstance(one, kinds))
 
 
 def _measured(batches: Sequence[Batch], quantity: Quantity) -> dict[AssetId, float]:

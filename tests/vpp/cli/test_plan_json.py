@@ -22,6 +22,7 @@ from vpp.domain.plan import (
     Schedule,
     Slack,
     StageValue,
+    Stock,
 )
 from vpp.domain.slots import SlotGrid
 
@@ -71,6 +72,14 @@ WHOLE = Plan(
         power_kw=np.array([[136.0, 137.0], [138.0, 139.0]]),
         energy_kwh=np.array([[140.0, 141.0], [np.nan, np.nan]]),
         grid_kw=np.array([142.0, 143.0]),
+        stocks=(
+            Stock(
+                store=AssetId("tank"),
+                unit="kg",
+                content=np.array([154.0, 155.0]),
+                served=np.array([156.0, 157.0]),
+            ),
+        ),
     ),
     explanation=Explanation(
         planner="a planner",

@@ -249,7 +249,7 @@ def test_the_smallest_city_is_one_house_that_settles_for_itself() -> None:
 
 
 def test_an_unknown_example_names_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="city-20, one-house"):
+    with pytest.raises(ConfigurationError, match="city-20, hydrogen-hub, one-house"):
         example_city("city-21")
 
 

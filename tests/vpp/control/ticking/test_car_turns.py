@@ -17,7 +17,7 @@ from vpp.control.car_turns import DWELL_S
 from vpp.control.inputs import Timing
 from vpp.control.lanes import lanes_of
 from vpp.domain.arrays import Bools, Floats
-from vpp.domain.assets import Phases
+from vpp.domain.asset import Phases
 from vpp.domain.proposal import Rank, ScopeKind
 from vpp.domain.session import EvSession
 

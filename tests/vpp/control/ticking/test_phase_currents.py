@@ -16,7 +16,7 @@ from tests.vpp.control.ticking.weather import always
 from vpp.control.compiled import PHASE_KV
 from vpp.control.sight import CURRENTS
 from vpp.domain.arrays import Floats
-from vpp.domain.assets import Phases
+from vpp.domain.asset import Phases
 from vpp.domain.command import WriteClass
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
