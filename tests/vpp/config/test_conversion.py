@@ -146,7 +146,7 @@ def test_demand_goes_by_the_local_hour_the_kind_of_day_and_appointments() -> Non
          "assets[6].demand_kg.by_hour.weekday.8-10", "the hour 8-9 is stated twice", "once"),
         ("        saturday:", "        saterday:",
          "assets[6].demand_kg.by_hour.saterday", "kind of day 'saterday'", "'saturday'"),
-        ("        weekday: {", "        holiday: {",
+        ('        weekday: {"7-9"', '        holiday: {"7-9"',
          "assets[6].demand_kg.by_hour", "'weekday' is missing", "on a weekday"),
         ("at: 2026-07-15T18:30", "at: 18:30",
          "assets[6].demand_kg.bookings[0].at", "expected a day and a time", ""),
