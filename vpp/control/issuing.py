@@ -37,12 +37,16 @@ class Orders:
 def life_s(pool: CompiledPool, timing: Timing) -> Floats:
     """How long what is told now may hold, shape (assets,).
 
-    Its life, or the tick where that is longer.
+    Its life, or the tick where that is longer. Where a device carries so many that their turns come
+    slower, two of them.
 
     The longest life where the register must not be refreshed. Ticks longer than a life exist only
     on recorded data; a setpoint that leaves never lives longer than ``LONGEST_LIFE_S``.
     """
-    usual = min(max(timing.life_s, SHORTEST_LIFE_S), LONGEST_LIFE_S)
+    _, count = pool.turn
+    apart_s = np.maximum(pool.write_interval_s, max(timing.write_interval_s, timing.tick_s))
+    in_turn = np.where(count > 1, 2 * count * apart_s, 0.0)
+    usual = np.clip(np.maximum(timing.life_s, in_turn), SHORTEST_LIFE_S, LONGEST_LIFE_S)
     return np.maximum(np.where(np.isfinite(pool.refresh_s), usual, LONGEST_LIFE_S), timing.tick_s)
 
 

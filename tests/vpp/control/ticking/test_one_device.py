@@ -57,3 +57,21 @@ def test_a_station_is_written_once_per_interval_and_every_connector_has_its_turn
         assert max(later - sooner for sooner, later in pairwise(own_s)) <= timing.life_s / 2
         kinds = {decision.write_class for _, decision in sent if decision.asset == car}
         assert kinds == {WriteClass.COMMAND, WriteClass.REFRESH}
+
+
+def test_what_many_connectors_are_told_holds_until_their_next_turn() -> None:
+    count = 20
+    timing = replace(Timing.at_speed(1.0), start_ramp_per_min=100.0)
+    cars = [AssetId(f"car0-{at}") for at in range(count)]
+    of = at_one_station(city([House(cars=[(4.1, 11.0)] * count)], timing=timing), cars)
+    run = Run(Plant(city=of, load=spread(cloudy(TICKS, 20.0), 1)))
+    for car in cars:
+        session(run, car, 40.0, 8.0)
+    run.ticks(TICKS - 1)
+    for car in cars:
+        told = [
+            (at_s, decision.setpoint) for at_s, decision in run.plant.log if decision.asset == car
+        ]
+        assert len(told) > 3
+        for (_, before), (next_s, _) in pairwise(told):
+            assert before.expires_s > next_s
