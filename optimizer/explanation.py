@@ -4,18 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from optimizer.limiting import LEAST, limit_name, limiting
 from optimizer.model.battery import energy_targets, floor_kwh
 from optimizer.model.decisions import Decisions
 from optimizer.model.network import Excess, contract_caps
 from optimizer.model.pool import PoolModel
 from optimizer.model.sessions import deliverable_kwh
 from optimizer.stages.order import Run
-from vpp.domain.arrays import Bools, Floats, Ints
+from optimizer.store_slacks import store_slacks
+from vpp.domain.arrays import Bools, Floats
 from vpp.domain.plan import Slack, StageValue
 from vpp.domain.problem import Problem
-
-LEAST = 1e-4
-"""kWh or kW below which a slack is rounding."""
 
 
 def stage_values(run: Run, x: Floats) -> tuple[StageValue, ...]:
@@ -31,10 +30,11 @@ def stage_values(run: Run, x: Floats) -> tuple[StageValue, ...]:
 
 
 def slacks(run: Run, decisions: Decisions, x: Floats) -> tuple[Slack, ...]:
-    """Limits exceeded, energy unmet, reserve missing."""
+    """Limits exceeded, energy, hydrogen and heat unmet, reserve missing."""
     return (
         *_exceeded_limits(run, x),
         *_unmet_sessions(run, decisions),
+        *store_slacks(run, decisions),
         *_missing_reserve(run, decisions),
     )
 
@@ -48,10 +48,10 @@ def _exceeded_limits(run: Run, x: Floats) -> Iterator[Slack]:
             if over.max() > LEAST:
                 slots = part.slot[mine][over > LEAST]
                 yield Slack(
-                    what=f"{part.kind} of {_limit_name(run.model, int(kept), part.direction)}",
+                    what=f"{part.kind} of {limit_name(run.model, int(kept), part.direction)}",
                     amount=float(over @ hours[part.slot[mine]]),
                     unit="kWh",
-                    limited_by=f"{_limit_name(run.model, int(kept), part.direction)} {part.kind}",
+                    limited_by=f"{limit_name(run.model, int(kept), part.direction)} {part.kind}",
                     dual=_excess_dual(run, part, mine),
                     first_slot=int(slots.min()),
                     last_slot=int(slots.max()),
@@ -95,7 +95,7 @@ def _unmet_sessions(run: Run, decisions: Decisions) -> Iterator[Slack]:
             continue
         name, dual = "charger power and stay", 1.0
         if deliverable[v] - given[v] > LEAST and len(stay):
-            name, dual = _limiting(run, "S0 EV", int(sessions.site[v]), stay)
+            name, dual = limiting(run, "S0 EV", int(sessions.site[v]), stay)
         yield Slack(
             what=f"EV session {session} at {sessions.assets[v]}",
             amount=unmet,
@@ -120,7 +120,7 @@ def _missing_reserve(run: Run, decisions: Decisions) -> Iterator[Slack]:
             more = np.maximum(targets.floor[b] - energy[b], energy[b] - targets.ceiling[b])
             name, dual = "power of the battery", 1.0
             if more.max() > LEAST:
-                name, dual = _limiting(run, "S0 reserve", int(fleet.site[b]), slots)
+                name, dual = limiting(run, "S0 reserve", int(fleet.site[b]), slots)
             yield Slack(
                 what=f"{what} of {fleet.ids[b]}",
                 amount=float(missing[b].max()),
@@ -132,11 +132,6 @@ def _missing_reserve(run: Run, decisions: Decisions) -> Iterator[Slack]:
             )
 
 
-def _limit_name(model: PoolModel, kept: int, direction: int) -> str:
-    node = model.problem.nodes.ids[model.network.nodes[kept]]
-    return f"node {node} {'import' if direction > 0 else 'export'}"
-
-
 def _excess_dual(run: Run, part: Excess, mine: Bools) -> float:
     """Largest dual of this limit's rows in the stage that minimised its excess."""
     rows = run.model.program.rows[
@@ -146,37 +141,3 @@ def _excess_dual(run: Run, part: Excess, mine: Bools) -> float:
         if solved.stage.name == f"S0 {part.kind} excess":
             return float(np.abs(solved.solution.duals[rows[mine]]).max())
     return 0.0
-
-
-def _limiting(run: Run, stage: str, site: int, slots: Ints) -> tuple[str, float]:
-    """The limit with the largest dual above a site in these slots, in the stage so named."""
-    model, network = run.model, run.model.network
-    solved = next((s for s in run.solved if s.stage.name.startswith(stage)), None)
-    if solved is None:
-        return "an earlier stage", 0.0
-    duals, reduced = solved.solution.duals, solved.solution.reduced_costs
-    best = ("an earlier stage", 0.0)
-    for kept in _path(model, site):
-        columns = network.imported if kept == 0 else network.flow[kept - 1]
-        candidates = [(f"{_limit_name(model, kept, 1)} rating", np.abs(reduced[columns[slots]]))]
-        for part in network.excess:
-            mine = (part.kept == kept) & np.isin(part.slot, slots)
-            way = "import" if part.direction > 0 else "export"
-            rows = model.program.rows[f"{part.kind} {way} excess"][mine]
-            candidates.append(
-                (f"{_limit_name(model, kept, part.direction)} {part.kind}", np.abs(duals[rows]))
-            )
-        for name, values in candidates:
-            if (largest := float(values.max(initial=0.0))) > best[1] + 1e-9:
-                best = (name, largest)
-    return best
-
-
-def _path(model: PoolModel, site: int) -> Iterator[int]:
-    """Kept nodes from a site's up to the pool's."""
-    position = {int(node): kept for kept, node in enumerate(model.network.nodes)}
-    node = int(model.problem.site_node[site])
-    while node >= 0:
-        if node in position:
-            yield position[node]
-        node = int(model.problem.nodes.parent[node])

@@ -1,7 +1,10 @@
 """The planner without a solver: the measured-surplus rule, simulated over the forecast."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from optimizer.converter_envelopes import converter_envelopes
 from optimizer.handover import bands, corridors, envelopes, schedule, slot_costs
 from optimizer.model.decisions import Decisions
 from optimizer.model.reject import reject_contradictions
@@ -37,7 +40,10 @@ class RulePlanner:
             costs=costs,
             bands=bands(problem, decisions),
             corridors=corridors(problem, decisions),
-            envelopes=envelopes(problem, [0.0] * len(problem.sessions.ids)),
+            envelopes=(
+                *envelopes(problem, [0.0] * len(problem.sessions.ids)),
+                *converter_envelopes(problem, decisions, [0.0] * len(problem.converters.ids)),
+            ),
             least_net_kw=problem.least_net_kw,
             schedule=schedule(problem, decisions),
             explanation=_explanation(problem, decisions),
@@ -47,6 +53,15 @@ class RulePlanner:
         return plan
 
 
+def _notes(problem: Problem) -> Iterator[str]:
+    yield "surplus stored, every deficit served, cars charged on arrival"
+    if problem.converters.ids:
+        yield (
+            "what stores will be asked for is made of surplus, else as late as can be; fuel cells"
+            " stand still"
+        )
+
+
 def _explanation(problem: Problem, decisions: Decisions) -> Explanation:
     imported = np.maximum(decisions.site_kw(problem).sum(0), 0.0)
     kwh = float(imported @ problem.grid.hours)
@@ -54,5 +69,5 @@ def _explanation(problem: Problem, decisions: Decisions) -> Explanation:
         planner="rule",
         stages=(StageValue(stage="boundary import", value=kwh, unit="kWh"),),
         forecasts=problem.forecasts,
-        notes=("surplus stored, every deficit served, cars charged on arrival", *problem.extra),
+        notes=(*_notes(problem), *problem.extra),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.converter_envelopes import converter_envelopes
 from optimizer.explanation import margin_notes, slacks, stage_values
 from optimizer.handover import bands, corridors, envelopes, schedule, slot_costs
 from optimizer.model.decisions import Decisions
@@ -193,7 +194,10 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
         costs=slot_costs(problem),
         bands=bands(problem, decisions),
         corridors=corridors(problem, decisions),
-        envelopes=envelopes(problem, _session_worth(run)),
+        envelopes=(
+            *envelopes(problem, _session_worth(run)),
+            *converter_envelopes(problem, decisions, _converter_worth(run)),
+        ),
         share_worth=None if worth is None else worth[solved.battery],
         share_assets=() if worth is None else problem.batteries.ids,
         least_net_kw=problem.least_net_kw,
@@ -222,6 +226,20 @@ def _session_worth(run: Run) -> list[float]:
     duals = run.first().solution.duals[run.model.sessions.energy]
     dearest = float(slot_costs(run.model.problem).import_weight.max())
     return [float(dual) for dual in np.clip(duals, 0.0, max(dearest, 0.0)) + 0.0]
+
+
+def _converter_worth(run: Run) -> list[float]:
+    """Price of a kWh below which a converter had better take it, or above which give it, now.
+
+    Dual of the content in the first stage, at most what import costs at its dearest.
+    """
+    model, makers = run.model, run.model.problem.converters
+    if not makers.ids:
+        return []
+    unit = -run.first().solution.duals[model.conversion.recursion[makers.store, 0]]
+    worth = unit * np.abs(makers.per_kwh[:, 0]) * makers.factor[:, 0]
+    dearest = float(slot_costs(model.problem).import_weight.max())
+    return [float(one) for one in np.clip(worth, 0.0, max(dearest, 0.0)) + 0.0]
 
 
 def _notes(run: Run, shifted: int) -> list[str]:

@@ -1,114 +1,21 @@
 """Hydrogen and heat in plans: physics is never broken, and what the order asks for is done."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from optimizer.planner import LpPlanner
-from tests.optimizer.cases import PATIENT_S, PLANNERS, random_problem
+from tests.optimizer.cases import PATIENT_S, PLANNERS
 from tests.optimizer.converted import converted_problem
 from tests.optimizer.pieces import network
+from tests.optimizer.stations import HOURS, YIELD, power_kw, station, tank
 from tests.thoroughness import examples
 from vpp.domain.errors import ProblemRejected
 from vpp.domain.ids import AssetId
-from vpp.domain.order import Goals, Order
-from vpp.domain.plan import Plan, Stock
+from vpp.domain.order import Order
 from vpp.domain.plan_check import broken_rules
-from vpp.domain.problem import Problem
-from vpp.domain.slots import SlotGrid
-from vpp.domain.stores import Converters, Stores, Substance
 from vpp.ports.planner import Planner
-
-HOURS = 8
-YIELD = 0.02
-"""kg per kWh."""
-
-
-def station(
-    *,
-    sun_kw: list[float] | None = None,
-    demand_kg: list[float] | None = None,
-    order: Order = Order.LOCAL,
-    store: dict[str, Any] | None = None,
-    maker: dict[str, Any] | None = None,
-    prices: dict[str, Any] | None = None,
-) -> Problem:
-    """An electrolyser of 100 kW and 0.02 kg/kWh with a tank of 40 kg, by the hour; no battery."""
-    problem = random_problem(0, order)
-    sites, flat = len(problem.sites), np.ones(HOURS)
-    sun = np.zeros((1, HOURS)) + (sun_kw or 0.0)
-    demand = np.zeros((1, HOURS)) + (demand_kg or 0.0)
-    held: dict[str, Any] = {
-        "capacity": 40.0, "least": 2.0, "content": 10.0, "loss_per_h": 0.0, "worth_money": 0.0,
-    }  # fmt: skip
-    made: dict[str, Any] = {
-        "min_kw": 20.0, "ramp_kw_per_h": np.inf, "start_kwh": 0.0, "start_cost": 0.0,
-        "fuel_per_kwh": 0.0, "power_kw": 0.0,
-    }  # fmt: skip
-    slots = {
-        "import_per_kwh": 0.2 * flat,
-        "export_per_kwh": 0.05 * flat,
-        "co2_kg_per_kwh": 0.0 * flat,
-    }
-    return replace(
-        problem,
-        grid=SlotGrid.regular(problem.grid.start, count=HOURS, step_s=3600.0),
-        goals=Goals(order=order),
-        nodes=network(HOURS),
-        load_kw=np.zeros((sites, HOURS)),
-        batteries=replace(
-            problem.batteries,
-            **{
-                name: getattr(problem.batteries, name)[:0]
-                for name in (
-                    "site", "capacity_kwh", "charge_kw", "discharge_kw", "eta_charge",
-                    "eta_discharge", "energy_kwh", "min_kwh", "max_kwh", "reserve_kwh",
-                    "wear_per_kwh",
-                )
-            },
-            ids=(),
-        ),
-        pv=replace(
-            problem.pv, ids=problem.pv.ids[:1], site=np.array([0]), available_kw=sun,
-            curtailable=(True,),
-        ),
-        sessions=replace(
-            problem.sessions, ids=(), assets=(), site=np.zeros(0, np.int64), need_kwh=np.zeros(0),
-            max_kw=np.zeros((0, HOURS)), guaranteed_kw=np.zeros((0, HOURS)),
-        ),
-        prices=replace(problem.prices, fee_per_kwh=0.0, **(slots | (prices or {}))),
-        stores=Stores(
-            ids=(AssetId("tank"),),
-            site=np.array([0]),
-            substance=(Substance.HYDROGEN,),
-            demand=demand,
-            worth_kwh=np.array([[25.0, 12.5]]),
-            worth_length=np.array([[10.0, 30.0]]),
-            **{name: np.array([value]) for name, value in (held | (store or {})).items()},
-        ),
-        converters=Converters(
-            ids=(AssetId("electrolyser"),),
-            site=np.array([0]),
-            store=np.array([0]),
-            gives=np.array([False]),
-            fuelled=np.array([False]),
-            segment_kw=np.array([[50.0, 50.0]]),
-            per_kwh=YIELD * np.array([[1.0, 0.95]]),
-            factor=np.ones((1, HOURS)),
-            **{name: np.array([value]) for name, value in (made | (maker or {})).items()},
-        ),
-    )  # fmt: skip
-
-
-def tank(plan: Plan) -> Stock:
-    (stock,) = plan.schedule.stocks
-    return stock
-
-
-def power_kw(plan: Plan) -> list[float]:
-    return [round(float(kw), 6) for kw in plan.schedule.of(AssetId("electrolyser"))]
 
 
 @pytest.mark.fuzz
@@ -243,3 +150,105 @@ def test_a_circle_that_makes_energy_of_nothing_is_rejected() -> None:
     )  # fmt: skip
     with pytest.raises(ProblemRejected, match="energy from nothing"):
         replace(problem, converters=both)
+
+
+def test_a_demand_above_all_capability_is_named_with_what_lacks() -> None:
+    problem = station(demand_kg=[5.0] * HOURS, store={"content": 2.0, "least": 2.0})
+    (slack,) = LpPlanner().plan(problem).explanation.slacks
+    assert slack.what == "hydrogen unmet at tank"
+    assert slack.amount == pytest.approx(HOURS * (5.0 - YIELD * 97.5))
+    assert slack.unit == "kg"
+    assert slack.limited_by == "power of electrolyser and content of tank"
+
+
+def test_a_rating_that_starves_the_electrolyser_is_named_with_its_dual() -> None:
+    problem = station(demand_kg=[0, 0, 0, 5.0, 0, 0, 0, 0], store={"content": 2.0, "least": 2.0})
+    problem = replace(problem, nodes=network(HOURS, import_kw=30.0))
+    plan = LpPlanner().plan(problem)
+    (slack,) = plan.explanation.slacks
+    assert slack.amount == pytest.approx(5.0 - 4 * 30.0 * YIELD)
+    assert slack.limited_by == "node grid import rating"
+    assert slack.dual > 0.0
+    assert (slack.first_slot, slack.last_slot) == (3, 3)
+
+
+def test_what_is_to_be_kept_and_cannot_be_is_named() -> None:
+    problem = station(store={"content": 0.0, "least": 30.0})
+    problem = replace(problem, nodes=network(HOURS, import_kw=0.0))
+    (slack,) = LpPlanner().plan(problem).explanation.slacks
+    assert slack.what == "hydrogen to be kept at tank"
+    assert slack.limited_by == "node grid import rating"
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+@pytest.mark.parametrize("seed", range(5))
+def test_anything_within_an_envelope_keeps_the_tank_and_serves_what_is_planned(
+    planner: Planner, seed: int
+) -> None:
+    """Energy by slot end anywhere between the bounds, as far as power goes; one yield, no loss."""
+    rng = np.random.default_rng(seed)
+    demand = [float(kg) for kg in rng.uniform(0.0, 3.0, HOURS) * (rng.random(HOURS) < 0.5)]
+    problem = station(
+        sun_kw=[float(kw) for kw in rng.uniform(0.0, 90.0, HOURS)],
+        demand_kg=demand,
+        store={"capacity": 14.0},
+        maker={"min_kw": 0.0},
+    )
+    makers = replace(problem.converters, per_kwh=np.full((1, 2), YIELD))
+    problem = replace(problem, converters=makers)
+    plan = planner.plan(problem)
+    (envelope,) = plan.envelopes
+    assert (envelope.asset, envelope.appointment) == ("electrolyser", "tank")
+    planned = np.cumsum(power_kw(plan))
+    assert (envelope.least_kwh <= planned + 1e-6).all()
+    assert (envelope.most_kwh >= planned - 1e-6).all()
+    assert (envelope.most_kwh - envelope.least_kwh).max() > 50.0
+    served = np.cumsum(tank(plan).served)
+    for _ in range(50):
+        given = 0.0
+        for slot in range(HOURS):
+            low = max(float(envelope.least_kwh[slot]), given)
+            high = min(float(envelope.most_kwh[slot]), given + 100.0)
+            assert low <= high + 1e-6
+            given = float(rng.choice([low, high, rng.uniform(low, max(high, low))]))
+            assert 2.0 - 1e-6 <= 10.0 + YIELD * given - served[slot] <= 14.0 + 1e-6
+
+
+def test_a_kwh_of_an_electrolyser_is_worth_what_its_hydrogen_is() -> None:
+    """25 kWh of later import a kilogram up to 12 kg, 0.02 kg a kWh; sun is too short for more."""
+    plan = LpPlanner().plan(station(sun_kw=[30.0, *[0.0] * 7]))
+    assert plan.envelopes[0].worth == pytest.approx(0.5)
+
+
+def test_a_fuel_cell_gives_and_its_envelope_is_negative() -> None:
+    problem = station(maker={"min_kw": 0.0})
+    cell = replace(
+        problem.converters,
+        ids=(AssetId("cell"),),
+        gives=np.array([True]),
+        per_kwh=np.full((1, 2), -0.05),
+    )
+    stores = replace(problem.stores, worth_kwh=np.array([[19.0, 9.5]]))
+    load_kw = problem.load_kw.copy()
+    load_kw[0, 4:6] = 60.0
+    plan = LpPlanner().plan(replace(problem, converters=cell, stores=stores, load_kw=load_kw))
+    assert plan.schedule.of(AssetId("cell")).tolist() == pytest.approx([0, 0, 0, 0, -60, -60, 0, 0])
+    (envelope,) = plan.envelopes
+    assert envelope.least_kwh[-1] == pytest.approx(-8.0 / 0.05)
+    assert (envelope.most_kwh <= 0.0).all()
+    assert envelope.worth == pytest.approx(0.95)
+
+
+def test_a_plan_keeps_to_the_last_one_where_that_costs_nothing() -> None:
+    problem = station(sun_kw=[60.0] * HOURS, store={"content": 36.0}, maker={"min_kw": 0.0})
+    plan = LpPlanner().plan(problem)
+    moved = replace(
+        plan.schedule,
+        power_kw=np.where(
+            np.array(plan.schedule.assets)[:, None] == "electrolyser",
+            np.array([0.0, 50.0] + [0.0] * 6),
+            plan.schedule.power_kw,
+        ),
+    )
+    again = LpPlanner().plan(replace(problem, last_schedule=moved, last_grid=plan.grid))
+    assert power_kw(again)[:2] == pytest.approx([0.0, 50.0])

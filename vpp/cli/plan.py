@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ from vpp.domain.assets import Battery, EvCharger, Pv
 from vpp.domain.conversion import Converter
 from vpp.domain.errors import InvariantError
 from vpp.domain.ids import AssetId
-from vpp.domain.plan import Plan, Stock
+from vpp.domain.plan import Plan, Slack, Stock
 from vpp.runtime.one_plan import HISTORY, OnePlan, Request, check_stated, plan_once
 from vpp.runtime.state_home import state_dir
 
@@ -118,7 +119,8 @@ def _show(city: City, made: OnePlan) -> None:
         for slack in one.explanation.slacks:
             out.print(
                 f"  [yellow]{slack.what}: {slack.amount:.2f} {slack.unit}"
-                f" short because of {slack.limited_by} (dual {slack.dual:.3g})[/]"
+                f" short because of {slack.limited_by}, {_between(city, one, slack)}"
+                f" (dual {slack.dual:.3g})[/]"
             )
         for note in one.explanation.notes:
             out.print(f"  [dim]{note}[/]")
@@ -153,6 +155,14 @@ def _hours(city: City, one: Plan) -> Table:
             *(told(span) for told in _beside(city, one).values()),
         )
     return table
+
+
+def _between(city: City, one: Plan, slack: Slack) -> str:
+    first, last = (one.grid.edges_s[i] for i in (slack.first_slot, slack.last_slot + 1))
+    begin, end = (
+        datetime.fromtimestamp(float(s), ZoneInfo(city.portfolio.time_zone)) for s in (first, last)
+    )
+    return f"{begin:%a %H:%M} to {end:%a %H:%M}"
 
 
 def _beside(city: City, one: Plan) -> dict[str, Callable[[slice], str]]:

@@ -40,7 +40,7 @@ def _loads(problem: Problem, run: Floats) -> Iterator[str]:
     ran = before > RUNNING_KW + TOLERANCE
     step = makers.ramp_kw_per_h[:, None] * hours
     most = np.where(ran, before, makers.min_kw[:, None]) + step
-    lowest = np.where(on, before - step, 0.0)
+    lowest = np.where(on, np.maximum(before - step, 0.0), 0.0)
     yield from outside("ramped load of", makers.ids, np.where(on, run, 0.0), lowest, most)
 
 
