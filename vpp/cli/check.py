@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vpp.cli.console import console
+from vpp.cli.console import console, counted
 from vpp.cli.exits import CONFIGURATION, FAILED, UNSAFE, faults_as_exits, say_wrong
 from vpp.cli.named import CityFile
 from vpp.cli.probe_table import show
@@ -122,8 +122,9 @@ def _of_devices(found: Sequence[Finding], silent: Sequence[Finding]) -> str:
 def _summary(city: City) -> str:
     parts = city.portfolio
     return (
-        f"{parts.name} ({parts.id}): {len(parts.sites)} sites in {len(parts.pools)} pools,"
-        f" {len(parts.assets)} assets, {len(parts.devices)} devices on {len(parts.links)} links,"
+        f"{parts.name} ({parts.id}): {counted(len(parts.sites), 'site')} in"
+        f" {counted(len(parts.pools), 'pool')}, {counted(len(parts.assets), 'asset')},"
+        f" {counted(len(parts.devices), 'device')} on {counted(len(parts.links), 'link')},"
         f" order {parts.goals.order}: the file is right"
     )
 

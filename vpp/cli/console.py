@@ -15,3 +15,8 @@ def console(width: int = _WIDE) -> Console:
 def can_draw(on: Console) -> bool:
     """Whether a screen can be drawn: on a terminal, and not on a dumb one."""
     return on.is_terminal and not on.is_dumb_terminal
+
+
+def counted(number: int, what: str) -> str:
+    """``1 site``, ``2 sites``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

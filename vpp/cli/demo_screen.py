@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from vpp.cli.baselines import Baseline, Span
-from vpp.cli.console import can_draw
+from vpp.cli.console import can_draw, counted
 from vpp.cli.live_view import ScoreRow, kw, live_view, local_time, score_table
 from vpp.cli.run import reached_row, score_row
 from vpp.cli.score_line import percent
@@ -117,11 +117,7 @@ class Screen:
         slowed = f" | {view.pace}" if view.speed < view.asked_speed else ""
         self._console.print(
             f"{stamp} | {' | '.join(pools)} | self-consumption {share}"
-            f" | {_counted(len(view.alarms), 'alarm')} | {_counted(view.writes, 'write')}{slowed}",
+            f" | {counted(len(view.alarms), 'alarm')} | {counted(view.writes, 'write')}{slowed}",
             soft_wrap=True,
             highlight=False,
         )
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
