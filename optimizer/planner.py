@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.binding import bindings
 from optimizer.converter_envelopes import converter_envelopes
 from optimizer.explanation import margin_notes, slacks, stage_values
 from optimizer.handover import bands, corridors, envelopes, schedule, slot_costs
@@ -173,6 +174,7 @@ def _plan(problem: Problem, solved: _Solved) -> Plan:
         planner="lp",
         stages=stage_values(run, x),
         slacks=slacks(run, solved.planned.decisions, x),
+        bindings=bindings(run),
         certificate=certificate,
         forecasts=problem.forecasts,
         notes=(

@@ -32,6 +32,8 @@ _MEANS = {
     Authority.SHADOW: "nothing is written to it, what it would be told is on record",
     Authority.MANUAL: "only what somebody directs is written to it",
 }
+SAME_KW = 0.05
+"""Powers that look alike in one decimal."""
 As_json = Annotated[bool, typer.Option("--json", help="Everything that is known, as JSON.")]
 
 
@@ -93,6 +95,7 @@ def _lines(found: "Account") -> Iterator[str]:
     for reason in found.reasons:
         when = clock(found.decided_at)
         yield f"{reason['scope']}: {escape(reason['text'])} ({reason['rung']}, {when})"
+        yield from _by_the_rule(reason)
     if found.plan is not None:
         yield from _of_plan(found.plan, clock)
     if found.mean_kw is None or found.net_kw is None or found.without_kw is None:
@@ -102,6 +105,21 @@ def _lines(found: "Account") -> Iterator[str]:
         f"without it: the pool would have stood at {_net(found.without_kw)} instead of"
         f" {_net(found.net_kw)} (means of that quarter hour; its own {found.mean_kw:.1f} kW)"
     )
+
+
+def _by_the_rule(reason: Mapping[str, Any]) -> Iterator[str]:
+    """What was in store, and what the pool would have done without a plan."""
+    if "stored_kwh" in reason:
+        yield f"  in store above the floors: {reason['stored_kwh']:,.1f} kWh"
+    if "rule_kw" in reason and reason["rung"] != "surplus_rule":
+        rule_kw = reason["rule_kw"]
+        same = abs(rule_kw - reason["power_kw"]) < SAME_KW
+        does = "store" if rule_kw > 0 else "give out"
+        what = "do nothing" if abs(rule_kw) < SAME_KW else f"{does} {abs(rule_kw):.1f} kW"
+        grid = "" if same else f", the grid at {_net(reason['net_kw'] + rule_kw)}"
+        yield f"  without the plan: the measured-surplus rule would {what}{grid}" + (
+            ", just so" if same else ""
+        )
 
 
 def _authority(standing: "Standing", clock: Callable[[datetime], str]) -> str:
@@ -119,6 +137,16 @@ def _of_plan(plan: "Planned", clock: Callable[[datetime], str]) -> Iterator[str]
     yield f"plan: of {clock(plan.issued_at)}, order {plan.order}, {plan.planner}{expected}"
     if plan.cause:
         yield f"  made then because of {escape(plan.cause)}"
+    if plan.net_kw is not None:
+        yield f"  expected beside the storages: {_net(plan.net_kw)}"
+    if plan.next_at is not None and plan.next_kw is not None:
+        yield f"  to give out next: {-plan.next_kw:.1f} kW from {clock(plan.next_at)}"
+    for one in plan.bindings:
+        yield (
+            f"  held back by {one['limit']} of {one['node']}, {clock(one['since'])} to"
+            f" {clock(one['until'])}: the first kWh beyond is worth {one['dual']:.3g}"
+            f" {one['unit'].removesuffix(' per kWh')} ({one['stage']})"
+        )
     for stage in plan.stages:
         yield f"  {stage['stage']}: {stage['value']:,.2f} {stage['unit']}"
     for short in plan.missed:

@@ -125,6 +125,12 @@ def _explanation(explained: Explanation) -> dict[str, Any]:
             ]
             for slack in explained.slacks
         ],
+        "bindings": [
+            [
+                one.node, one.limit, one.stage, one.dual, one.unit, one.first_slot, one.last_slot,
+            ]
+            for one in explained.bindings
+        ],
         "forecasts": [
             [note.subject, note.source, note.issued_at.isoformat(), _age_s(note)]
             for note in explained.forecasts

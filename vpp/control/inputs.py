@@ -145,6 +145,12 @@ class Reason(NamedTuple):
     power_kw: float = float("nan")
     worth: float = float("nan")
     """What a stored kWh was worth."""
+    marginal: float = float("nan")
+    """What a kWh of the grid cost beside it."""
+    rule_kw: float = float("nan")
+    """What the measured-surplus rule would have done with the same storages in the same tick."""
+    stored_kwh: float = float("nan")
+    """In the pool's storages, above their floors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

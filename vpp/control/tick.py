@@ -138,7 +138,7 @@ def _result(scene: Scene, reach: Reach, chosen: Chosen, orders: Orders) -> TickR
         wanted_kw=_for_layout(scene, orders),
         decided=frozenset(pool.devices[d] for d in set(pool.device_of[stood.controlled].tolist())),
         reasons=(
-            wording.of_pool(pool, _said(scene, reach, chosen), chosen.terms),
+            wording.of_pool(pool, _said(scene, reach, chosen), chosen.terms, chosen.store),
             *wording.of_directed(pool, scene.verdict, orders.power_kw, chosen.terms.rung),
             *wording.of_handed(pool, scene.inputs.handed, request, chosen.terms.rung),
             *wording.of_dark(pool, scene.ground.memory.blind),

@@ -11,7 +11,7 @@ from vpp.control.compiled import CompiledPool
 from vpp.control.inputs import Alarm, Handed, Reason
 from vpp.control.pool_power import Terms
 from vpp.control.scene import Scene
-from vpp.control.serving import Served
+from vpp.control.serving import Served, Store
 from vpp.domain.arrays import Bools, Floats
 from vpp.domain.ladder import Rung
 from vpp.domain.proposal import Scope, ScopeKind
@@ -19,7 +19,7 @@ from vpp.domain.proposal import Scope, ScopeKind
 SHORT_KW = 0.01
 
 
-def of_pool(pool: CompiledPool, served: Served, terms: Terms) -> Reason:
+def of_pool(pool: CompiledPool, served: Served, terms: Terms, store: Store) -> Reason:
     return Reason(
         scope=Scope(kind=ScopeKind.POOL, id=pool.pool),
         rung=terms.rung,
@@ -28,6 +28,9 @@ def of_pool(pool: CompiledPool, served: Served, terms: Terms) -> Reason:
         net_kw=served.net_kw,
         power_kw=served.power_kw,
         worth=served.worth,
+        marginal=served.marginal,
+        rule_kw=min(max(-served.net_kw, store.lo_kw), store.hi_kw),
+        stored_kwh=store.energy_kwh,
     )
 
 

@@ -117,6 +117,22 @@ class Slack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A limit that is kept, and that the plan would gain by exceeding."""
+
+    node: NodeId
+    limit: str
+    """As "import contract"."""
+    stage: str
+    """The first that it holds back."""
+    dual: float
+    """What the first kWh beyond it would gain, in the slot where that is most."""
+    unit: str
+    first_slot: int
+    last_slot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """Why the schedule can be believed."""
 
@@ -148,6 +164,7 @@ class Explanation:
     """Why it was made now, in words; whoever asked for it says so."""
     stages: tuple[StageValue, ...] = ()
     slacks: tuple[Slack, ...] = ()
+    bindings: tuple[Binding, ...] = ()
     certificate: Certificate | None = None
     forecasts: tuple[ForecastNote, ...] = ()
     notes: tuple[str, ...] = ()

@@ -29,6 +29,8 @@ FORGOTTEN = timedelta(seconds=2 * LATEST_S)
 """A tick is put down more often: after that nobody was in control, or the moment is to come."""
 OBSERVING = "'vpp run --observe'"
 """By whose word nothing is written while a daemon only looks."""
+GIVES_KW = 0.05
+"""Less is nothing that a plan has an asset give out."""
 NAMED = 12
 """Assets that are named where one is not known."""
 _unpack = msgspec.msgpack.Decoder().decode
@@ -86,9 +88,19 @@ class Planned:
     """Of the asset in that slot; None where the plan has no power of it, or is over."""
     grid_kw: float | None
     """Of the pool, positive is import."""
+    net_kw: float | None
+    """The same without its storages: what they were expected to serve."""
+    next_at: datetime | None
+    """Start of the first slot after the moment in which the plan has the asset give power out, and
+    not in the slot before; None where it has none."""
+    next_kw: float | None
+    """In that slot, negative."""
     stages: Sequence[Mapping[str, Any]]
     missed: Sequence[Mapping[str, Any]]
     """Preferences that could not be met, with ``since``, ``until`` and what stood in the way."""
+    bindings: Sequence[Mapping[str, Any]]
+    """Limits above the asset that were kept and held the plan back at the moment, with ``since``,
+    ``until``, and what the first kWh beyond would have gained where that was most."""
     forecasts: Sequence[Mapping[str, Any]]
     notes: Sequence[str]
 
@@ -166,7 +178,7 @@ async def account(directory: Path, history: History, asset: str, at: datetime | 
         override=_override(directory / AUDIT, asset, place, moment),
         decided_at=decided_at,
         reasons=[_known(reason) for reason in reasons if reason["scope"] in scopes],
-        plan=None if plan_s is None else _planned(plan, asset, moment.timestamp()),
+        plan=None if plan_s is None else _planned(plan, asset, place["nodes"], moment),
         mean_kw=None if np.isnan(mean_kw) else mean_kw,
         net_kw=None if np.isnan(net_kw) else net_kw,
     )
@@ -295,11 +307,12 @@ def _known(reason: Mapping[str, Any]) -> Mapping[str, Any]:
     return {k: v for k, v in reason.items() if not (isinstance(v, float) and np.isnan(v))}
 
 
-def _planned(plan: Mapping[str, Any], asset: str, at_s: float) -> Planned:
-    edges_s = plan["edges_s"]
+def _planned(plan: Mapping[str, Any], asset: str, nodes: Sequence[str], at: datetime) -> Planned:
+    edges_s, at_s = plan["edges_s"], at.timestamp()
     slot = int(np.searchsorted(edges_s, at_s, side="right")) - 1
     inside = 0 <= slot < len(edges_s) - 1
-    powers = plan["power_kw"].get(asset)
+    powers, nets = plan["power_kw"].get(asset), plan.get("net_kw")
+    following = _gives_out(powers, slot) if inside and powers else None
     return Planned(
         issued_at=plan["issued_at"],
         order=plan["order"],
@@ -307,15 +320,32 @@ def _planned(plan: Mapping[str, Any], asset: str, at_s: float) -> Planned:
         cause=plan.get("cause", ""),
         expected_kw=powers[slot] if inside and powers else None,
         grid_kw=plan["grid_kw"][slot] if inside else None,
-        stages=plan["stages"],
-        missed=[
-            {
-                **{k: v for k, v in slack.items() if k not in {"first_slot", "last_slot"}},
-                "since": datetime.fromtimestamp(edges_s[slack["first_slot"]], UTC),
-                "until": datetime.fromtimestamp(edges_s[slack["last_slot"] + 1], UTC),
-            }
-            for slack in plan["slacks"]
+        net_kw=nets[slot] if inside and nets else None,
+        next_at=None if following is None else datetime.fromtimestamp(edges_s[following], UTC),
+        next_kw=None if following is None or powers is None else powers[following],
+        bindings=[
+            _dated(one, edges_s)
+            for one in plan.get("bindings", ())
+            if one["node"] in nodes and one["first_slot"] <= slot <= one["last_slot"]
         ],
+        stages=plan["stages"],
+        missed=[_dated(slack, edges_s) for slack in plan["slacks"]],
         forecasts=plan["forecasts"],
         notes=plan["notes"],
     )
+
+
+def _gives_out(powers_kw: Sequence[float], slot: int) -> int | None:
+    """The first slot after this one in which it begins to."""
+    gives = [power < -GIVES_KW for power in powers_kw]
+    later = range(slot + 1, len(gives))
+    return next((one for one in later if gives[one] and not gives[one - 1]), None)
+
+
+def _dated(one: Mapping[str, Any], edges_s: Sequence[float]) -> Mapping[str, Any]:
+    """With begin and end in place of its slots."""
+    return {
+        **{k: v for k, v in one.items() if k not in {"first_slot", "last_slot"}},
+        "since": datetime.fromtimestamp(edges_s[one["first_slot"]], UTC),
+        "until": datetime.fromtimestamp(edges_s[one["last_slot"] + 1], UTC),
+    }

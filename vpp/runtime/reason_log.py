@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import msgspec
+import numpy as np
 import structlog
 
 from vpp.control.inputs import Reason
@@ -235,26 +236,32 @@ def _plain(told: Mapping[str, object] | tuple[Reason, ...] | _Planned) -> object
             "net_kw": reason.net_kw,
             "power_kw": reason.power_kw,
             "worth": reason.worth,
+            "marginal": reason.marginal,
+            "rule_kw": reason.rule_kw,
+            "stored_kwh": reason.stored_kwh,
         }
         for reason in told
     ]
 
 
 def _plan(plan: _Planned) -> dict[str, object]:
-    why = plan.explanation
+    why, schedule = plan.explanation, plan.schedule
+    storages = ~np.isnan(schedule.energy_kwh).any(axis=1)
     return {
         "issued_at": plan.issued_at,
         "order": plan.order,
         "planner": why.planner,
         "cause": why.cause,
         "edges_s": plan.grid.edges_s.tolist(),
-        "grid_kw": plan.schedule.grid_kw.round(2).tolist(),
+        "grid_kw": schedule.grid_kw.round(2).tolist(),
+        "net_kw": (schedule.grid_kw - schedule.power_kw[storages].sum(axis=0)).round(2).tolist(),
         "power_kw": {
             asset: powers.round(2).tolist()
-            for asset, powers in zip(plan.schedule.assets, plan.schedule.power_kw, strict=True)
+            for asset, powers in zip(schedule.assets, schedule.power_kw, strict=True)
         },
         "stages": why.stages,
         "slacks": why.slacks,
+        "bindings": why.bindings,
         "forecasts": why.forecasts,
         "notes": why.notes,
     }

@@ -13,6 +13,7 @@ from vpp.domain.ids import AssetId, NodeId, PoolId
 from vpp.domain.order import Order
 from vpp.domain.plan import (
     Band,
+    Binding,
     Certificate,
     Corridor,
     Envelope,
@@ -94,6 +95,17 @@ WHOLE = Plan(
                 dual=146.0,
                 first_slot=147,
                 last_slot=148,
+            ),
+        ),
+        bindings=(
+            Binding(
+                node=NodeId("a bound node"),
+                limit="a limit that is kept",
+                stage="a stage",
+                dual=154.0,
+                unit="a unit",
+                first_slot=155,
+                last_slot=156,
             ),
         ),
         certificate=Certificate(max_violation=149.0, overlaps=150, repaired=151),

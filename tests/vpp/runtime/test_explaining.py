@@ -21,10 +21,10 @@ from vpp.domain.audit import AuditRecord, Event
 from vpp.domain.curve import SlotCosts, surplus_rule_curve
 from vpp.domain.errors import InvariantError, StoreUnavailable
 from vpp.domain.history import Mean
-from vpp.domain.ids import AssetId, PoolId
+from vpp.domain.ids import AssetId, NodeId, PoolId
 from vpp.domain.ladder import Rung
 from vpp.domain.order import Order
-from vpp.domain.plan import Explanation, ForecastNote, Plan, Schedule, Slack, StageValue
+from vpp.domain.plan import Binding, Explanation, ForecastNote, Plan, Schedule, Slack, StageValue
 from vpp.domain.points import Quantity
 from vpp.domain.proposal import Scope, ScopeKind
 from vpp.domain.slots import SlotGrid
@@ -89,6 +89,13 @@ def a_plan() -> Plan:
                     what="EV session s1 at hub", amount=4.1, unit="kWh",
                     limited_by="node north import contract", dual=0.31, first_slot=1, last_slot=2,
                 ),
+            ),
+            bindings=tuple(
+                Binding(
+                    node=NodeId(node), limit="import contract", stage="S2 cost", dual=80.5,
+                    unit="KRW per kWh", first_slot=first, last_slot=first,
+                )
+                for node, first in (("street", 1), ("street", 2), ("elsewhere", 1))
             ),
             forecasts=(note,),
         ),
@@ -155,6 +162,11 @@ async def test_a_moment_is_told_with_the_reason_and_the_plan_of_then(
     (missed,) = found.plan.missed
     assert (missed["limited_by"], missed["dual"]) == ("node north import contract", 0.31)
     assert missed["until"] - missed["since"] == timedelta(minutes=30)
+    assert found.plan.net_kw == 2.0, "the pool without its storage"
+    assert found.plan.next_at is None, "it gives out already, to the end"
+    (held,) = found.plan.bindings
+    assert (held["node"], held["dual"]) == ("street", 80.5)
+    assert held["since"] == NOON + timedelta(minutes=15)
     assert found.plan.forecasts[0]["source"] == "model"
     assert found.without_kw == pytest.approx(3.0)
     newest = await account(tmp_path, history, BAT, None)
@@ -383,3 +395,14 @@ async def test_what_is_not_there_is_told_in_words(tmp_path: Path, history: Sqlit
         await account(tmp_path, history, "home-ba", None)
     with pytest.raises(InvariantError, match="nothing was decided"):
         await account(tmp_path, history, BAT, datetime(2020, 1, 1, tzinfo=UTC))
+
+
+async def test_when_a_storage_gives_out_next_is_told(
+    tmp_path: Path, history: SqliteHistory
+) -> None:
+    plan = a_plan()
+    later = replace(plan.schedule, power_kw=np.array([[-1.0, 2.0, 0.0, -4.0]]))
+    await written(tmp_path, [seen(0, pool_reason("kept"), plan=replace(plan, schedule=later))])
+    found = await account(tmp_path, history, BAT, NOON + timedelta(seconds=60))
+    assert found.plan is not None
+    assert (found.plan.next_at, found.plan.next_kw) == (NOON + timedelta(minutes=45), -4.0)
