@@ -158,9 +158,10 @@ def settled(
     if not model.problem.converters.ids:
         return _within(run, stages, ways, deadline)
     ways = first_segment(ways, out_of_turn(model, x))
+    no_overlap = np.zeros(model.batteries.charge.shape, dtype=bool)
     for which, on in patterns(model, x):
         last = _within(run, stages, switched(ways, which, on), deadline)
-        if last is not None and not out_of_turn(last.model, last.x).any():
+        if last is not None and not replace(Places.of(last), battery=no_overlap):
             return last
         ways = first_segment(ways, np.ones_like(out_of_turn(model, x)))
     return None

@@ -65,14 +65,15 @@ def patterns(model: PoolModel, x: Floats) -> Iterator[tuple[Bools, Bools]]:
     """Ways to decide without binaries, the better first; the last one is always possible.
 
     Each as the converters decided and ``on``. Power below the least is gathered until it fills a
-    slot; else those that cannot do so stand still.
+    slot, by those that are undecided, then by all; else all stand still.
     """
     problem, block = model.problem, model.conversion
-    which = undecided(model, x)
-    least = problem.converters.min_kw[block.switched]
-    yield which, _gathered(model.decisions(x).run[block.switched], least, problem.grid.hours)
-    yield which, np.zeros(block.on.shape, dtype=bool)
-    yield np.ones(which.shape, dtype=bool), np.zeros(block.on.shape, dtype=bool)
+    some, least = undecided(model, x), problem.converters.min_kw[block.switched]
+    on = _gathered(model.decisions(x).run[block.switched], least, problem.grid.hours)
+    every = np.ones(some.shape, dtype=bool)
+    yield some, on
+    yield every, on
+    yield every, np.zeros(on.shape, dtype=bool)
 
 
 def _gathered(run: Floats, least: Floats, hours: Floats) -> Bools:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from optimizer.planner import LpPlanner
+from optimizer.solving.program import UNSOLVED, LinearProgram, Solution
 from tests.optimizer.cases import PATIENT_S, PLANNERS
 from tests.optimizer.converted import converted_problem
 from tests.optimizer.pieces import network
 from tests.optimizer.stations import HOURS, YIELD, power_kw, station, tank
 from tests.thoroughness import examples
+from vpp.domain.arrays import Floats
 from vpp.domain.errors import ProblemRejected
 from vpp.domain.ids import AssetId
 from vpp.domain.order import Order
@@ -18,9 +20,16 @@ from vpp.domain.plan_check import broken_rules
 from vpp.ports.planner import Planner
 
 
+class OutOfTime:
+    """Finds nothing with binaries before time is over."""
+
+    def solve(self, program: LinearProgram, cost: Floats, time_limit_s: float) -> Solution:
+        return UNSOLVED
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(100, 100 + examples(40)))
-@pytest.mark.parametrize("planner", PLANNERS)
+@pytest.mark.parametrize("planner", [*PLANNERS, LpPlanner(mixed=OutOfTime())])
 def test_no_plan_breaks_physics(planner: Planner, seed: int) -> None:
     order = list(Order)[seed % 3]
     problem = converted_problem(seed, order, deadline_s=PATIENT_S)

@@ -60,7 +60,8 @@ def conversion(
 ) -> Conversion:
     """Stores whose content is known, with their converters that follow a plan; the rest as load.
 
-    A converter that follows no plan is taken to make what its store is asked for.
+    A converter that follows no plan is taken to make what its store is asked for, if it is metered;
+    else what it draws is part of its site's load and foreseen with that.
 
     Args:
         portfolio: The portfolio.
@@ -90,12 +91,15 @@ def conversion(
             kwh = asked[store.id] * store.dispensing_kwh_per_kg
             load_kw[site_at[store.site]] += kwh / outlook.grid.hours
     served = {store.id for store in kept}
+    metered = _metered(portfolio)
     for one in made:
-        load_kw[site_at[one.site]] += one.standby_kw
+        if one in followed or one.id in metered:
+            load_kw[site_at[one.site]] += one.standby_kw
         if one in followed:
             continue
-        notes.append(_left_out(one, soc))
-        if one.store not in served and not gives(one):
+        foreseen = one.id in metered and not gives(one)
+        notes.append(_left_out(one, soc, foreseen=foreseen))
+        if one.store not in served and foreseen:
             served.add(one.store)
             load_kw[site_at[one.site]] += _following(one, asked[one.store], outlook)
     notes += [
@@ -123,9 +127,19 @@ def _measured(
     return {a: float(v) for a, v, good in zip(assets, seen.values, seen.good, strict=True) if good}
 
 
-def _left_out(one: Converter, soc: Mapping[AssetId, float]) -> str:
+def _metered(portfolio: Portfolio) -> frozenset[str]:
+    """Assets whose own power some device tells."""
+    return frozenset(
+        carried.subject
+        for device in portfolio.devices.values()
+        for carried in device.carries
+        if Quantity.POWER_KW in carried.reads
+    )
+
+
+def _left_out(one: Converter, soc: Mapping[AssetId, float], *, foreseen: bool) -> str:
     why = "nothing steers it" if one.store in soc else f"the content of {one.store} is unknown"
-    taken_as = "" if gives(one) else ", expected to make what is asked for"
+    taken_as = ", expected to make what is asked for" if foreseen else ""
     return f"{one.kind.replace('_', ' ')} {one.id} left out: {why}{taken_as}"
 
 

@@ -34,8 +34,18 @@ FOLLOWED = frozenset(map(AssetId, ("maker", "pump")))
 KNOWN = {"tank": {Quantity.SOC: 0.5}, "water": {Quantity.SOC: 0.25}}
 
 
-def city() -> Portfolio:
-    return read_city(TWO_SITES.replace("meters:\n", CONVERTERS, 1), "city.yaml").portfolio
+METERED = """\
+  - {id: plc, link: wires, adapter: modbus, profile: sunspec-ess,
+     carries: [{asset: maker}, {asset: pump}]}
+tariffs:
+"""
+
+
+def city(*, metered: bool = True) -> Portfolio:
+    text = TWO_SITES.replace("meters:\n", CONVERTERS, 1)
+    if metered:
+        text = text.replace("tariffs:\n", METERED, 1)
+    return read_city(text, "city.yaml").portfolio
 
 
 def outlook(measured: Any = None, **changes: Any) -> Outlook:
@@ -99,6 +109,11 @@ def test_what_follows_no_plan_is_expected_to_make_what_is_asked_for_and_said_so(
     assert home.tolist() == pytest.approx([3.0] * 8)
     shop = problem.load_kw[list(problem.sites).index("shop")]  # type: ignore[arg-type]
     assert shop[0] == pytest.approx(5.0 + 1.0 + 0.25 * 50.0)
+
+
+def test_what_nobody_meters_is_foreseen_with_the_load_of_its_site() -> None:
+    problem = build(city(metered=False), POOL, outlook(followed=frozenset()))
+    assert problem.load_kw[:, 0].tolist() == pytest.approx([2.0, 5.0])
 
 
 def test_a_store_of_unknown_content_is_left_out_with_what_fills_it() -> None:
