@@ -7,7 +7,8 @@ from vpp.config.city import read_city
 from vpp.config.proof import prove
 
 HUB = """version: 1
-portfolio: {id: hub, currency: KRW, time_zone: Asia/Seoul, country: KR, latitude: 35, longitude: 127}
+portfolio: {id: hub, currency: KRW, time_zone: Asia/Seoul, country: KR, latitude: 35,
+            longitude: 127}
 sites: [{id: hub, settles: true}]
 """
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "city-file.md"
