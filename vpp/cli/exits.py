@@ -61,11 +61,11 @@ def say_wrong(mistake: str) -> None:
 
 
 @contextmanager
-def as_usage(option: str = "") -> Iterator[None]:
+def as_usage(option: str = "", faults: type[InvariantError] = InvariantError) -> Iterator[None]:
     """What contradicts itself in here was asked for on the command line."""
     try:
         yield
-    except InvariantError as error:
+    except faults as error:
         raise typer.BadParameter(str(error), param_hint=repr(option) if option else None) from error
 
 

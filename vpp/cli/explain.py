@@ -14,10 +14,10 @@ from rich.markup import escape
 
 from vpp.cli.console import console
 from vpp.cli.daemons import City, Portfolio, directory
-from vpp.cli.exits import faults_as_exits
+from vpp.cli.exits import as_usage, faults_as_exits
 from vpp.cli.spans import moment
 from vpp.domain.devices import Authority
-from vpp.domain.errors import VppError
+from vpp.domain.errors import SkippedTime, VppError
 
 if TYPE_CHECKING:
     from vpp.runtime.explaining import Account, Planned, Standing
@@ -54,7 +54,8 @@ def explain(
         home = directory(city, portfolio)
         if not home.is_dir():
             raise VppError(f"nothing is on record: no daemon has run in {home}")
-        found = asyncio.run(_account(home, asset, None if at is None else moment(at, "--at")))
+        with as_usage("--at", SkippedTime):
+            found = asyncio.run(_account(home, asset, None if at is None else moment(at, "--at")))
     if as_json:
         told = msgspec.to_builtins(found) | {"without_kw": found.without_kw}
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())

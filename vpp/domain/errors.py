@@ -39,6 +39,10 @@ class InvariantError(VppError, ValueError):
     """A value contradicts itself or its unit; the message names field and value."""
 
 
+class SkippedTime(InvariantError):
+    """A time that clocks never show, since they are put forward over it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
     """One thing wrong in a file that a person wrote."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from vpp.domain.errors import InvariantError
+from vpp.domain.errors import SkippedTime
 
 
 def instant(shown: datetime, zone: str) -> datetime:
@@ -13,14 +13,14 @@ def instant(shown: datetime, zone: str) -> datetime:
     they skip begins where they go on.
 
     Raises:
-        InvariantError: they skip it.
+        SkippedTime: they are put forward over it.
     """
     first, last = (shown.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
     after, before = (at.astimezone(UTC).astimezone(ZoneInfo(zone)) for at in (first, last))
     if after.replace(tzinfo=None) == shown.replace(fold=0) or shown.time() == time.min:
         return after.astimezone(UTC)  # one in a zone equals no other around such a time
     words = [at.isoformat(timespec="minutes") for at in (before, after)]
-    raise InvariantError(
+    raise SkippedTime(
         f"the clocks of {zone} skip {shown.isoformat(timespec='minutes')}, they are put forward"
         f" over it: write {words[0]} or {words[1]}"
     )

@@ -51,6 +51,16 @@ def told(tmp_path: Path, *records: AuditRecord, reason: Reason = FULL) -> str:
     return done.output
 
 
+def test_a_time_that_the_citys_clocks_skip_is_a_wrong_command_line(tmp_path: Path) -> None:
+    told(tmp_path, STOP)
+    runner = CliRunner(env={"VPP_STATE_HOME": str(tmp_path), "COLUMNS": "160"})
+    asked = ["explain", "home-bat", "--portfolio", PORTFOLIO.id, "--at", "1987-05-10T02:30"]
+    done = runner.invoke(app, asked)
+    assert done.exit_code == exits.USAGE, done.output
+    assert "'--at'" in done.output
+    assert "1987-05-10T01:30+09:00 or 1987-05-10T03:30+10:00" in done.output
+
+
 def started(seconds: float, outcome: str) -> AuditRecord:
     return AuditRecord(
         event=Event.LIFECYCLE,
