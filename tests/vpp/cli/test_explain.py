@@ -58,7 +58,7 @@ def test_a_time_that_the_citys_clocks_skip_is_a_wrong_command_line(tmp_path: Pat
     done = runner.invoke(app, asked)
     assert done.exit_code == exits.USAGE, done.output
     assert "'--at'" in done.output
-    assert "1987-05-10T01:30+09:00 or 1987-05-10T03:30+10:00" in done.output
+    assert "1987-05-10T01:30+09:00" in done.output
 
 
 def started(seconds: float, outcome: str) -> AuditRecord:
