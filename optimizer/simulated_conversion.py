@@ -1,6 +1,7 @@
 """Converters by rule: what the stores will be asked for is made of surplus, else as late as can be.
 
-What draws on a store to give power stands still: without prices nothing says when it is worth it.
+Of two the smaller comes first: it leaves the most to the other. What draws on a store to give power
+stands still: without prices nothing says when it is worth it.
 """
 
 import numpy as np
@@ -25,7 +26,8 @@ class ConversionRule:
             Fitting(problem, rest, self._makers.site[[c]]) for c in range(len(self._makers.ids))
         ]
         fills = np.all(self._makers.per_kwh >= 0, axis=1)
-        self._order = [c for c in np.argsort(self._makers.gives, kind="stable") if fills[c]]
+        order = np.lexsort((self._makers.max_kw, self._makers.gives))
+        self._order = [c for c in order if fills[c]]
 
     def run(self, site_kw: Floats) -> tuple[Floats, Floats]:
         """Power (C, T) and unmet demand (K, T); adds the power to the sites' net ``site_kw``."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from optimizer.model.charges import billing_intervals
 from optimizer.model.pool import PoolModel
-from vpp.domain.arrays import Floats, Ints
+from vpp.domain.arrays import Bools, Floats
 from vpp.domain.order import Order
 from vpp.domain.problem import Problem
 from vpp.domain.stores import Substance
@@ -52,29 +52,45 @@ def service_stages(model: PoolModel) -> Iterator[Stage]:
     cost[model.sessions.unmet] = 1.0
     if cost.any():
         yield Stage(name="S0 EV energy unmet", unit="kWh", cost=cost)
-    yield from _stores_stages(model, model.conversion.unmet, "unmet")
+    yield from _unmet_stages(model)
     cost = np.zeros(len(model.program.lower))
     cost[model.batteries.short] = hours[model.batteries.short_at[1]]
     cost[model.batteries.over] = hours[model.batteries.over_at[1]]
     if cost.any():
         yield Stage(name="S0 reserve shortfall", unit="kWh h", cost=cost)
-    yield from _stores_stages(model, model.conversion.short, "below least")
+    yield from _least_stages(model)
 
 
-def _stores_stages(model: PoolModel, columns: Ints, what: str) -> Iterator[Stage]:
-    """One for each substance: a kilogram is not weighed against a kWh."""
-    conversion, stores = model.conversion, model.problem.stores
+def _unmet_stages(model: PoolModel) -> Iterator[Stage]:
+    """One for each substance: a kilogram is not weighed against a kWh. Who comes first is served.
+
+    What cannot be served is as little as can be, and then as late.
+    """
+    edges_s, unmet = model.problem.grid.edges_s, model.conversion.unmet
+    left = (edges_s[-1] - edges_s[:-1]) / (edges_s[-1] - edges_s[0])
+    for substance, mine in _by_substance(model):
+        for what, weight in (("unmet", np.ones(len(left))), ("unmet early", left)):
+            cost = np.zeros(len(model.program.lower))
+            cost[unmet[mine]] = weight
+            yield Stage(name=f"S0 {substance} {what}", unit=substance.unit, cost=cost)
+
+
+def _least_stages(model: PoolModel) -> Iterator[Stage]:
+    """Of what stores are to keep, one for each substance."""
+    store, slot = model.conversion.short_at
+    for substance, kept in _by_substance(model):
+        mine = kept[store]
+        if mine.any():
+            cost = np.zeros(len(model.program.lower))
+            cost[model.conversion.short[mine]] = model.problem.grid.hours[slot[mine]]
+            yield Stage(name=f"S0 {substance} below least", unit=f"{substance.unit} h", cost=cost)
+
+
+def _by_substance(model: PoolModel) -> Iterator[tuple[Substance, Bools]]:
+    held = model.problem.stores.substance
     for substance in Substance:
-        cost = np.zeros(len(model.program.lower))
-        if what == "unmet":
-            cost[columns[[one is substance for one in stores.substance]]] = 1.0
-        else:
-            store, slot = conversion.short_at
-            mine = np.array([stores.substance[k] is substance for k in store], dtype=bool)
-            cost[columns[mine]] = model.problem.grid.hours[slot[mine]]
-        if cost.any():
-            unit = substance.unit if what == "unmet" else f"{substance.unit} h"
-            yield Stage(name=f"S0 {substance} {what}", unit=unit, cost=cost)
+        if substance in held:
+            yield substance, np.array([one is substance for one in held], dtype=bool)
 
 
 def ordered_stages(model: PoolModel) -> Iterator[Stage]:

@@ -96,7 +96,15 @@ class ExactConversion(Exact):
         return super()._rigid_kw(s, way) - way * float(makers.segment_kw[mine].sum())
 
     def _lacking(self) -> dict[str, float]:
-        return {one: self.minimise(self._named(f"lack{one}")) for one in Substance}
+        least, edges = dict[str, float](), self.problem.grid.edges_s
+        for one in Substance:
+            cost = self._named(f"lack{one}")
+            least[one] = self.minimise(cost)
+            for name in cost:
+                begin = edges[int(name.split(",")[1])]
+                cost[name] = (edges[-1] - begin) / (edges[-1] - edges[0])
+            least[f"{one} early"] = self.minimise(cost)
+        return least
 
     def _below_least(self) -> dict[str, float]:
         least = {}

@@ -168,6 +168,7 @@ def test_a_demand_above_all_capability_is_named_with_what_lacks() -> None:
     assert slack.amount == pytest.approx(HOURS * (5.0 - YIELD * 97.5))
     assert slack.unit == "kg"
     assert slack.limited_by == "power of electrolyser and content of tank"
+    assert (slack.first_slot, slack.last_slot) == (0, HOURS - 1)
 
 
 def test_a_rating_that_starves_the_electrolyser_is_named_with_its_dual() -> None:

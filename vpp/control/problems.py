@@ -62,7 +62,9 @@ def build(portfolio: Portfolio, pool: PoolId, outlook: Outlook) -> Problem:
     )
     load_kw += carriers.load_kw
     notes += carriers.notes
-    low_kw, high_kw = _net_band(sites, outlook, arrivals)
+    low_kw, high_kw = (
+        one + carriers.load_kw.sum(axis=0) for one in _net_band(sites, outlook, arrivals)
+    )
     if outlook.contract_left_kw is not None:
         notes.append("contracts of the nodes above are shared among the pools")
     return Problem(
