@@ -1,6 +1,7 @@
 """A summer and a winter week of the example city at 15 minutes: every controller on the same input.
 
     python benchmarks/demo_weeks.py [--forecast persistence] [--planner lp] [--plan-every 4]
+        [--slots coarser]
 
 The input is what the simulators export of their world. Cars charge on arrival in every row but
 those that say otherwise, so that the batteries alone make the difference; in those, "cars too",
@@ -36,6 +37,7 @@ from vpp.domain.arrays import frozen
 from vpp.domain.assets import Battery
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.rules import community, inverter, no_control, surplus_first, tariff_timer
+from vpp.domain.slots import Fineness
 
 WEEKS = {
     "summer": datetime.fromisoformat("2026-07-13T00:00:00+09:00"),
@@ -50,11 +52,12 @@ def main() -> None:
     parser.add_argument("--forecast", default="persistence", help="by name, or none")
     parser.add_argument("--planner", default="lp", help="by name")
     parser.add_argument("--plan-every", type=float, default=4.0, metavar="HOURS")
+    parser.add_argument("--slots", type=Fineness, default=Fineness.EQUAL, help="equal or coarser")
     asked = parser.parse_args()
     thinking = None
     if asked.forecast != "none":
         every = round(4 * asked.plan_every)
-        thinking = replace(installed(asked.planner, asked.forecast), every=every)
+        thinking = replace(installed(asked.planner, asked.forecast), every=every, slots=asked.slots)
     city = example_city("city-20")
     portfolio = load_city(city).portfolio
     for name, start in WEEKS.items():

@@ -19,6 +19,8 @@ from vpp.domain.slots import SlotGrid
 
 STABLE_H = 2.0
 """The last plan is kept to over the next two hours."""
+KNOWN = 1e-6
+"""Part of a slot that the last plan may lack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,20 +55,24 @@ def last_storage_kw(problem: Problem) -> Floats:
     last, grid = problem.last_schedule, problem.last_grid
     if last is None or grid is None:
         return kept
-    slot, then = _soon(problem, grid)
+    slot, parts = _soon(problem, grid)
     row_then = {asset: i for i, asset in enumerate(last.assets)}
     for b, asset in enumerate(problem.batteries.ids):
         if asset in row_then:
-            kept[b, slot] = last.power_kw[row_then[asset], then]
+            kept[b, slot] = parts @ last.power_kw[row_then[asset]]
     return kept
 
 
-def _soon(problem: Problem, last: SlotGrid) -> tuple[Ints, Ints]:
-    """Slots in which the last plan is kept to, and where they lie in it."""
+def _soon(problem: Problem, last: SlotGrid) -> tuple[Ints, Floats]:
+    """Slots in which the last plan is kept to, and which parts of them lie in which of its slots.
+
+    So the energy of each is that of the last plan, however its slots were cut.
+    """
+    parts = problem.grid.parts_of(last)
     middle = (problem.grid.edges_s[:-1] + problem.grid.edges_s[1:]) / 2.0
-    soon = (middle < problem.grid.edges_s[0] + STABLE_H * 3600.0) & (middle >= last.edges_s[0])
-    slot = np.flatnonzero(soon & (middle < last.edges_s[-1]))
-    return slot, np.searchsorted(last.edges_s, middle[slot], side="right") - 1
+    soon = middle < problem.grid.edges_s[0] + STABLE_H * 3600.0
+    slot = np.flatnonzero(soon & (parts.sum(axis=1) > 1.0 - KNOWN))
+    return slot, parts[slot]
 
 
 def add_change(
@@ -80,11 +86,11 @@ def add_change(
     last, grid = problem.last_schedule, problem.last_grid
     if last is None or grid is None:
         return None
-    slot, then = _soon(problem, grid)
+    slot, parts = _soon(problem, grid)
     known = {asset: i for i, asset in enumerate(last.assets)}
     fleet, makers = problem.batteries, problem.converters
-    row, battery_last = _kept_to(last, fleet.ids, then)
-    converter_row, converter_last = _kept_to(last, makers.ids, then)
+    row, battery_last = _kept_to(last, fleet.ids, parts)
+    converter_row, converter_last = _kept_to(last, makers.ids, parts)
     converter_last = converter_last * makers.sign[converter_row, None]
     rating = np.maximum(fleet.charge_kw, fleet.discharge_kw)[row, None]
     at = (row[:, None], slot)
@@ -95,7 +101,7 @@ def add_change(
     most = np.abs(converter_last) + makers.max_kw[converter_row, None]
     run = conversion.segment[converter_row[:, None], :, slot]
     converter = _absolute(blocks, "change of converters", converter_last, most, (1.0, run))
-    at_slot = dict(zip(slot.tolist(), then.tolist(), strict=True))
+    at_slot = {one: i for i, one in enumerate(slot.tolist())}
     near = [
         i
         for i, (v, t) in enumerate(zip(sessions.session, sessions.slot, strict=True))
@@ -104,7 +110,7 @@ def add_change(
     v, t = sessions.session[near], sessions.slot[near]
     session_last = np.array(
         [
-            last.power_kw[known[problem.sessions.assets[i]], at_slot[int(j)]]
+            last.power_kw[known[problem.sessions.assets[i]]] @ parts[at_slot[int(j)]]
             for i, j in zip(v, t, strict=True)
         ]
     )
@@ -126,12 +132,12 @@ def add_change(
     )
 
 
-def _kept_to(last: Schedule, ids: Sequence[AssetId], then: Ints) -> tuple[Ints, Floats]:
-    """Which assets the last schedule knows, and their power in these slots of it."""
+def _kept_to(last: Schedule, ids: Sequence[AssetId], parts: Floats) -> tuple[Ints, Floats]:
+    """Which assets the last schedule knows, and their mean power over these parts of its slots."""
     known = {asset: i for i, asset in enumerate(last.assets)}
     row = np.array([i for i, asset in enumerate(ids) if asset in known], dtype=np.int64)
     rows_then = np.array([known[ids[i]] for i in row], dtype=np.int64)
-    return row, last.power_kw[np.ix_(rows_then, then)].reshape(len(row), len(then))
+    return row, (last.power_kw[rows_then] @ parts.T).reshape(len(row), len(parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

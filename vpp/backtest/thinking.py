@@ -22,7 +22,7 @@ from vpp.domain.ids import PoolId
 from vpp.domain.plan import Plan
 from vpp.domain.plan_check import broken_rules
 from vpp.domain.problem import Problem
-from vpp.domain.slots import SlotGrid
+from vpp.domain.slots import Fineness, SlotGrid
 from vpp.domain.snapshot import Snapshot
 from vpp.ports import plugins
 from vpp.ports.planner import Forecaster, Planner
@@ -38,6 +38,9 @@ class Thinking:
     """Slots from plan to plan."""
     horizon_s: float = 36 * 3600.0
     deadline_s: float = 20.0
+    slots: Fineness = Fineness.EQUAL
+    """Of the plans; other than equal ones only where the record's are quarter hours, which none may
+    be shorter than."""
 
 
 def installed(planner: str = "lp", forecaster: str = "model") -> Thinking:
@@ -102,12 +105,17 @@ class Thinker:
         step_s = float(self._grid.edges_s[1] - self._grid.edges_s[0])
         count = round(thinking.horizon_s / step_s)
         grid = SlotGrid.regular(snapshot.at, count=count, step_s=step_s)
+        if thinking.slots is not Fineness.EQUAL:
+            grid = SlotGrid.fading(snapshot.at, thinking.slots.spans)
+            count = int((np.diff(grid.edges_s) == step_s).sum())
         first = np.searchsorted(self._grid.edges_s, snapshot.at.timestamp() - YEAR.total_seconds())
         record = Record(
             series=self._given.series(slot, running=True),
             net_kw=dict(zip(portfolio.pools, nets_kw[:, first:], strict=True)),
             months=twelve_months(snapshot.at, portfolio.time_zone, step_s),
-            weather=self._given.weather(slot, count),
+            weather=self._given.weather(
+                slot, round(float(grid.edges_s[-1] - grid.edges_s[0]) / step_s)
+            ),
         )
         made = thinking.forecaster.forecast(record.request(portfolio, snapshot.at, grid))
         outlooks = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -20,6 +20,7 @@ from vpp.cli.named import CityFile, Forecaster, History, Planner
 from vpp.cli.plan_json import load_kw, plain
 from vpp.cli.spans import local, moment
 from vpp.config.city import City, load_city
+from vpp.domain.arrays import Floats
 from vpp.domain.assets import Battery, EvCharger, Pv
 from vpp.domain.conversion import Converter
 from vpp.domain.errors import InvariantError
@@ -133,28 +134,41 @@ def _hours(city: City, one: Plan) -> Table:
         table.add_column(name, justify="right")
     for name in _beside(city, one):
         table.add_column(name, justify="right")
-    every = max(round(1.0 / float(one.grid.hours[0])), 1)
     kinds = {
         kind: [i for i, a in enumerate(one.schedule.assets) if isinstance(_of(city, a), kind)]
         for kind in (Pv, Battery, EvCharger)
     }
     unsteered_kw = load_kw(one)
-    for slot in range(0, len(one.grid), every):
-        span = slice(slot, slot + every)
+    for span in _spans(one):
+        hours = one.grid.hours[span]
         powers = [
-            float(one.schedule.power_kw[rows, span].sum(0).mean()) if rows else None
+            _mean(one.schedule.power_kw[rows, span].sum(0), hours) if rows else None
             for rows in kinds.values()
         ]
         stored = float(np.nansum(one.schedule.energy_kwh[kinds[Battery], span][:, -1]))
         table.add_row(
-            local_hour(city, one, slot),
-            kw(float(one.schedule.grid_kw[span].mean())),
-            kw(float(unsteered_kw[span].mean())),
+            local_hour(city, one, span.start),
+            kw(_mean(one.schedule.grid_kw[span], hours)),
+            kw(_mean(unsteered_kw[span], hours)),
             *map(kw, powers),
             f"{max(stored, 0.0):,.0f} kWh",
             *(told(span) for told in _beside(city, one).values()),
         )
     return table
+
+
+def _spans(one: Plan) -> Iterator[slice]:
+    """Slots by the hour, as far as they are shorter."""
+    ends_h, begin = np.cumsum(one.grid.hours), 0
+    while begin < len(ends_h):
+        until_h = (ends_h[begin - 1] if begin else 0.0) + 1.0
+        end = max(int(np.searchsorted(ends_h, until_h + 1e-6)), begin + 1)
+        yield slice(begin, end)
+        begin = end
+
+
+def _mean(values: Floats, hours: Floats) -> float:
+    return float(np.average(values, weights=hours))
 
 
 def _between(city: City, one: Plan, slack: Slack) -> str:
@@ -180,7 +194,7 @@ def _beside(city: City, one: Plan) -> dict[str, Callable[[slice], str]]:
 
 
 def _mean_kw(one: Plan, rows: list[int], span: slice) -> str:
-    return kw(float(one.schedule.power_kw[rows, span].sum(0).mean()))
+    return kw(_mean(one.schedule.power_kw[rows, span].sum(0), one.grid.hours[span]))
 
 
 def _content(stock: Stock, span: slice) -> str:

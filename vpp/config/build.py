@@ -66,6 +66,7 @@ class _Builder:
             forecaster=stated.forecaster,
             weather=weather_of(draft.weather, self.base_port),
             bad_day=stated.bad_day,
+            slots=stated.slots,
             nodes={node.id: node for node in self._nodes()},
             sites={site.id: site for site in self._sites()},
             assets={asset.id: asset for asset in self._assets()},

@@ -14,6 +14,7 @@ from vpp.domain.asset import Phases
 from vpp.domain.devices import Authority, SafeState
 from vpp.domain.network import MeterRole, Sharing
 from vpp.domain.order import Order
+from vpp.domain.slots import Fineness
 
 
 def _day(value: object) -> date:
@@ -88,6 +89,7 @@ class PortfolioEntry(Entry):
     goals: GoalsEntry = GoalsEntry()
     forecaster: str = "model"
     bad_day: Fraction | None = None
+    slots: Fineness = Fineness.EQUAL
 
 
 class WeatherEntry(Entry):

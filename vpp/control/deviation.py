@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from vpp.domain.ids import AssetId, PoolId, SiteId
 from vpp.domain.plan import Plan
 from vpp.domain.points import Quantity
 from vpp.domain.problem import Problem
+from vpp.domain.slots import slot_start
 
+SLOT = timedelta(minutes=15)
+"""Of what is measured."""
 BANDS = 2.0
 """Distances of the 10 or 90 % quantile from the middle by which a pool may be off: a normal error
 is beyond them once in a hundred slots, either way."""
@@ -85,10 +88,11 @@ class Expected:
         """Load less sun of the slot that runs, of the sites of which it is measured."""
         seen, expected, below, above = 0.0, 0.0, 0.0, 0.0
         largest = dict.fromkeys(FLOWS, 0.0)
+        same_slot = slot_start(self.issued_at, SLOT) == slot_start(at, SLOT)
         for key, sign, forecast, slot in self._running(at):
             if key not in measured:
                 continue
-            told = self.told.get(key) if forecast.grid.index(self.issued_at) == slot else None
+            told = self.told.get(key) if same_slot else None
             middle, low, high = _at(forecast, slot if told is None else slot + 1)
             seen += sign * measured[key]
             expected += sign * (middle if told is None else told)

@@ -6,7 +6,8 @@ By the clock, when something changed that the plan stands on, and when what is m
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
@@ -36,7 +37,7 @@ from vpp.domain.points import Quantity
 from vpp.domain.portfolio import Portfolio
 from vpp.domain.problem import Problem
 from vpp.domain.proposal import Proposal
-from vpp.domain.slots import SlotGrid
+from vpp.domain.slots import Fineness, SlotGrid, slot_start
 from vpp.domain.snapshot import Snapshot
 from vpp.domain.tariff import Tariff
 from vpp.domain.weather import WeatherRecord
@@ -86,7 +87,7 @@ class Replanner:
         self.rounds = 0
         self._seen: Seen | None = None
         self._wrong_prices: tuple[Alarm, ...] = ()
-        self._nodes = nodes_of_pools(portfolio)
+        self._nodes, self._zone = nodes_of_pools(portfolio), ZoneInfo(portfolio.time_zone)
         self._occasions = Occasions(portfolio, rhythm)
         self._wake = asyncio.Event()
 
@@ -197,11 +198,11 @@ class Replanner:
         snapshot = seen.snapshot
         self._occasions.taken(seen)
         told = seen.realised(self._portfolio)
-        slots = round(self._rhythm.horizon_s / SLOT_S)
-        grid = SlotGrid.containing(snapshot.at, count=slots, step_s=SLOT_S)
+        grid = self._grid(snapshot.at)
+        until = slot_start(snapshot.at, timedelta(seconds=SLOT_S))
         troubles: dict[PoolId, Trouble] = {}
         try:
-            record = await recorded(self._portfolio, self._history, grid.start)
+            record = await recorded(self._portfolio, self._history, until)
             expected = await self._planning.forecast(
                 record.request(self._portfolio, snapshot.at, grid, told)
             )
@@ -222,6 +223,14 @@ class Replanner:
             }
         self._report(troubles)
         self.rounds += 1
+
+    def _grid(self, at: datetime) -> SlotGrid:
+        """Whole hours are those of the city's clock, where prices change."""
+        if self._portfolio.slots is Fineness.EQUAL:
+            slots = round(self._rhythm.horizon_s / SLOT_S)
+            return SlotGrid.containing(at, count=slots, step_s=SLOT_S)
+        offset = at.astimezone(self._zone).utcoffset() or timedelta()
+        return SlotGrid.fading(at, self._portfolio.slots.spans, offset_s=offset.total_seconds())
 
     async def _each(
         self,

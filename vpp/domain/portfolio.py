@@ -20,6 +20,7 @@ from vpp.domain.ids import (
 )
 from vpp.domain.network import GridNode, Meter, Pool, Site
 from vpp.domain.order import Goals
+from vpp.domain.slots import Fineness
 from vpp.domain.tariff import Tariff
 from vpp.domain.weather import WeatherSupply
 
@@ -56,6 +57,9 @@ class Portfolio:
     bad_day: float | None = None
     """Regret, as part of what all demand from the grid would have come to, above which a day is a
     bad one; None: the order's usual one."""
+
+    slots: Fineness = Fineness.EQUAL
+    """Of its plans."""
 
     @cached_property
     def children(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
