@@ -26,8 +26,8 @@ GRID_PART = 0.6
 MONTH_H = 730.0
 UNUSED = 0.75
 """What 1 - load factor usually is without storage."""
-PEAK_HOURS = 1.5
-"""Weight of the peak over that of one hour: what is defended once is paid for all month."""
+PEAK_PART = 0.25
+"""Of a peak's weight that each hour above the threshold has: once shaved, it is some hours wide."""
 LEAST_PART, LEAST_PEAK_PART = 0.05, 0.25
 """Of the largest net: the least that mean and peak are taken for."""
 
@@ -164,7 +164,7 @@ def load_factor_weight(problem: Problem) -> float:
     mean_kw = max(lately.mean_kw, LEAST_PART * lately.largest_kw)
     peak_kw = float(peak_threshold_kw(problem).max())
     factor = 0.5 * mean_kw / max(peak_kw, LEAST_PEAK_PART * lately.largest_kw) ** 2
-    return PEAK_HOURS * factor / UNUSED * MONTH_H / float(problem.grid.hours.sum())
+    return PEAK_PART * factor / UNUSED * MONTH_H / float(problem.grid.hours.sum())
 
 
 def peak_threshold_kw(problem: Problem) -> Floats:
