@@ -33,8 +33,7 @@ class ConversionRule:
         """Power (C, T) and unmet demand (K, T); adds the power to the sites' net ``site_kw``."""
         makers, stores = self._makers, self._stores
         run, unmet = np.zeros((len(makers.ids), len(self._hours))), np.zeros(stores.demand.shape)
-        held, before = stores.content, np.where(makers.power_kw > RUNNING_KW, makers.power_kw, 0.0)
-        before = np.minimum(before, makers.max_kw)
+        held, before = stores.content, makers.now_kw
         for slot in range(len(self._hours)):
             left = held * self._kept[:, slot]
             for c in self._order:

@@ -74,7 +74,7 @@ class ConversionBlock:
 
 def running(problem: Problem, run_kw: Floats) -> Bools:
     """Which converters run, now and in every slot, shape (C, T + 1)."""
-    power_kw = np.column_stack([problem.converters.power_kw, run_kw])
+    power_kw = np.column_stack([problem.converters.now_kw, run_kw])
     return np.asarray(power_kw > RUNNING_KW)
 
 
@@ -164,9 +164,8 @@ def _add_switches(blocks: Blocks, problem: Problem, segment: Ints) -> tuple[Ints
     if not len(which):
         return which, on, start
     least, most = makers.min_kw[which, None], makers.max_kw[which, None]
-    before_kw = np.clip(makers.power_kw[which], makers.min_kw[which], makers.max_kw[which])
-    was_on = makers.power_kw[which] > RUNNING_KW
-    before_kw = np.where(was_on, before_kw, 0.0)
+    before_kw = makers.now_kw[which]
+    was_on = before_kw > RUNNING_KW
     power = np.moveaxis(segment[which], 1, 2)
     rows = blocks.rows("converter most", shape, -np.inf, 0.0, (1.0, power))
     blocks.add(rows, on, -most)

@@ -133,11 +133,22 @@ def excluded(run: Run, stages: StagedSolver, engine: Solver, time_limit_s: float
         if not more:
             return found
         places = places | more if left > 1 and places.battery.size > FEW else places.all()
-    if found is None:
+    if found is None and not model.problem.converters.ids:
         return None
+    if found is None:
+        return _without_binaries(run, stages, begun + time_limit_s)
     last = settled(run, stages, found, begun + time_limit_s, crowded=False)
     if last is not None:
         last.notes[:0] = [*found.notes, "elsewhere, time was over for more binaries"]
+    return last
+
+
+def _without_binaries(run: Run, stages: StagedSolver, deadline: float) -> Run | None:
+    """Before limits and service are given up: converters by a rule."""
+    last = settled(run, stages, run, deadline, crowded=False)
+    if last is None or Places.of(last):
+        return None
+    last.notes[:0] = [*run.notes, "binaries found nothing in time; converters run by a rule"]
     return last
 
 

@@ -27,7 +27,7 @@ def undecided(model: PoolModel, x: Floats) -> Bools:
     starts = (on[:, 1:] & ~on[:, :-1]).sum(axis=1)
     priced = (makers.start_kwh + makers.start_cost)[which] > 0
     cheaper = priced & (x[block.start].sum(axis=1) < starts - TOLERANCE)
-    before = np.column_stack([makers.power_kw[which], run[:, :-1]])
+    before = np.column_stack([makers.now_kw[which], run[:, :-1]])
     step = makers.ramp_kw_per_h[which, None] * problem.grid.hours
     most = np.where(on[:, :-1], before, makers.min_kw[which, None]) + step
     steep = (run > most + TOLERANCE) | (on[:, 1:] & (run < before - step - TOLERANCE))

@@ -34,9 +34,7 @@ def _loads(problem: Problem, run: Floats) -> Iterator[str]:
     on = run > RUNNING_KW + TOLERANCE
     least = np.where(on, makers.min_kw[:, None], 0.0)
     yield from outside("load of", makers.ids, np.where(on, run, 0.0), least, np.inf)
-    inside = np.clip(makers.power_kw, makers.min_kw, makers.max_kw)
-    now = np.where(makers.power_kw > RUNNING_KW, inside, 0.0)
-    before = np.column_stack([now, run[:, :-1]])
+    before = np.column_stack([makers.now_kw, run[:, :-1]])
     ran = before > RUNNING_KW + TOLERANCE
     step = makers.ramp_kw_per_h[:, None] * hours
     most = np.where(ran, before, makers.min_kw[:, None]) + step

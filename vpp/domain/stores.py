@@ -122,6 +122,12 @@ class Converters:
         """1 where its power goes into the asset, -1 where it comes out; shape (C,)."""
         return np.where(self.gives, -1.0, 1.0)
 
+    @property
+    def now_kw(self) -> Floats:
+        """Power now, inside what it can do, or 0; shape (C,)."""
+        inside = np.clip(self.power_kw, self.min_kw, self.max_kw)
+        return np.where(self.power_kw > RUNNING_KW, inside, 0.0)
+
     def split(self, power_kw: Floats) -> Floats:
         """Power by segment, each filled before the next, shape (C, Q, T)."""
         before = np.cumsum(self.segment_kw, axis=1) - self.segment_kw
