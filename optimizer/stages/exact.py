@@ -22,7 +22,7 @@ from optimizer.stages.switching import (
     switched,
     undecided,
 )
-from vpp.domain.arrays import Bools, Floats
+from vpp.domain.arrays import Bools, Floats, Ints
 from vpp.domain.errors import PlannerFailed
 
 ROUNDS = 3
@@ -230,43 +230,47 @@ def _with_switches(model: PoolModel, places: Places) -> LinearProgram:
     Segments in turn: ``p_q >= w_q z``, ``p_(q+1) <= w_(q+1) z`` with whole z.
     """
     program = _with_ways(model, places.battery)
-    ways, width = program.whole, len(program.lower)
+    ways = program.whole
     first, second, filled, most = order_places(model, places.turn)
-    count, index = len(first), np.arange(len(first))
-    rows = np.concatenate([index, index, count + index, count + index])
-    columns = np.concatenate([first, width + index, second, width + index])
-    ones = np.ones(count)
-    factors = np.concatenate([ones, -filled, ones, -most])
-    turns = coo_array((factors, (rows, columns)), shape=(2 * count, width + count))
-    wider = hstack([program.matrix, csc_array((program.matrix.shape[0], count))])
+    count = len(first)
+    wider = _in_pairs(program, (first, -filled), (second, -most))
     return replace(
-        program,
-        matrix=csc_array(vstack([wider, turns])),
-        lower=np.append(program.lower, np.zeros(count)),
-        upper=np.append(program.upper, ones),
+        wider,
         row_lower=np.concatenate([program.row_lower, np.zeros(count), np.full(count, -np.inf)]),
         row_upper=np.concatenate([program.row_upper, np.full(count, np.inf), np.zeros(count)]),
-        whole=np.concatenate([ways, model.conversion.on[places.converter].ravel(), width + index]),
+        whole=np.concatenate([ways, model.conversion.on[places.converter].ravel(), wider.whole]),
     )
 
 
 def _with_ways(model: PoolModel, places: Bools) -> LinearProgram:
     program, fleet = model.program, model.problem.batteries
     battery, _ = np.nonzero(places)
-    count, width = len(battery), len(program.lower)
+    count = len(battery)
     charge, discharge = fleet.charge_kw[battery], fleet.discharge_kw[battery]
+    return replace(
+        _in_pairs(
+            program,
+            (model.batteries.charge[places], -charge),
+            (model.batteries.discharge[places], discharge),
+        ),
+        row_lower=np.append(program.row_lower, np.full(2 * count, -np.inf)),
+        row_upper=np.concatenate([program.row_upper, np.zeros(count), discharge]),
+    )
+
+
+def _in_pairs(
+    program: LinearProgram, first: tuple[Ints, Floats], second: tuple[Ints, Floats]
+) -> LinearProgram:
+    """A switch for each pair of columns, with the rows ``column + factor switch`` of both.
+
+    The bounds of these rows are left to the caller, first those of all first columns.
+    """
+    count, width = len(first[0]), len(program.lower)
     index = np.arange(count)
     rows = np.concatenate([index, index, count + index, count + index])
-    columns = np.concatenate(
-        [
-            model.batteries.charge[places],
-            width + index,
-            model.batteries.discharge[places],
-            width + index,
-        ]
-    )
+    columns = np.concatenate([first[0], width + index, second[0], width + index])
     ones = np.ones(count)
-    factors = np.concatenate([ones, -charge, ones, discharge])
+    factors = np.concatenate([ones, first[1], ones, second[1]])
     switches = coo_array((factors, (rows, columns)), shape=(2 * count, width + count))
     wider = hstack([program.matrix, csc_array((program.matrix.shape[0], count))])
     return replace(
@@ -274,8 +278,6 @@ def _with_ways(model: PoolModel, places: Bools) -> LinearProgram:
         matrix=csc_array(vstack([wider, switches])),
         lower=np.append(program.lower, np.zeros(count)),
         upper=np.append(program.upper, ones),
-        row_lower=np.append(program.row_lower, np.full(2 * count, -np.inf)),
-        row_upper=np.concatenate([program.row_upper, np.zeros(count), discharge]),
         whole=width + index,
     )
 

@@ -15,7 +15,19 @@ from vpp.domain.stores import Substance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HydrogenStore(Sited):
+class _Store(Sited):
+    loss_per_h: float = 0.0
+    """Part of the content lost in an hour."""
+    demand: Demand = field(default_factory=Demand)
+    """In the unit of the content."""
+
+    @property
+    def rated(self) -> AllowedSet:
+        return AllowedSet.between(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HydrogenStore(_Store):
     """A tank, with what its filling station is asked for. ``soc`` 0..1 spans ``capacity_kg``."""
 
     kind: ClassVar[AssetKind] = AssetKind.HYDROGEN_STORE
@@ -23,12 +35,8 @@ class HydrogenStore(Sited):
     capacity_kg: float
     least_kg: float = 0.0
     """Kept in store."""
-    loss_per_h: float = 0.0
-    """Part of the content lost in an hour."""
     dispensing_kwh_per_kg: float = 0.0
     """Compression and cooling of what is dispensed."""
-    demand: Demand = field(default_factory=Demand)
-    """kg."""
 
     def __post_init__(self) -> None:
         _check_store(self.id, self.capacity_kg, self.least_kg, self.loss_per_h)
@@ -41,22 +49,16 @@ class HydrogenStore(Sited):
     def least(self) -> float:
         return self.least_kg
 
-    @property
-    def rated(self) -> AllowedSet:
-        return AllowedSet.between(0.0, 0.0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThermalStore(Sited):
+class ThermalStore(_Store):
     """Hot water or the like, with the heat that is asked of it. ``soc`` spans ``capacity_kwh``."""
 
     kind: ClassVar[AssetKind] = AssetKind.THERMAL_STORE
     substance: ClassVar[Substance] = Substance.HEAT
     capacity_kwh: float
     least_kwh: float = 0.0
-    loss_per_h: float = 0.0
-    demand: Demand = field(default_factory=Demand)
-    """kWh of heat."""
+    """Kept in store."""
 
     def __post_init__(self) -> None:
         _check_store(self.id, self.capacity_kwh, self.least_kwh, self.loss_per_h)
@@ -68,10 +70,6 @@ class ThermalStore(Sited):
     @property
     def least(self) -> float:
         return self.least_kwh
-
-    @property
-    def rated(self) -> AllowedSet:
-        return AllowedSet.between(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
