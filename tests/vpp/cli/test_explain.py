@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.vpp.control.planning.cities import NOON, two_sites
-from tests.vpp.runtime.test_explaining import pool_reason, seen
+from tests.vpp.runtime.reasoned import pool_reason, seen
 from vpp.cli import exits
 from vpp.cli.main import app
 from vpp.control.inputs import Reason
