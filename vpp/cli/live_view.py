@@ -13,6 +13,7 @@ from rich.text import Text
 
 from vpp.cli.score_line import in_a_line, percent
 from vpp.domain.assets import Battery, EvCharger
+from vpp.domain.conversion import Converter
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, PoolId
 from vpp.domain.ladder import Rung
@@ -153,14 +154,16 @@ def _pools(view: View) -> Table:
         collapse_padding=True,
     )
     table.add_column("pool")
-    for name in ("load", "cars", "sun", "batteries", "grid", "planned", "stored"):
+    convert = any(isinstance(asset, Converter) for asset in view.portfolio.assets.values())
+    more = ("converters",) if convert else ()
+    for name in ("load", "cars", "sun", "batteries", *more, "grid", "planned", "stored"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("rung")
     for pool in view.portfolio.pools:
         flows, (rung, colour) = view.flows(pool), _RUNGS[view.rung(pool)]
         powers = (
-            flows.load_kw, flows.ev_kw, flows.pv_kw, flows.battery_kw, flows.net_kw,
-            view.planned_kw(pool),
+            flows.load_kw, flows.ev_kw, flows.pv_kw, flows.battery_kw,
+            *((flows.converter_kw,) if convert else ()), flows.net_kw, view.planned_kw(pool),
         )  # fmt: skip
         table.add_row(
             pool,

@@ -6,6 +6,7 @@ from typing import Any
 
 from vpp.control.inputs import Alarm, TickResult
 from vpp.domain.assets import Battery, EvCharger, Load, Pv
+from vpp.domain.conversion import Store
 from vpp.domain.day import DayScore
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId, PoolId
@@ -18,6 +19,9 @@ from vpp.domain.setpoint import Setpoint
 from vpp.domain.snapshot import Snapshot
 from vpp.runtime.score import Reached
 
+_KINDS = (Load, EvCharger, Pv, Battery)
+"""Beside converters; stores of hydrogen and heat have no power."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flows:
@@ -28,6 +32,8 @@ class Flows:
     pv_kw: float | None
     """Zero or negative."""
     battery_kw: float | None
+    converter_kw: float | None
+    """What makes hydrogen and heat, less what fuel cells and CHP give."""
     net_kw: float | None
     soc: float | None
     """Of all batteries of the pool as one, 0..1."""
@@ -82,11 +88,14 @@ class View:
 
     def flows(self, pool: PoolId) -> Flows:
         """Measured powers of a pool, by kind of asset."""
-        sums: dict[type, float | None] = dict.fromkeys((Load, EvCharger, Pv, Battery), 0.0)
+        sums: dict[type | None, float | None] = dict.fromkeys((*_KINDS, None), 0.0)
         stored_kwh = capacity_kwh = 0.0
         for name in self.portfolio.assets_of_pool(pool):
             asset = self.portfolio.assets[name]
-            kind, power_kw = type(asset), self.snapshot.asset(name, Quantity.POWER_KW)
+            if isinstance(asset, Store):
+                continue
+            kind = next((kind for kind in _KINDS if isinstance(asset, kind)), None)
+            power_kw = self.snapshot.asset(name, Quantity.POWER_KW)
             so_far = sums[kind]
             sums[kind] = None if power_kw is None or so_far is None else so_far + power_kw
             if isinstance(asset, Battery):
@@ -99,6 +108,7 @@ class View:
             ev_kw=sums[EvCharger],
             pv_kw=sums[Pv],
             battery_kw=sums[Battery],
+            converter_kw=sums[None],
             net_kw=pool_net_kw(self.portfolio, pool, self.snapshot),
             soc=stored_kwh / capacity_kwh if capacity_kwh else None,
         )

@@ -6,6 +6,8 @@ from rich.console import Console
 from tests.vpp.control.planning.cities import snapshot, two_sites
 from vpp.cli.console import can_draw
 from vpp.cli.live_view import ScoreRow, kw, live_view
+from vpp.config.city import load_city
+from vpp.config.examples import example_city
 from vpp.control.inputs import Alarm
 from vpp.domain.devices import Authority
 from vpp.domain.ids import AssetId
@@ -42,6 +44,23 @@ def test_flows_storage_score_and_alarms_are_on_one_screen() -> None:
     assert "-2.6 kW" in text
     assert "1,234 kWh" in text
     assert "STALE_METER node:shop: nothing heard for 40 s" in text
+
+
+def test_converters_of_hydrogen_and_heat_have_a_column_where_there_are_any() -> None:
+    hub = load_city(example_city("hydrogen-hub")).portfolio
+    measured = {
+        "hub-electrolyser": {Quantity.POWER_KW: 120.0},
+        "hub-heatpump": {Quantity.POWER_KW: 11.5},
+        "hub-bat": {Quantity.POWER_KW: 7.0},
+    }
+    view = View(portfolio=hub, snapshot=snapshot(hub, measured))
+    (pool,) = hub.pools
+    assert view.flows(pool).converter_kw == 131.5
+    assert view.flows(pool).battery_kw == 7.0
+    text = shown(view)
+    assert "converters" in text
+    assert " 131.5 " in text
+    assert "converters" not in shown(View(portfolio=PORTFOLIO, snapshot=snapshot(PORTFOLIO, {})))
 
 
 def test_what_is_not_measured_is_a_dash_and_never_a_zero() -> None:
