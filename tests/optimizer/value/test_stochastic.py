@@ -84,8 +84,12 @@ def test_the_tick_stays_within_the_storages_reach(
 def test_with_next_to_no_side_goals_it_is_the_measured_surplus_rule(
     seed: int, net_kw: float, part: float
 ) -> None:
-    """Whatever is foreseen: local use asks for no foresight, where no rating does."""
-    goals = Goals(flatten_per_kw2=0.0, ramp_per_kw=1e-12, peak_per_kw=0.0)
+    """Whatever is foreseen: local use asks for no foresight, where no rating does.
+
+    What is stored for the rest of the slot must be worth more than the ramp to it.
+    """
+    ramp = 1e-12
+    goals = Goals(flatten_per_kw2=0.0, ramp_per_kw=ramp, peak_per_kw=0.0)
     problem = foreseen(seed, Order.LOCAL, goals)
     free = np.full(problem.nodes.import_kw.shape, np.inf)
     problem = replace(problem, nodes=replace(problem.nodes, import_kw=free, export_kw=free))
@@ -99,7 +103,8 @@ def test_with_next_to_no_side_goals_it_is_the_measured_surplus_rule(
     )
     slot = Slot(index=0, hours_left=0.01, part_left=0.5, mean_so_far_kw=0.0, before_kw=0.0)
     served = serve(net_kw, store, slot, plan.curve, plan.costs)
-    if net_kw >= 0.0 or float(plan.curve.worth(0, store.energy_kwh)) > 0.0:
+    stored = slot.hours_left * store.eta_charge * float(plan.curve.worth(0, store.energy_kwh))
+    if net_kw >= 0.0 or stored > 2.0 * ramp:
         assert served.power_kw == pytest.approx(np.clip(-net_kw, -5.0, 5.0), abs=1e-6)
 
 
